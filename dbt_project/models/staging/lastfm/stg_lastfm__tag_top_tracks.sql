@@ -1,0 +1,83 @@
+-- One row per day, tag and position of a tag's track chart.
+with
+
+source as (
+
+    select * from {{ source('lastfm', 'tag_top_tracks') }}
+
+),
+
+names as (
+
+    select * from {{ ref('int_names') }}
+
+),
+
+-- The last answer of a day has the say; a call is asked again after a crash.
+ranked as (
+
+    select
+        load_id,
+        call_id,
+        item_index,
+        row_number() over (
+            partition by as_of_date, tag_name, position
+            order by fetched_at desc, load_id desc, call_id desc, item_index desc
+        ) as recency
+
+    from source
+
+),
+
+latest as (
+
+    select
+        call_id,
+        item_index
+
+    from ranked
+
+    where recency = 1
+
+),
+
+final as (
+
+    select
+        source.load_id,
+        source.call_id,
+        source.item_index,
+        {{ hashed_key(['tag_names.name_key']) }} as tag_id,
+        artist_names.artist_id,
+        {{
+            hashed_key([
+                'artist_names.artist_key',
+                'track_names.name_key',
+            ])
+        }} as track_id,
+        source.tag_name,
+        source.position,
+        source.track_name,
+        nullif(source.track_mbid, '') as track_mbid,
+        source.artist_name,
+        nullif(source.artist_mbid, '') as artist_mbid,
+        nullif(source.duration_seconds, 0) as duration_seconds,
+        source.as_of_date,
+        source.fetched_at
+
+    from source
+
+    inner join latest
+        on
+            source.call_id = latest.call_id
+            and source.item_index = latest.item_index
+
+    left join names as tag_names on source.tag_name = tag_names.name
+
+    left join names as artist_names on source.artist_name = artist_names.name
+
+    left join names as track_names on source.track_name = track_names.name
+
+)
+
+select * from final

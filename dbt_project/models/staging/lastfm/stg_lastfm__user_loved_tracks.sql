@@ -1,0 +1,47 @@
+-- One row per track in a listener's loved tracks.
+with
+
+source as (
+
+    select * from {{ source('lastfm', 'user_loved_tracks') }}
+
+),
+
+names as (
+
+    select * from {{ ref('int_names') }}
+
+),
+
+final as (
+
+    select
+        source.load_id,
+        source.call_id,
+        source.item_index,
+        lower(source.listener_name) as listener_id,
+        artist_names.artist_id,
+        {{
+            hashed_key([
+                'artist_names.artist_key',
+                'track_names.name_key',
+            ])
+        }} as track_id,
+        source.listener_name,
+        source.artist_name,
+        nullif(source.artist_mbid, '') as artist_mbid,
+        source.track_name,
+        nullif(source.track_mbid, '') as track_mbid,
+        {{ from_uts('source.loved_uts') }} as loved_at,
+        source.as_of_date,
+        source.fetched_at
+
+    from source
+
+    left join names as artist_names on source.artist_name = artist_names.name
+
+    left join names as track_names on source.track_name = track_names.name
+
+)
+
+select * from final

@@ -1,0 +1,49 @@
+-- One row per track in a listener's chart of a week.
+with
+
+source as (
+
+    select * from {{ source('lastfm', 'user_weekly_tracks') }}
+
+),
+
+names as (
+
+    select * from {{ ref('int_names') }}
+
+),
+
+final as (
+
+    select
+        source.load_id,
+        source.call_id,
+        source.item_index,
+        lower(source.listener_name) as listener_id,
+        artist_names.artist_id,
+        {{
+            hashed_key([
+                'artist_names.artist_key',
+                'track_names.name_key',
+            ])
+        }} as track_id,
+        source.listener_name,
+        {{ from_uts('source.from_uts') }} as week_from_at,
+        {{ from_uts('source.to_uts') }} as week_to_at,
+        source.position,
+        source.artist_name,
+        source.track_name,
+        nullif(source.mbid, '') as track_mbid,
+        source.playcount,
+        source.as_of_date,
+        source.fetched_at
+
+    from source
+
+    left join names as artist_names on source.artist_name = artist_names.name
+
+    left join names as track_names on source.track_name = track_names.name
+
+)
+
+select * from final
