@@ -1,0 +1,48 @@
+# `make` alone prints this help. Every target does its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help install daily serve docs test chaos bench lint lock clean
+.NOTPARALLEL:
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+help: ## this help
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+install: .venv/installed ## install the locked packages into .venv (others call it)
+
+.venv/python:
+	$(PYTHON) -m venv .venv || { echo "error: Python 3.11 with venv is needed (Debian: python3.11-venv); PYTHON=path chooses it" >&2; exit 1; }
+	@touch $@
+
+.venv/installed: .venv/python requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . && touch $@
+
+daily: install ## fetch, load, build, check and publish today (ARGS="--as-of …")
+	@$(BIN)/scrobble daily $(ARGS)
+
+serve: install ## the read service and pages on http://127.0.0.1:8000 (PORT=…)
+	@$(BIN)/scrobble serve $(ARGS)
+
+docs: install ## the docs site of all tables, as one page in site/
+	@$(BIN)/scrobble docs $(ARGS)
+
+test: install ## every test, offline, with databases of its own
+	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: install ## the long version: hundreds of kills and many processes
+	@SCROBBLE_CHAOS=1 $(BIN)/python -m pytest -m chaos $(ARGS)
+
+bench: install ## speed as ratios beside a peer in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+lint: install ## ruff and mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: install ## resolve the newest allowed versions into requirements.lock
+	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev --output-file requirements.lock pyproject.toml
+
+clean: ## remove what make made, but never data/
+	rm -rf .venv site dbt_project/target .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,248 @@
+"""Builds and tests the marts: one in-process dbt invocation, and the docs site.
+
+Owns the calling of dbt: profile variables, vars, progress and the verdict. A test that
+failed, was skipped or never ran is a failed build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import make_url
+
+from warehouse.errors import BuildFailed
+from warehouse.redact import redact
+from warehouse.run import Target
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = ROOT / "dbt_project"
+PROFILE = ROOT / "profiles.yml.example"
+
+Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What dbt did: counts of models and tests, and seconds inside dbt."""
+
+    models: int
+    tests: int
+    seconds: float
+    seconds_starting: float
+    slowest: tuple[tuple[str, float], ...]
+
+
+def project_hash() -> str:
+    """A hash of everything that decides what the marts look like."""
+    digest = hashlib.sha256()
+    for path in sorted(PROJECT.rglob("*")):
+        inside = path.relative_to(PROJECT)
+        if path.is_file() and inside.parts[0] not in ("target", "logs"):
+            digest.update(str(inside).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def build(
+    target: Target,
+    *,
+    as_of_date: date,
+    built_through: int,
+    work_dir: Path,
+    cache_dir: Path,
+    threads: int,
+    progress: Progress,
+) -> BuildResult:
+    """Run and test every model.
+
+    Args:
+        built_through: loads up to this id are in the marts already; 0 builds them anew.
+        work_dir: the run's own folder, for dbt's target and logs.
+        cache_dir: where the parsed project is kept between runs.
+
+    Raises:
+        BuildFailed: naming the models and tests that failed, with the log's path.
+    """
+    dbt_target = work_dir / "dbt"
+    dbt_target.mkdir(parents=True, exist_ok=True)
+    parsed = cache_dir / "partial_parse.msgpack"
+    if parsed.exists():
+        shutil.copyfile(parsed, dbt_target / parsed.name)
+    command = ["build", "--vars", _vars(as_of_date, built_through)]
+    if built_through == 0:
+        command.append("--full-refresh")
+    watcher = _Watcher(progress)
+    result = _invoke(target, command, dbt_target, threads, watcher)
+    found = list(result.result or ())
+    failed = [
+        node
+        for node in found
+        if str(node.status) not in ("success", "pass", "warn", "no-op")
+    ]
+    if failed or not result.success:
+        raise BuildFailed(_explain(failed, result.exception, dbt_target))
+    kinds = [node.node.resource_type for node in found]
+    tests = sum(kind in ("test", "unit_test") for kind in kinds)
+    if missing := watcher.expected - len(found):
+        raise BuildFailed(f"{missing} dbt nodes never ran; see {dbt_target}/dbt.log")
+    fresh = dbt_target / parsed.name
+    if fresh.exists():
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(fresh, parsed.with_suffix(".new"))
+        parsed.with_suffix(".new").replace(parsed)
+    by_time = sorted(found, key=lambda node: -node.execution_time)
+    return BuildResult(
+        models=sum(kind in ("model", "seed", "snapshot") for kind in kinds),
+        tests=tests,
+        seconds=sum(node.execution_time for node in found),
+        seconds_starting=watcher.seconds_starting,
+        slowest=tuple(
+            (node.node.name, round(node.execution_time, 2)) for node in by_time[:5]
+        ),
+    )
+
+
+def write_docs(target: Target, *, as_of_date: date, site: Path, work_dir: Path) -> Path:
+    """Write the docs site as one page that opens without a network.
+
+    Raises:
+        BuildFailed: dbt could not describe the project.
+    """
+    dbt_target = work_dir / "dbt"
+    dbt_target.mkdir(parents=True, exist_ok=True)
+    command = ["docs", "generate", "--static", "--vars", _vars(as_of_date, 0)]
+    result = _invoke(target, command, dbt_target, 1, _Watcher(lambda *_: None))
+    if not result.success:
+        raise BuildFailed(_explain([], result.exception, dbt_target))
+    site.mkdir(parents=True, exist_ok=True)
+    page = site / "index.html"
+    shutil.copyfile(dbt_target / "static_index.html", page)
+    return page
+
+
+def _vars(as_of_date: date, built_through: int) -> str:
+    return f"{{as_of_date: '{as_of_date}', built_through: {built_through}}}"
+
+
+def _invoke(
+    target: Target,
+    command: list[str],
+    dbt_target: Path,
+    threads: int,
+    watcher: _Watcher,
+) -> Any:
+    # Imported here: it takes a second, and most commands never need it.
+    from dbt.cli.main import dbtRunner
+
+    profiles = dbt_target / "profile"
+    profiles.mkdir(exist_ok=True)
+    shutil.copyfile(PROFILE, profiles / "profiles.yml")
+    arguments = [
+        "--quiet",
+        "--no-use-colors",
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+        "--log-level-file",
+        "info",
+        "--log-path",
+        str(dbt_target),
+        *command,
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(profiles),
+        "--target-path",
+        str(dbt_target),
+        "--target",
+        "duckdb" if target.duckdb_path else "postgres",
+    ]
+    with _environment(target, threads):
+        try:
+            return dbtRunner(callbacks=[watcher]).invoke(arguments)
+        finally:
+            _close_connections(target)
+
+
+def _close_connections(target: Target) -> None:
+    if target.duckdb_path is not None:
+        # dbt keeps the file open in this process, and nobody else could open it.
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        DuckDBConnectionManager.close_all_connections()
+
+
+@contextmanager
+def _environment(target: Target, threads: int) -> Iterator[None]:
+    """The profile's variables, for the time of one invocation."""
+    values = {"SCROBBLE_THREADS": str(threads)}
+    if target.duckdb_path is not None:
+        values["SCROBBLE_DUCKDB_PATH"] = str(target.duckdb_path.resolve())
+    elif target.url is not None:
+        url = make_url(target.url)
+        values |= {
+            "SCROBBLE_PG_HOST": url.host or str(url.query.get("host", "127.0.0.1")),
+            "SCROBBLE_PG_PORT": str(url.port or url.query.get("port", 5432)),
+            "SCROBBLE_PG_USER": url.username or "",
+            "SCROBBLE_PG_PASSWORD": str(url.password or ""),
+            "SCROBBLE_PG_DATABASE": url.database or "",
+            "SCROBBLE_MARTS_SCHEMA": "marts_build",
+        }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class _Watcher:
+    """Counts dbt's events for the progress bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        import time
+
+        self._clock = time.monotonic
+        self._started = self._clock()
+        self.seconds_starting = 0.0
+        self.expected = 0
+        self._done = 0
+        self._progress = progress
+
+    def __call__(self, event: Any) -> None:
+        name = event.info.name
+        if name == "NodeStart" and not self.seconds_starting:
+            self.seconds_starting = self._clock() - self._started
+        elif name == "ConcurrencyLine":
+            self.expected = int(event.data.node_count)
+        elif name == "NodeFinished":
+            self._done += 1
+            info = event.data.node_info.node_name
+            self._progress(self._done, self.expected or None, info)
+
+
+def _explain(failed: list[Any], exception: BaseException | None, where: Path) -> str:
+    if not failed:
+        return redact(f"dbt did not run: {exception or 'no reason given'}; see {where}")
+    bad = [node for node in failed if str(node.status) != "skipped"] or failed
+    lines = [
+        f"  {node.node.resource_type} {node.node.name}: {node.status}"
+        f" — {' '.join(str(node.message or '').split())[:400]}"
+        for node in bad[:10]
+    ]
+    skipped = len(failed) - len(bad)
+    tail = f"\n  and {skipped} skipped because of them" if skipped else ""
+    return redact(
+        f"{len(bad)} of the day's models or tests did not pass; the last version stays"
+        f" published\n" + "\n".join(lines) + tail + f"\n  log: {where}/dbt.log"
+    )

@@ -1,0 +1,368 @@
+"""The ``scrobble`` command line.
+
+Owns the commands about runs, versions and the published data; other packages add theirs
+through the entry point group ``scrobble.commands``. Exit codes are those of
+:mod:`warehouse.errors`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, date, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from warehouse import ops, store
+from warehouse.daily import STEPS
+from warehouse.daily import daily as run_daily
+from warehouse.errors import PublishFailed, WarehouseError
+from warehouse.journal import last_runs
+from warehouse.redact import RedactingFilter, redact
+from warehouse.settings import Settings, settings_options, take_settings
+
+
+class _Commands(click.Group):
+    """The built-in commands and those other packages plug in, loaded when called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        plugged = {point.name for point in entry_points(group="scrobble.commands")}
+        return sorted(plugged | set(self.commands))
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name in self.commands:
+            return self.commands[name]
+        for point in entry_points(group="scrobble.commands", name=name):
+            command = point.load()
+            assert isinstance(command, click.Command), f"{point.value} is no command"
+            return command
+        return None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """The Scrobble Warehouse: last.fm's data, fetched, tested and published daily."""
+
+
+def main() -> None:
+    """Run the command line; errors become one line and an exit code."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s %(message)s"
+    )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RedactingFilter())
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt as stopped:
+        click.echo(str(stopped) or "stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except WarehouseError as error:
+        click.echo(f"error: {redact(str(error))}", err=True)
+        sys.exit(error.exit_code)
+
+
+_as_of = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="the UTC day to bring the warehouse up to (default: today)",
+)
+_accept = click.option(
+    "--accept", multiple=True, metavar="GATE", help="override this gate's verdict"
+)
+_force = click.option(
+    "--force", is_flag=True, help="run although the day is published already"
+)
+_full = click.option("--full-refresh", is_flag=True, help="build every mart anew")
+
+
+def _run(command: str, steps: tuple[str, ...], options: dict[str, Any]) -> None:
+    as_of: datetime | None = options.pop("as_of")
+    run_daily(
+        take_settings(options),
+        as_of=as_of.date() if as_of else None,
+        command=command,
+        steps=steps,
+        **options,
+    )
+
+
+@cli.command()
+@_as_of
+@_accept
+@_force
+@_full
+@settings_options
+def daily(**options: Any) -> None:
+    """Fetch, load, build, check, settle and publish one day."""
+    _run("daily", STEPS, options)
+
+
+@cli.command()
+@_as_of
+@_force
+@settings_options
+def fetch(**options: Any) -> None:
+    """Fetch a day's answers into landing; nothing else changes."""
+    _run("fetch", ("fetch",), options)
+
+
+@cli.command()
+@_as_of
+@settings_options
+def load(**options: Any) -> None:
+    """Try whether landing loads: into a candidate that is thrown away
+    (on PostgreSQL the rows stay in schema raw)."""
+    _run("load", ("load",), {**options, "force": True})
+
+
+@cli.command()
+@_as_of
+@_full
+@settings_options
+def build(**options: Any) -> None:
+    """Try whether what has landed builds and passes its tests, without publishing."""
+    _run("build", ("load", "build", "check"), {**options, "force": True})
+
+
+@cli.command()
+@_as_of
+@_accept
+@_full
+@settings_options
+def publish(**options: Any) -> None:
+    """Load, build, check and publish what has landed, without fetching."""
+    _run("publish", STEPS[1:], {**options, "force": True})
+
+
+@cli.command()
+@click.option("--to", metavar="VERSION", help="default: the version before this one")
+@settings_options
+def rollback(to: str | None, **options: Any) -> None:
+    """Point readers to an older version; the next daily run starts from there."""
+    settings = take_settings(options)
+    engine = ops.open_ops(settings)
+    before, after = store.roll_back(store.open_store(settings, engine), engine, to)
+    click.echo(f"readers now see {after.version} ({after.as_of_date})")
+    click.echo(f"back again: scrobble rollback --to {before.version}")
+
+
+@cli.command()
+@click.option("--runs", default=5, type=click.IntRange(1, 100), help="runs to show")
+@click.option("--json", "as_json", is_flag=True, help="machine-readable")
+@settings_options
+def status(runs: int, as_json: bool, **options: Any) -> None:
+    """What is published, what the last runs did, how large everything is."""
+    settings = take_settings(options)
+    engine = ops.open_ops(settings)
+    with engine.begin() as connection:
+        current = store.published_version(connection)
+        kept = store.kept_versions(connection)
+    history = last_runs(engine, runs)
+    sizes = {
+        name: _bytes_below(settings.data_dir / name)
+        for name in ("landing", "versions", "work")
+    }
+    dead: int | None = None
+    fresh: list[tuple[Any, ...]] = []
+    if current is not None:
+        dead = int(_query(settings, _OPEN_DEAD_LETTERS)[1][0][0])
+        fresh = _query(
+            settings,
+            "select source, last_as_of_date, last_fetched_at from marts.freshness"
+            " order by last_as_of_date, source",
+        )[1]
+    if as_json:
+        body = {
+            "published": current and current.__dict__,
+            "versions": [version.__dict__ for version in kept],
+            "runs": [
+                {**run, "steps": [step.__dict__ for step in run["steps"]]}
+                for run in history
+            ],
+            "bytes": sizes,
+            "dead_letters": dead,
+            "freshness": fresh,
+        }
+        click.echo(json.dumps(body, default=str, indent=2))
+        return
+    console = Console(highlight=False, markup=False)
+    if current is None:
+        console.print("nothing is published yet: run `make daily`")
+    else:
+        age = (datetime.now(UTC).date() - current.as_of_date).days
+        console.print(
+            f"published: {current.version}, day {current.as_of_date}"
+            f" ({age} days old), {sum(current.row_counts.values()):,} rows"
+        )
+    table = Table("run", "command", "day", "state", "step", "seconds", "steps")
+    for run in history:
+        ended = run["finished_at"] or ops.utcnow()
+        table.add_row(
+            run["run_id"],
+            run["command"],
+            str(run["as_of_date"]),
+            run["state"],
+            run["step"] or "",
+            f"{(ended - run['started_at']).total_seconds():.1f}",
+            " ".join(
+                f"{step.step} {step.detail.get('seconds', step.state)}"
+                for step in run["steps"]
+            ),
+        )
+    console.print(table)
+    for run in history:
+        if run["error"]:
+            console.print(f"{run['run_id']}: {run['error']}")
+    table = Table("version", "day", "published", "MB", "rows")
+    for version in kept:
+        table.add_row(
+            version.version + (" ←" if version == current else ""),
+            str(version.as_of_date),
+            f"{version.published_at:%Y-%m-%d %H:%M:%S}",
+            f"{version.bytes / 1e6:,.1f}",
+            f"{sum(version.row_counts.values()):,}",
+        )
+    console.print(table)
+    console.print(
+        "sizes: "
+        + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in sizes.items())
+    )
+    if fresh:
+        console.print(f"oldest source: {fresh[0][0]}, {fresh[0][1]}")
+    if dead:
+        console.print(f"dead letters: {dead} (`scrobble dead-letters list`)")
+
+
+_OPEN_DEAD_LETTERS = """
+    select count(*) from raw.dead_letters as letters
+    where not exists (
+        select 1 from raw.dead_letter_decisions as decisions
+        where decisions.dead_letter_id = letters.dead_letter_id
+    )
+"""
+
+
+@cli.command()
+@click.argument("query", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    help="how rows are printed",
+)
+@settings_options
+def sql(query: str | None, form: str, **options: Any) -> None:
+    """Ask the published version, read-only; without QUERY, line after line."""
+    settings = take_settings(options)
+    if query is not None:
+        _print_rows(*_query(settings, query), form=form)
+        return
+    interactive = sys.stdin.isatty()
+    while True:
+        try:
+            line = input("scrobble> " if interactive else "").strip().rstrip(";")
+        except EOFError:
+            return
+        if not line:
+            continue
+        try:
+            _print_rows(*_query(settings, line), form=form)
+        except WarehouseError as error:
+            if not interactive:
+                raise
+            click.echo(f"error: {error}", err=True)
+
+
+def _query(settings: Settings, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Names and rows of one statement on the published version."""
+    if settings.warehouse_url is None:
+        import duckdb
+
+        from warehouse.duckdb_store import published_path
+
+        path = published_path(settings.data_dir)
+        try:
+            with duckdb.connect(str(path), read_only=True) as connection:
+                connection.execute("set search_path = 'marts'")
+                cursor = connection.execute(query)
+                names = [column[0] for column in cursor.description or ()]
+                return names, cursor.fetchall()
+        except duckdb.Error as error:
+            raise PublishFailed(str(error)) from error
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    engine = create_engine(settings.warehouse_url)
+    try:
+        with engine.connect() as connection_:
+            connection_.execute(text("set transaction read only"))
+            connection_.execute(text("set local search_path = marts"))
+            result = connection_.exec_driver_sql(query)
+            return list(result.keys()), [tuple(row) for row in result]
+    except SQLAlchemyError as error:
+        raise PublishFailed(str(getattr(error, "orig", error))) from error
+    finally:
+        engine.dispose()
+
+
+def _print_rows(names: list[str], rows: list[tuple[Any, ...]], *, form: str) -> None:
+    if form == "json":
+        body = [dict(zip(names, row, strict=True)) for row in rows]
+        click.echo(json.dumps(body, default=str, indent=2, ensure_ascii=False))
+    elif form == "csv":
+        import csv
+
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        table = Table(*names)
+        for row in rows[:1000]:
+            table.add_row(*("" if value is None else str(value) for value in row))
+        Console(markup=False).print(table)
+        if len(rows) > 1000:
+            click.echo(f"… {len(rows):,} rows; --format csv prints them all")
+
+
+@cli.command()
+@click.option("--site", type=click.Path(path_type=Path), default=Path("site"))
+@settings_options
+def docs(site: Path, **options: Any) -> None:
+    """Write the docs site of the tables as one page that opens without a network."""
+    import tempfile
+
+    from warehouse.build import write_docs
+    from warehouse.duckdb_store import published_path
+    from warehouse.run import Target
+
+    settings = take_settings(options)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        target = Target(url=settings.warehouse_url)
+        if settings.warehouse_url is None:
+            import shutil
+
+            # dbt opens its database for writing; a published file is never written.
+            copy = work / "warehouse.duckdb"
+            shutil.copyfile(published_path(settings.data_dir), copy)
+            target = Target(duckdb_path=copy)
+        today: date = datetime.now(UTC).date()
+        page = write_docs(target, as_of_date=today, site=site, work_dir=work)
+    click.echo(f"open {page}")
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,417 @@
+"""The daily run: fetch, load, build, check, settle, publish.
+
+Owns the order of the steps, what is said at the end, and how a run ends. Every step is
+in the journal; a run that dies leaves its fence behind, and the next run discards its
+work and does the day again from what has been landed.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from types import FrameType
+
+import duckdb
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from warehouse import gates, ops, store
+from warehouse.build import build, project_hash
+from warehouse.errors import (
+    BuildFailed,
+    DiskFull,
+    GateRefused,
+    SettingsError,
+    WarehouseError,
+)
+from warehouse.journal import Journal, abandon_dead_runs
+from warehouse.lease import Lease
+from warehouse.report import Reporter
+from warehouse.run import Run, Step, StepResult, Target, plugged_step
+from warehouse.settings import Settings
+
+STEPS = ("fetch", "load", "build", "check", "settle", "publish")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: the version published, or None with the reason in `text`."""
+
+    version: str | None
+    text: str
+    already_done: bool = False
+
+
+def daily(
+    settings: Settings,
+    *,
+    as_of: date | None = None,
+    command: str = "daily",
+    steps: tuple[str, ...] = STEPS,
+    accept: tuple[str, ...] = (),
+    force: bool = False,
+    full_refresh: bool = False,
+    reporter: Reporter | None = None,
+) -> Outcome:
+    """Do one day, whole or not at all.
+
+    Args:
+        as_of: the UTC day to bring the warehouse up to; today where it is None.
+        steps: a subset of :data:`STEPS`; without ``publish`` readers see no change.
+        accept: names of gates whose verdict the operator overrides.
+        force: run although the day is published already.
+        full_refresh: build every mart anew from schema raw.
+
+    Raises:
+        WarehouseError: the exit code tells the cause, the message the way out.
+    """
+    today = datetime.now(UTC).date()
+    as_of = as_of or today
+    if as_of > today:
+        raise SettingsError(f"--as-of {as_of} is in the future; today is {today} (UTC)")
+    if unknown := sorted(set(accept) - set(gates.GATES)):
+        known = ", ".join(gates.GATES)
+        raise SettingsError(f"there is no gate {unknown[0]!r}; the gates are: {known}")
+    with reporter or Reporter() as said, _disk_full_said_clearly():
+        engine = ops.open_ops(settings)
+        try:
+            done = None if force else _already_done(engine, as_of)
+            if done is not None:
+                said.line(done.text)
+                return done
+            return _locked(
+                settings,
+                engine,
+                as_of,
+                command,
+                steps,
+                accept,
+                full_refresh,
+                force,
+                said,
+            )
+        finally:
+            engine.dispose()
+
+
+def _already_done(engine: Engine, as_of: date) -> Outcome | None:
+    with engine.begin() as connection:
+        current = store.published_version(connection)
+    if current is None or current.as_of_date < as_of:
+        return None
+    text_ = (
+        f"already done: {current.as_of_date} is published as version {current.version}"
+        " (--force runs it again)"
+    )
+    return Outcome(current.version, text_, already_done=True)
+
+
+def _locked(
+    settings: Settings,
+    engine: Engine,
+    as_of: date,
+    command: str,
+    steps: tuple[str, ...],
+    accept: tuple[str, ...],
+    full_refresh: bool,
+    force: bool,
+    said: Reporter,
+) -> Outcome:
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    lease = Lease(engine, run_id, settings.data_dir / "alive", settings.lease_seconds)
+    with lease, _interruptible():
+        journal = Journal(engine, run_id)
+        for dead in abandon_dead_runs(engine, lease.fence):
+            said.line(f"mended:   run {dead} did not finish; its work is discarded")
+        journal.open(lease.fence, command, as_of)
+        warehouse = store.open_store(settings, engine)
+        with engine.begin() as connection:
+            base = store.published_version(connection)
+        # Two runs that started together: the second finds the day done by the first.
+        if base is not None and base.as_of_date >= as_of and not force:
+            journal.close("done", base.version)
+            return Outcome(base.version, "already done", already_done=True)
+        run = Run(
+            settings=settings,
+            engine=engine,
+            run_id=run_id,
+            as_of_date=as_of,
+            lease=lease,
+            reporter=said,
+            work_dir=settings.data_dir / "work" / run_id,
+            last_published=base.as_of_date if base else None,
+            version=f"{as_of:%Y%m%d}-{lease.fence:06d}",
+        )
+        try:
+            for mended in warehouse.repair():
+                said.line(f"mended:   {mended}")
+            outcome = _Day(run, warehouse, journal, base, accept, full_refresh).walk(
+                steps
+            )
+        except BaseException as error:
+            said.fail()
+            journal.close("failed", error=f"{type(error).__name__}: {error}")
+            _plugged(run, "failed")
+            if not isinstance(error, BuildFailed):
+                warehouse.discard(run)  # a failed build is left to be looked at
+            raise
+        journal.close("done", outcome.version)
+        return outcome
+
+
+class _Day:
+    """The steps of one run, in order."""
+
+    def __init__(
+        self,
+        run: Run,
+        warehouse: store.Store,
+        journal: Journal,
+        base: store.Version | None,
+        accept: tuple[str, ...],
+        full_refresh: bool,
+    ) -> None:
+        self.run = run
+        self.warehouse = warehouse
+        self.journal = journal
+        self.base = base
+        self.accept = accept
+        self.full_refresh = full_refresh
+        self.hash = project_hash()
+        self.audit: store.Audit | None = None
+
+    def walk(self, steps: tuple[str, ...]) -> Outcome:
+        run = self.run
+        said = run.reporter
+        started = ops.utcnow()
+        said.line(
+            f"run:      {run.run_id}, day {run.as_of_date}, fence {run.lease.fence}"
+        )
+        if "fetch" in steps:
+            _plugged(run, "close")
+            self._step("fetch", _required("fetch"))
+        if set(steps) <= {"fetch"}:
+            return Outcome(None, "fetched")
+        self._open()
+        actions: dict[str, Step] = {
+            "load": _required("load"),
+            "build": self._build,
+            "check": self._check,
+            "settle": plugged_step("settle") or _no_settlement,
+            "publish": self._publish,
+        }
+        for name, action in actions.items():
+            if name in steps:
+                self._step(name, action)
+        if "publish" not in steps:
+            self.warehouse.discard(run)
+            return Outcome(None, "tried out, not published")
+        _plugged(run, "open")
+        self.warehouse.discard(run)
+        dropped = store.drop_old_versions(
+            self.warehouse, run.engine, run.settings.keep_versions
+        )
+        self._summarise(started, len(dropped))
+        return Outcome(run.version, f"published version {run.version}")
+
+    def _step(self, name: str, action: Step) -> None:
+        run = self.run
+        run.lease.check()
+        self.journal.start(name)
+        run.reporter.start(name)
+        try:
+            result = action(run)
+        except BaseException as error:
+            self.journal.finish(name, {"error": str(error)[:2000]}, state="failed")
+            raise
+        seconds = run.reporter.finish(result.text)
+        run.details[name] = {**result.detail, "seconds": round(seconds, 2)}
+        self.journal.finish(name, run.details[name])
+
+    def _open(self) -> None:
+        run, base = self.run, self.base
+        run.target = self.warehouse.open_candidate(run, base)
+        if (
+            base is not None
+            and base.project_hash == self.hash
+            and not self.full_refresh
+        ):
+            run.built_through = base.built_through
+
+    def _build(self, run: Run) -> StepResult:
+        result = build(
+            run.target,
+            as_of_date=run.as_of_date,
+            built_through=run.built_through,
+            work_dir=run.work_dir,
+            cache_dir=run.settings.data_dir / "dbt",
+            threads=run.settings.threads,
+            progress=run.reporter.advance,
+        )
+        how = "anew" if run.built_through == 0 else "what the new loads touch"
+        return StepResult(
+            f"{result.models} models ({how}), {result.tests} tests passed",
+            {
+                "models": result.models,
+                "tests": result.tests,
+                "full": run.built_through == 0,
+                "seconds_starting": round(result.seconds_starting, 2),
+                "slowest": result.slowest,
+            },
+        )
+
+    def _check(self, run: Run) -> StepResult:
+        self.audit = self.warehouse.seal(run)
+        with run.engine.begin() as connection:
+            earlier = store.kept_versions(connection)[:14]
+        verdicts = gates.judge(
+            gates.Evidence(
+                steps=run.details,
+                audit=self.audit,
+                earlier=earlier,
+                days=_day_summary(run.target),
+                free_bytes=gates.free_bytes(run.settings.data_dir),
+            )
+        )
+        refused = [g for g in verdicts if not g.passed and g.name not in self.accept]
+        if refused:
+            lines = "\n".join(f"  {gate.name}: {gate.message}" for gate in refused)
+            names = " ".join(f"--accept {gate.name}" for gate in refused)
+            raise GateRefused(
+                f"{len(refused)} gates keep the last version published:\n{lines}\n"
+                f"  look at `scrobble status`; if it is right, run again with {names}"
+            )
+        accepted = [g.name for g in verdicts if not g.passed]
+        return StepResult(
+            f"{len(verdicts) - len(accepted)} gates passed"
+            + (f", accepted by hand: {', '.join(accepted)}" if accepted else ""),
+            {gate.name: gate.message for gate in verdicts},
+        )
+
+    def _publish(self, run: Run) -> StepResult:
+        assert self.audit is not None, "the check step seals the candidate"
+        version = store.Version(
+            version=run.version,
+            fence=run.lease.fence,
+            run_id=run.run_id,
+            as_of_date=run.as_of_date,
+            published_at=ops.utcnow(),
+            built_through=self.audit.built_through,
+            project_hash=self.hash,
+            bytes=self.audit.bytes,
+            row_counts=self.audit.row_counts,
+        )
+        self.warehouse.publish(run, version)
+        rows = sum(version.row_counts.values())
+        return StepResult(
+            f"version {version.version}: {len(version.row_counts)} marts,"
+            f" {rows:,} rows",
+            {"version": version.version, "rows": rows, "bytes": version.bytes},
+        )
+
+    def _summarise(self, started: datetime, dropped: int) -> None:
+        run = self.run
+        fetched, loaded = run.details.get("fetch", {}), run.details.get("load", {})
+        built, published = run.details["build"], run.details["publish"]
+        seconds = (ops.utcnow() - started).total_seconds()
+        lines = [
+            "",
+            f"Published {run.as_of_date} as version {run.version} in {seconds:.1f} s",
+            f"  requests      {int(fetched.get('requests', 0)):,}"
+            f" ({int(fetched.get('retries', 0)):,} retries,"
+            f" {int(fetched.get('skipped', 0)):,} skipped)",
+            f"  bytes         {int(fetched.get('bytes', 0)):,} as answered",
+            f"  rows loaded   {int(loaded.get('rows', 0)):,}",
+            f"  dead letters  {int(loaded.get('dead', 0)):,}",
+            f"  tests passed  {built['tests']}",
+            f"  version size  {published['bytes'] / 1e6:,.1f} MB"
+            + (f" ({dropped} old versions dropped)" if dropped else ""),
+            "  seconds       "
+            + ", ".join(f"{k} {v['seconds']:.1f}" for k, v in run.details.items()),
+            "",
+            'Next: `scrobble sql "select * from marts.totals"` · `make serve` for the'
+            " pages · `make docs` for the tables · `scrobble status`",
+        ]
+        for line in lines:
+            run.reporter.line(line)
+
+
+def _required(name: str) -> Step:
+    step = plugged_step(name)
+    if step is None:
+        raise SettingsError(
+            f"no installed package offers the step {name!r};"
+            " install the project itself: `make install`"
+        )
+    return step
+
+
+def _no_settlement(run: Run) -> StepResult:
+    return StepResult("no exchange is installed", {})
+
+
+def _plugged(run: Run, name: str) -> None:
+    """Call an optional side step, which must not change how the run ends."""
+    step = plugged_step(name)
+    if step is not None:
+        result = step(run)
+        if result.text:
+            run.reporter.line(f"{name + ':':<9} {result.text}")
+
+
+def _day_summary(target: Target) -> dict[str, float]:
+    """The row of :func:`gates.day_summary_sql` on the sealed candidate."""
+    if target.duckdb_path is not None:
+        with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
+            cursor = connection.execute(gates.day_summary_sql("marts"))
+            names = [column[0] for column in cursor.description]
+            values = cursor.fetchall()[0]
+        return dict(zip(names, (float(value) for value in values), strict=True))
+    engine = create_engine(str(target.url))
+    try:
+        with engine.connect() as connection_:
+            row = connection_.execute(text(gates.day_summary_sql("marts_build"))).one()
+            return {name: float(value) for name, value in row._mapping.items()}
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _disk_full_said_clearly() -> Iterator[None]:
+    try:
+        yield
+    except WarehouseError:
+        raise
+    except (OSError, duckdb.Error, sqlite3.Error, SQLAlchemyError) as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        message = str(error).lower()
+        if full or "no space left" in message or "disk is full" in message:
+            raise DiskFull(
+                "the disk is full; nothing was published and nothing landed is lost."
+                " Free some space (`scrobble status` shows the sizes) and run again"
+            ) from error
+        raise
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does: cleanly, with the journal closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(f"stopped by signal {number}")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

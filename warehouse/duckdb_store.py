@@ -1,0 +1,226 @@
+"""The embedded engine: one immutable DuckDB file a version, and a pointer file.
+
+A run works in a private copy of the published file, so a killed run leaves nothing
+that a reader or a later run could see, and a rollback is a pointer move: what the older
+file lacks is loaded again from landing. Files are never replaced under a reader: each
+version has a path of its own, because DuckDB keeps serving the old data of a replaced
+path.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import Engine
+
+from warehouse.errors import DiskFull, PublishFailed
+from warehouse.lease import is_alive
+from warehouse.run import Run, Target
+from warehouse.settings import Settings
+from warehouse.store import (
+    Audit,
+    Version,
+    find_version,
+    published_version,
+    record_version,
+)
+
+FILE = "warehouse.duckdb"
+# A file that is mostly holes is rewritten; below this share a rewrite costs more than
+# it saves in copying.
+REWRITE_WHEN_FREE = 0.5
+
+
+class DuckDBStore:
+    """Versions as files under the data folder."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.data_dir = settings.data_dir
+        self.versions_dir = self.data_dir / "versions"
+        self.pointer = self.data_dir / "published.json"
+
+    def path_of(self, version: str) -> Path:
+        """The file of a version."""
+        return self.versions_dir / f"warehouse-{version}.duckdb"
+
+    def repair(self) -> list[str]:
+        """Remove dead runs' work and bring pointer and journal together."""
+        mended = []
+        work = self.data_dir / "work"
+        for folder in sorted(work.iterdir()) if work.exists() else []:
+            run_id = folder.name
+            if not is_alive(self.data_dir / "alive" / f"{run_id}.alive"):
+                shutil.rmtree(folder, ignore_errors=True)
+                (self.data_dir / "alive" / f"{run_id}.alive").unlink(missing_ok=True)
+                mended.append(f"removed the unfinished work of run {run_id}")
+        with self.engine.begin() as connection:
+            current = published_version(connection)
+            if current is not None and not self.path_of(current.version).exists():
+                raise PublishFailed(
+                    f"the published file {self.path_of(current.version)} is missing;"
+                    " restore it, or `scrobble rollback --to VERSION` to another"
+                )
+            known = current.version if current is not None else None
+            if self._pointed_at() != known:
+                # Killed between the pointer's replacement and the journal's commit: the
+                # journal never saw that version, so readers go back to what it knows.
+                if current is not None:
+                    self._point(current)
+                else:
+                    self.pointer.unlink(missing_ok=True)
+                mended.append(f"pointed readers to {known or 'nothing'} again")
+            for path in sorted(self.versions_dir.glob("warehouse-*.duckdb*")):
+                name = path.name.removeprefix("warehouse-").split(".duckdb")[0]
+                if find_version(connection, name) is None:
+                    path.unlink()
+                    mended.append(f"removed {path.name}, which was never published")
+        return mended
+
+    def open_candidate(self, run: Run, base: Version | None) -> Target:
+        """Copy the base version's file into the run's work folder."""
+        path = run.work_dir / FILE
+        run.work_dir.mkdir(parents=True, exist_ok=True)
+        if base is not None:
+            source = self.path_of(base.version)
+            try:
+                shutil.copyfile(source, path)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise DiskFull(
+                        f"no room to copy {source} ({base.bytes:,} bytes) to"
+                        f" {run.work_dir}; free some space and run again"
+                    ) from error
+                raise
+        with duckdb.connect(str(path)) as connection:
+            for schema in ("raw", "staging", "intermediate", "marts"):
+                connection.execute(f"create schema if not exists {schema}")
+        return Target(duckdb_path=path)
+
+    def max_load_id(self, target: Target) -> int:
+        """The newest load in schema raw."""
+        with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
+            return _max_load_id(connection)
+
+    def seal(self, run: Run) -> Audit:
+        """Fold the log into the file, close it, reopen it and count every mart."""
+        path = run.work_dir / FILE
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("force checkpoint")
+            total, free = connection.execute(
+                "select total_blocks, free_blocks from pragma_database_size()"
+            ).fetchall()[0]
+        if total and free / total > REWRITE_WHEN_FREE:
+            _rewrite(path)
+        with duckdb.connect(str(path), read_only=True) as connection:
+            names = connection.execute(
+                "select table_name from duckdb_tables() where schema_name = 'marts'"
+                " order by table_name"
+            ).fetchall()
+            counts = {
+                name: connection.execute(
+                    f'select count(*) from marts."{name}"'
+                ).fetchall()[0][0]
+                for (name,) in names
+            }
+            built_through = _max_load_id(connection)
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        return Audit(counts, built_through, path.stat().st_size)
+
+    def publish(self, run: Run, version: Version) -> None:
+        """Move the file to its final name and the pointer to the file."""
+        self.versions_dir.mkdir(parents=True, exist_ok=True)
+        target = self.path_of(version.version)
+        with self.engine.begin() as connection:
+            # The journal's write lock is held from here on: no other run can take the
+            # lease between this check and the pointer's replacement.
+            run.lease.check(connection)
+            (run.work_dir / FILE).replace(target)
+            _sync_folder(self.versions_dir)
+            record_version(connection, version)
+            self._point(version)
+
+    def repoint(self, version: Version) -> None:
+        """Write the pointer file for an older version."""
+        if not self.path_of(version.version).exists():
+            raise PublishFailed(f"{self.path_of(version.version)} is missing")
+        self._point(version)
+
+    def drop(self, version: Version) -> None:
+        """Delete the file; readers that have it open keep it until they close it."""
+        self.path_of(version.version).unlink(missing_ok=True)
+
+    def discard(self, run: Run) -> None:
+        """Delete the run's work folder."""
+        shutil.rmtree(run.work_dir, ignore_errors=True)
+
+    def _pointed_at(self) -> str | None:
+        try:
+            return str(json.loads(self.pointer.read_text())["version"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _point(self, version: Version) -> None:
+        fresh = self.pointer.with_suffix(".json.new")
+        body = {
+            "version": version.version,
+            "as_of": version.as_of_date.isoformat(),
+            "file": f"versions/{self.path_of(version.version).name}",
+            "published_at": version.published_at.isoformat() + "Z",
+        }
+        with fresh.open("w") as file:
+            json.dump(body, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.pointer)
+        _sync_folder(self.data_dir)
+
+
+def published_path(data_dir: Path) -> Path:
+    """The file readers should open now.
+
+    Raises:
+        PublishFailed: nothing has been published in this data folder.
+    """
+    pointer = data_dir / "published.json"
+    try:
+        return data_dir / str(json.loads(pointer.read_text())["file"])
+    except FileNotFoundError:
+        raise PublishFailed(
+            f"nothing is published in {data_dir}; run `make daily` first"
+        ) from None
+
+
+def _max_load_id(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute(
+        "select count(*) from duckdb_tables()"
+        " where schema_name = 'raw' and table_name = 'loads'"
+    ).fetchall()[0][0]
+    if not found:
+        return 0
+    sql = "select coalesce(max(load_id), 0) from raw.loads"
+    return int(connection.execute(sql).fetchall()[0][0])
+
+
+def _rewrite(path: Path) -> None:
+    fresh = path.with_suffix(".compact")
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as old (read_only)")
+        connection.execute(f"attach '{fresh}' as new")
+        connection.execute("copy from database old to new")
+    fresh.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

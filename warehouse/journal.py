@@ -1,0 +1,149 @@
+"""The run journal: what each run did, step by step, and what it left behind.
+
+Owns the rows of ``runs`` and ``run_steps``. States of a run: ``running``, ``done``,
+``failed`` (the error says why) and ``abandoned`` (it died; found by the next run).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Engine, insert, select, update
+
+from warehouse import ops
+from warehouse.lease import host_name
+from warehouse.redact import redact
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of a run as the journal has it."""
+
+    step: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    detail: dict[str, Any]
+
+
+class Journal:
+    """Writes the journal of one run."""
+
+    def __init__(self, engine: Engine, run_id: str) -> None:
+        self.engine = engine
+        self.run_id = run_id
+
+    def open(self, fence: int, command: str, as_of_date: date) -> None:
+        """Enter the run."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(ops.runs).values(
+                    run_id=self.run_id,
+                    fence=fence,
+                    command=command,
+                    as_of_date=as_of_date,
+                    state="running",
+                    host=host_name(),
+                    pid=os.getpid(),
+                    started_at=ops.utcnow(),
+                )
+            )
+
+    def start(self, step: str) -> None:
+        """Enter the start of a step."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(ops.runs)
+                .where(ops.runs.c.run_id == self.run_id)
+                .values(step=step)
+            )
+            connection.execute(
+                insert(ops.run_steps).values(
+                    run_id=self.run_id,
+                    step=step,
+                    state="running",
+                    started_at=ops.utcnow(),
+                )
+            )
+
+    def finish(self, step: str, detail: dict[str, Any], state: str = "done") -> None:
+        """Enter the end of a step with its counts."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(ops.run_steps)
+                .where(
+                    ops.run_steps.c.run_id == self.run_id, ops.run_steps.c.step == step
+                )
+                .values(
+                    state=state,
+                    finished_at=ops.utcnow(),
+                    detail=redact(json.dumps(detail, default=str)),
+                )
+            )
+
+    def close(
+        self, state: str, version: str | None = None, error: str | None = None
+    ) -> None:
+        """Enter the end of the run."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(ops.runs)
+                .where(ops.runs.c.run_id == self.run_id, ops.runs.c.state == "running")
+                .values(
+                    state=state,
+                    finished_at=ops.utcnow(),
+                    version=version,
+                    error=redact(error) if error else None,
+                )
+            )
+
+
+def abandon_dead_runs(engine: Engine, fence: int) -> list[str]:
+    """Mark older runs that never finished; say in which step each stood."""
+    with engine.begin() as connection:
+        dead = connection.execute(
+            select(ops.runs.c.run_id, ops.runs.c.step).where(
+                ops.runs.c.state == "running", ops.runs.c.fence < fence
+            )
+        ).all()
+        for run_id, step in dead:
+            connection.execute(
+                update(ops.runs)
+                .where(ops.runs.c.run_id == run_id)
+                .values(
+                    state="abandoned",
+                    finished_at=ops.utcnow(),
+                    error=f"died or froze in step {step or 'start'}",
+                )
+            )
+    return [f"{run_id} (in {step or 'start'})" for run_id, step in dead]
+
+
+def last_runs(engine: Engine, count: int) -> list[dict[str, Any]]:
+    """The newest runs, newest first, each with its steps (keys as the columns)."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(ops.runs).order_by(ops.runs.c.fence.desc()).limit(count)
+        ).mappings()
+        found = [dict(row) for row in rows]
+        for run in found:
+            steps = connection.execute(
+                select(ops.run_steps)
+                .where(ops.run_steps.c.run_id == run["run_id"])
+                .order_by(ops.run_steps.c.started_at)
+            ).mappings()
+            run["steps"] = [
+                StepRecord(
+                    step=row["step"],
+                    state=row["state"],
+                    started_at=row["started_at"],
+                    finished_at=row["finished_at"],
+                    detail=json.loads(row["detail"] or "{}"),
+                )
+                for row in steps
+            ]
+    return found

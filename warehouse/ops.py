@@ -1,0 +1,169 @@
+"""The ops database: journal, lease, versions and whatever a plug-in keeps beside them.
+
+Owns the engine (SQLite under the data folder, or schema ``ops`` in PostgreSQL), its
+transactions and its clock, and the tables of this package. Times are UTC.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.exc import OperationalError
+
+from warehouse.errors import Busy, WarehouseError
+from warehouse.settings import Settings
+
+metadata = MetaData()
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("run_id", String(64)),
+    Column("host", Text),
+    Column("alive_path", Text),
+    Column("expires_at", Float, doc="seconds since 1970 on the database's clock"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("fence", BigInteger, nullable=False, unique=True),
+    Column("command", String(32), nullable=False),
+    Column("as_of_date", Date, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("step", String(16)),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", DateTime, nullable=False),
+    Column("finished_at", DateTime),
+    Column("version", String(32)),
+    Column("error", Text),
+)
+
+run_steps = Table(
+    "run_steps",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("step", String(16), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("started_at", DateTime, nullable=False),
+    Column("finished_at", DateTime),
+    Column("detail", Text, doc="JSON: the step's counts"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("version", String(32), primary_key=True),
+    Column("fence", BigInteger, nullable=False, unique=True),
+    Column("run_id", String(64), nullable=False),
+    Column("as_of_date", Date, nullable=False),
+    Column("published_at", DateTime, nullable=False),
+    Column("built_through", BigInteger, nullable=False),
+    Column("project_hash", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("row_counts", Text, nullable=False, doc="JSON: mart -> rows"),
+    Column("dropped_at", DateTime),
+)
+
+published = Table(
+    "published",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("version", String(32), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("as_of_date", Date, nullable=False),
+    Column("published_at", DateTime, nullable=False),
+)
+
+
+def utcnow() -> datetime:
+    """The time now, UTC, without a zone, as every table here stores it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def open_ops(settings: Settings) -> Engine:
+    """Open (and create where missing) the ops database.
+
+    Raises:
+        WarehouseError: PostgreSQL cannot be reached; the text has no password.
+    """
+    if settings.warehouse_url is None:
+        path = settings.data_dir / "ops.sqlite"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = _open_sqlite(path)
+    else:
+        engine = create_engine(settings.warehouse_url, pool_pre_ping=True)
+        engine = engine.execution_options(schema_translate_map={None: "ops"})
+    ensure_tables(engine, metadata)
+    return engine
+
+
+def ensure_tables(engine: Engine, tables: MetaData) -> None:
+    """Create the missing tables; several processes may do so at once."""
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # create_all looks first and creates after: two at once would collide.
+                connection.execute(text("select pg_advisory_xact_lock(7365627374)"))
+                connection.execute(text("create schema if not exists ops"))
+            tables.create_all(connection)
+    except OperationalError as error:
+        if "locked" in str(error):
+            raise Busy(
+                f"the journal {engine.url.database} is locked by another process;"
+                " try again when it has finished"
+            ) from error
+        raise WarehouseError(
+            f"cannot reach the ops database {engine.url.render_as_string()}:"
+            f" {error.orig}"
+        ) from error
+
+
+def database_now(connection: Connection) -> float:
+    """Seconds since 1970 on the database's own clock."""
+    if connection.dialect.name == "postgresql":
+        sql = "select cast(extract(epoch from clock_timestamp()) as double precision)"
+    else:
+        sql = "select (julianday('now') - 2440587.5) * 86400.0"
+    return float(connection.execute(text(sql)).scalar_one())
+
+
+def _open_sqlite(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver's own BEGIN is deferred: two writers then fail instead of queueing.
+        connection.isolation_level = None
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma foreign_keys = on")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("begin immediate")
+
+    return engine

@@ -1,0 +1,76 @@
+"""What a step of the daily run is given and gives back.
+
+Owns the contract between the run and the steps that plug into it through the entry
+point group ``scrobble.steps``: ``fetch`` and ``load`` must be there, ``settle`` may be,
+and ``close``, ``open`` and ``failed`` are called beside the steps. Each is a function
+of a :class:`Run` returning a :class:`StepResult`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from warehouse.lease import Lease
+from warehouse.report import Reporter
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Target:
+    """The database a run loads and builds in.
+
+    Exactly one of `duckdb_path` (the run's private file) and `url` (PostgreSQL) is set.
+    """
+
+    duckdb_path: Path | None = None
+    url: str | None = None
+
+
+@dataclass
+class Run:
+    """One run: who it is, what it works on, and what it has found so far."""
+
+    settings: Settings
+    engine: Engine
+    run_id: str
+    as_of_date: date
+    lease: Lease
+    reporter: Reporter
+    work_dir: Path
+    last_published: date | None
+    version: str = ""
+    target: Target = field(default_factory=Target)
+    built_through: int = 0
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prices: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def landing_dir(self) -> Path:
+        """Where landing files are."""
+        return self.settings.data_dir / "landing"
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step says of itself: a sentence for people, counts for the journal."""
+
+    text: str
+    detail: dict[str, Any]
+
+
+Step = Callable[[Run], StepResult]
+
+
+def plugged_step(name: str) -> Step | None:
+    """The step that some installed package offers under this name."""
+    found: Step | None = None
+    for point in entry_points(group="scrobble.steps", name=name):
+        found = point.load()
+    return found

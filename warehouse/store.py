@@ -1,0 +1,194 @@
+"""What the daily run asks of a warehouse engine, and which engine it is.
+
+Owns the protocol both engines answer to and the rows of ``versions`` and ``published``
+they share. Must not hold SQL of one engine.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from warehouse import ops
+from warehouse.errors import PublishFailed
+from warehouse.run import Run, Target
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version of the marts."""
+
+    version: str
+    fence: int
+    run_id: str
+    as_of_date: date
+    published_at: datetime
+    built_through: int
+    project_hash: str
+    bytes: int
+    row_counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a finished candidate holds, read after it was closed and reopened."""
+
+    row_counts: dict[str, int]
+    built_through: int
+    bytes: int
+
+
+class Store(Protocol):
+    """A warehouse engine as the daily run sees it."""
+
+    def repair(self) -> list[str]:
+        """Mend what a dead run left; one sentence for each thing mended."""
+
+    def open_candidate(self, run: Run, base: Version | None) -> Target:
+        """Make the place this run loads and builds in, starting from `base`."""
+
+    def max_load_id(self, target: Target) -> int:
+        """The newest load in the candidate's schema raw; 0 where there is none."""
+
+    def seal(self, run: Run) -> Audit:
+        """Close the candidate and read back what it holds."""
+
+    def publish(self, run: Run, version: Version) -> None:
+        """Make the sealed candidate what readers see, all at once, fence checked."""
+
+    def repoint(self, version: Version) -> None:
+        """Make an older version what readers see (rollback)."""
+
+    def drop(self, version: Version) -> None:
+        """Remove a version nobody reads any more."""
+
+    def discard(self, run: Run) -> None:
+        """Remove the candidate of a run that will not publish."""
+
+
+def open_store(settings: Settings, engine: Engine) -> Store:
+    """The engine that the settings choose."""
+    if settings.is_postgres:
+        from warehouse.postgres_store import PostgresStore
+
+        return PostgresStore(settings, engine)
+    from warehouse.duckdb_store import DuckDBStore
+
+    return DuckDBStore(settings, engine)
+
+
+def published_version(connection: Connection) -> Version | None:
+    """The version readers see now."""
+    name = connection.execute(select(ops.published.c.version)).scalar_one_or_none()
+    return find_version(connection, name) if name is not None else None
+
+
+def find_version(connection: Connection, name: str) -> Version | None:
+    """A version that is still kept, by name."""
+    row = connection.execute(
+        select(ops.versions).where(
+            ops.versions.c.version == name, ops.versions.c.dropped_at.is_(None)
+        )
+    ).first()
+    return _version(row) if row is not None else None
+
+
+def kept_versions(connection: Connection) -> list[Version]:
+    """All versions that can be read or rolled back to, newest first."""
+    rows = connection.execute(
+        select(ops.versions)
+        .where(ops.versions.c.dropped_at.is_(None))
+        .order_by(ops.versions.c.fence.desc())
+    )
+    return [_version(row) for row in rows]
+
+
+def record_version(connection: Connection, version: Version) -> None:
+    """Enter a version and make it the published one."""
+    connection.execute(
+        insert(ops.versions).values(
+            version=version.version,
+            fence=version.fence,
+            run_id=version.run_id,
+            as_of_date=version.as_of_date,
+            published_at=version.published_at,
+            built_through=version.built_through,
+            project_hash=version.project_hash,
+            bytes=version.bytes,
+            row_counts=json.dumps(version.row_counts, sort_keys=True),
+        )
+    )
+    point_to(connection, version)
+
+
+def point_to(connection: Connection, version: Version) -> None:
+    """Make `version` the published one."""
+    connection.execute(delete(ops.published))
+    connection.execute(
+        insert(ops.published).values(
+            name="current",
+            version=version.version,
+            fence=version.fence,
+            as_of_date=version.as_of_date,
+            published_at=version.published_at,
+        )
+    )
+
+
+def roll_back(store: Store, engine: Engine, to: str | None) -> tuple[Version, Version]:
+    """Point readers to an older version; returns (from, to).
+
+    Raises:
+        PublishFailed: nothing is published, or there is no such version to go to.
+    """
+    with engine.begin() as connection:
+        current = published_version(connection)
+        if current is None:
+            raise PublishFailed("nothing is published yet; run `make daily` first")
+        older = [
+            version
+            for version in kept_versions(connection)
+            if (version.version == to if to else version.fence < current.fence)
+        ]
+        if not older:
+            known = ", ".join(v.version for v in kept_versions(connection))
+            raise PublishFailed(
+                f"there is no {f'version {to}' if to else 'older version'} to roll back"
+                f" to; kept versions: {known}"
+            )
+        target = older[0]
+        point_to(connection, target)
+        store.repoint(target)
+    return current, target
+
+
+def drop_old_versions(store: Store, engine: Engine, keep: int) -> list[Version]:
+    """Remove versions past the newest `keep`; the published one always stays."""
+    with engine.begin() as connection:
+        current = published_version(connection)
+        old = [
+            version
+            for version in kept_versions(connection)[keep:]
+            if current is None or version.version != current.version
+        ]
+        for version in old:
+            connection.execute(
+                update(ops.versions)
+                .where(ops.versions.c.version == version.version)
+                .values(dropped_at=ops.utcnow())
+            )
+    for version in old:
+        store.drop(version)
+    return old
+
+
+def _version(row: object) -> Version:
+    values = dict(row._mapping)  # type: ignore[attr-defined]
+    values.pop("dropped_at")
+    values["row_counts"] = json.loads(values["row_counts"])
+    return Version(**values)
