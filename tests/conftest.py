@@ -1,0 +1,58 @@
+"""Fixtures every test can use: real servers, shared data, settings without a past."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system import PostgresServer, SystemLacks, start_postgres
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long trials only run when asked for."""
+    if os.environ.get("SCROBBLE_CHAOS") == "1":
+        return
+    skip = pytest.mark.skip(reason="a long trial: `make chaos` runs it")
+    for item in items:
+        if item.get_closest_marker("chaos"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A throw-away PostgreSQL server for the whole session."""
+    try:
+        server = start_postgres()
+    except SystemLacks as lacks:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(lacks))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of an empty database with the test marker, dropped afterwards."""
+    url = postgres_server.new_database()
+    try:
+        yield url
+    finally:
+        postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of recorded answers and real listening."""
+    path = Path(os.environ.get("SHARED_DIR", "../shared")).resolve()
+    if not (path / "lastfm_api" / "MANIFEST.tsv").exists():
+        reason = f"no recordings in {path}: set SHARED_DIR to the folder that has them"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path

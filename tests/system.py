@@ -1,0 +1,220 @@
+"""What the tests need from the operating system, brought up on demand.
+
+Owns a throw-away PostgreSQL server made of the system's binaries (installed from Debian
+where they are missing and this user may), and the way to Chromium. Never touches a
+server that is already running: its own has a fresh folder and a free port.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+
+MARKER = "scrobble-warehouse throw-away test database"
+
+
+class SystemLacks(Exception):
+    """The system has no such program and it cannot be installed; says what to do."""
+
+
+def _installed(package: str) -> bool:
+    """Install a Debian package where that is possible."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    if package == "postgresql":
+        # Debian would otherwise make and start a cluster of its own.
+        settings = Path("/etc/postgresql-common/createcluster.conf")
+        if not settings.exists():
+            settings.parent.mkdir(parents=True, exist_ok=True)
+            settings.write_text("create_main_cluster = false\n")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package],
+    ):
+        done = subprocess.run(
+            command, env=environment, capture_output=True, timeout=600, check=False
+        )
+        if done.returncode != 0:
+            return False
+    return True
+
+
+def postgres_binaries() -> Path:
+    """The folder of the newest PostgreSQL server binaries, 15 or later.
+
+    Raises:
+        SystemLacks: there are none and they cannot be installed.
+    """
+    for attempt in range(2):
+        found = [
+            path.parent
+            for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")
+            if int(path.parent.parent.name) >= 15
+        ]
+        if not found and (on_path := shutil.which("initdb")):
+            found = [Path(on_path).resolve().parent]
+        if found:
+            return max(found, key=lambda path: path.parent.name)
+        if attempt == 0 and not _installed("postgresql"):
+            break
+    raise SystemLacks(
+        "no PostgreSQL server binaries: install Debian's package `postgresql`"
+        " (15 or later); the tests start a server of their own from it"
+    )
+
+
+def chromium() -> str:
+    """The path of a Chromium.
+
+    Raises:
+        SystemLacks: there is none and it cannot be installed.
+    """
+    for attempt in range(2):
+        for name in ("chromium", "chromium-browser", "google-chrome"):
+            if found := shutil.which(name):
+                return found
+        if attempt == 0 and not _installed("chromium"):
+            break
+    raise SystemLacks("no Chromium: install Debian's package `chromium`")
+
+
+@dataclass
+class PostgresServer:
+    """A running throw-away server."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    password: str
+    binaries: Path
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """The URL of one of its databases."""
+        return (
+            f"postgresql+psycopg2://{user}:{self.password}@127.0.0.1:{self.port}"
+            f"/{database}"
+        )
+
+    def run_sql(self, sql: str, database: str = "postgres") -> None:
+        """Run statements as the superuser, outside a transaction."""
+        connection = psycopg2.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="postgres",
+            password=self.password,
+            dbname=database,
+        )
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+        finally:
+            connection.close()
+
+    def new_database(self) -> str:
+        """Make an empty database that carries the test marker; returns its URL."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.run_sql(f"create database {name} encoding 'UTF8' template template0")
+        self.run_sql(f"comment on database {name} is '{MARKER}'")
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Drop a database made by :meth:`new_database`, whoever is connected."""
+        self.run_sql(f"drop database {url.rsplit('/', 1)[1]} with (force)")
+
+    def stop(self) -> None:
+        """Stop the server at once and remove its files."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_postgres() -> PostgresServer:
+    """Start a server on 127.0.0.1 and a free port, as a user other than root.
+
+    Raises:
+        SystemLacks: no binaries, or no other user to run it as.
+    """
+    binaries = postgres_binaries()
+    folder = Path(tempfile.mkdtemp(prefix="scrobble-postgres-"))
+    folder.chmod(0o755)
+    data = folder / "data"
+    data.mkdir()
+    user: dict[str, str | int] = {}
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        shutil.chown(data, "postgres", "postgres")
+        user = {"user": "postgres", "group": "postgres"}
+    password = secrets.token_hex(16)
+    secret = folder / "password"
+    secret.write_text(password)
+    if user:
+        shutil.chown(secret, "postgres", "postgres")
+    made = subprocess.run(
+        [
+            str(binaries / "initdb"),
+            *("--pgdata", str(data), "--username", "postgres", "--pwfile", str(secret)),
+            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"),
+            "--no-sync",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+        **user,  # type: ignore[call-overload]
+    )
+    if made.returncode != 0:
+        raise SystemLacks(f"initdb failed: {made.stderr.strip()}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (folder / "server.log").open("wb")
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": "",
+        "max_connections": 200,
+        "shared_buffers": "256MB",
+        # Lost on a power cut, kept on a kill: enough for a throw-away server.
+        "fsync": "off",
+        "max_wal_size": "2GB",
+        "log_min_messages": "warning",
+        "timezone": "UTC",
+    }
+    process = subprocess.Popen(
+        [
+            str(binaries / "postgres"),
+            *("-D", str(data)),
+            *(part for k, v in options.items() for part in ("-c", f"{k}={v}")),
+        ],
+        stdout=log,
+        stderr=log,
+        cwd=folder,
+        **user,  # type: ignore[call-overload]
+    )
+    log.close()
+    server = PostgresServer(folder, port, process, password, binaries)
+    for _ in range(200):
+        try:
+            server.run_sql("select 1")
+            return server
+        except psycopg2.OperationalError:
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+    server.stop()
+    raise SystemLacks("PostgreSQL did not start; see server.log in its folder")
