@@ -11,16 +11,6 @@ import pytest
 from tests.system import PostgresServer, SystemLacks, start_postgres
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long trials only run when asked for."""
-    if os.environ.get("SCROBBLE_CHAOS") == "1":
-        return
-    skip = pytest.mark.skip(reason="a long trial: `make chaos` runs it")
-    for item in items:
-        if item.get_closest_marker("chaos"):
-            item.add_marker(skip)
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A throw-away PostgreSQL server for the whole session."""
