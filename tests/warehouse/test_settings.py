@@ -1,0 +1,97 @@
+"""Settings: flag > environment > file > default, and errors that name all places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from warehouse.errors import SettingsError
+from warehouse.settings import Settings, load_settings, missing
+
+
+@pytest.fixture(autouse=True)
+def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in (*Settings.model_fields, "SCROBBLE_CONFIG"):
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(
+    empty_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings().lastfm_top_artists == 1000
+    (empty_place / "scrobble.toml").write_text("lastfm_top_artists = 11\n")
+    assert load_settings().lastfm_top_artists == 11
+    monkeypatch.setenv("LASTFM_TOP_ARTISTS", "22")
+    assert load_settings().lastfm_top_artists == 22
+    assert load_settings({"lastfm_top_artists": "33"}).lastfm_top_artists == 33
+
+
+def test_names_are_split_at_commas_trimmed_and_kept_once() -> None:
+    settings = load_settings({"lastfm_listeners": " rj, ,ana,rj "})
+    assert settings.lastfm_listeners == ("rj", "ana")
+
+
+def test_a_list_in_the_file_is_taken_as_it_is(empty_place: Path) -> None:
+    (empty_place / "scrobble.toml").write_text('lastfm_tags = ["drum, bass", "jazz"]\n')
+    assert load_settings().lastfm_tags == ("drum, bass", "jazz")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lastfm_top_artists", "0"),
+        ("lastfm_top_artists", "many"),
+        ("lastfm_requests_per_second", "-1"),
+        ("warehouse_url", "mysql://somewhere/x"),
+        ("warehouse_url", "not a url"),
+        ("keep_versions", "1"),
+    ],
+)
+def test_a_bad_value_names_the_setting_and_every_place_it_can_come_from(
+    name: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({name: value})
+    message = str(caught.value)
+    for place in (name, f"--{name.replace('_', '-')}", name.upper(), "scrobble.toml"):
+        assert place in message
+
+
+def test_a_missing_setting_names_every_place_it_can_come_from() -> None:
+    message = str(missing("lastfm_api_key", "login needs a key"))
+    assert "LASTFM_API_KEY" in message
+    assert "--lastfm-api-key" in message
+    assert "scrobble.toml" in message
+
+
+def test_an_unknown_key_in_the_file_is_refused_by_name(empty_place: Path) -> None:
+    (empty_place / "scrobble.toml").write_text("lastfm_artists = 3\n")
+    with pytest.raises(SettingsError, match="lastfm_artists"):
+        load_settings()
+
+
+def test_a_file_that_is_not_toml_is_named(empty_place: Path) -> None:
+    (empty_place / "scrobble.toml").write_text("lastfm_top_artists: 3\n")
+    with pytest.raises(SettingsError, match=r"scrobble\.toml is not valid TOML"):
+        load_settings()
+
+
+def test_an_empty_environment_variable_counts_as_unset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", "")
+    monkeypatch.setenv("LASTFM_API_KEY", "")
+    settings = load_settings()
+    assert settings.warehouse_url is None
+    assert settings.lastfm_api_key is None
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
+def test_every_spelling_of_a_postgres_url_gets_the_driver_that_is_installed(
+    scheme: str,
+) -> None:
+    url = load_settings({"warehouse_url": f"{scheme}://me:pa%40ss@db/x"}).warehouse_url
+    assert url == "postgresql+psycopg2://me:pa%40ss@db/x"
