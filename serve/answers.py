@@ -1,0 +1,232 @@
+"""Answers: one envelope, four formats, an ETag from the content.
+
+Owns how rows become bytes. Every body carries `version` and `as_of`: members of the
+JSON envelope, columns of CSV and NDJSON, metadata of Parquet.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import Response, request
+
+from serve.cache import FORMAT, PUBLIC
+from serve.problems import Problem
+from serve.store.contract import Published, Result
+
+_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+MEDIA_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def document(
+    published: Published, data: Any, *, is_private: bool = False, **members: Any
+) -> Response:
+    """One thing, as JSON: `data` holds it."""
+    if asked_format() != "json":
+        raise Problem("format_not_available", "this answer is JSON only")
+    body = {**_envelope(published), **members, "data": data}
+    return _finish(published, orjson.dumps(body, option=_OPTIONS), "json", is_private)
+
+
+def table(
+    published: Published,
+    result: Result,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    next_query: Mapping[str, Any] | None = None,
+    is_private: bool = False,
+    **members: Any,
+) -> Response:
+    """Rows in the asked format.
+
+    With `limit` the result holds one row more when there are more, and `next` is the
+    address of the rows after; `next_query` gives the changed parameters instead.
+    """
+    following = next_query
+    if limit is not None and len(result.rows) > limit:
+        result = result.head(limit)
+        following = {"offset": offset + limit}
+    address = None if following is None else _with_query(following)
+    kind = asked_format()
+    if kind == "json":
+        body = orjson.dumps(
+            {
+                **_envelope(published),
+                **members,
+                "next": address,
+                "data": result.records(),
+            },
+            option=_OPTIONS,
+        )
+    else:
+        body = _FORMATS[kind](published, result)
+    response = _finish(published, body, kind, is_private)
+    if address is not None:
+        response.headers["Link"] = f'<{address}>; rel="next"'
+    return response
+
+
+def columns(
+    published: Published,
+    result: Result,
+    *,
+    next_query: Mapping[str, Any] | None = None,
+    **members: Any,
+) -> Response:
+    """Rows turned by 90 degrees, as JSON: one array for each column."""
+    turned = {
+        name: [row[index] for row in result.rows]
+        for index, name in enumerate(result.columns)
+    }
+    address = None if next_query is None else _with_query(next_query)
+    return document(published, turned, next=address, **members)
+
+
+def plain(body: bytes, media_type: str, published: Published) -> Response:
+    """Ready bytes of another type (an Atom feed)."""
+    return _finish(published, body, None, False, media_type)
+
+
+def account_answer(
+    data: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer that is not from the warehouse: never stored anywhere."""
+    if asked_format() != "json":
+        raise Problem("format_not_available", "this answer is JSON only")
+    response = Response(
+        orjson.dumps({"data": data}, option=_OPTIONS),
+        status=status,
+        mimetype="application/json",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(headers or {})
+    return response
+
+
+def asked_format() -> str:
+    """json, csv, ndjson or parquet: the suffix of the path."""
+    return str(request.environ.get(FORMAT, "json"))
+
+
+def _envelope(published: Published) -> dict[str, Any]:
+    return {"version": published.version, "as_of": published.as_of_date}
+
+
+def _finish(
+    published: Published,
+    body: bytes,
+    kind: str | None,
+    is_private: bool,
+    media_type: str | None = None,
+) -> Response:
+    response = Response(body, mimetype=media_type or MEDIA_TYPES[kind or "json"])
+    headers = response.headers
+    headers["X-Version"] = published.version
+    headers["X-As-Of"] = published.as_of_date.isoformat()
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    headers["ETag"] = f'"{digest}"'
+    if kind in ("csv", "parquet"):
+        name = request.path.strip("/").replace("/", "-").removeprefix("api-v1-")
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+        safe = safe.encode("ascii", "replace").decode().replace("?", "_")
+        headers["Content-Disposition"] = f'attachment; filename="{safe}.{kind}"'
+    if is_private:
+        headers["Cache-Control"] = "private, no-store"
+        headers["Vary"] = "Cookie, Authorization"
+    else:
+        headers["Cache-Control"] = "public, max-age=0, must-revalidate"
+        headers["Vary"] = "Accept-Encoding"
+        request.environ[PUBLIC] = published.version
+    return response
+
+
+def _with_query(changed: Mapping[str, Any]) -> str:
+    query = {**request.args.to_dict(), **{name: str(v) for name, v in changed.items()}}
+    suffix = f".{asked_format()}" if FORMAT in request.environ else ""
+    return f"{request.path}{suffix}?{urlencode(query)}"
+
+
+def _csv(published: Published, result: Result) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([*result.columns, "version", "as_of"])
+    tail = (published.version, published.as_of_date.isoformat())
+    for row in result.rows:
+        writer.writerow([*map(_cell, row), *tail])
+    return out.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """A spreadsheet runs a text cell that begins with = + - @; a quote stops it."""
+    if isinstance(value, str) and value.lstrip(" ").startswith(_DANGEROUS):
+        return f"'{value}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat() + "Z"
+    return value
+
+
+def _ndjson(published: Published, result: Result) -> bytes:
+    tail = _envelope(published)
+    return b"".join(
+        orjson.dumps({**record, **tail}, option=_OPTIONS | orjson.OPT_APPEND_NEWLINE)
+        for record in result.records()
+    )
+
+
+def _parquet(published: Published, result: Result) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    kinds = {
+        "integer": pyarrow.int64(),
+        "double": pyarrow.float64(),
+        "text": pyarrow.string(),
+        "date": pyarrow.date32(),
+        "timestamp": pyarrow.timestamp("us", tz="UTC"),
+        "boolean": pyarrow.bool_(),
+    }
+    metadata = {
+        "version": published.version,
+        "as_of": published.as_of_date.isoformat(),
+    }
+    schema = pyarrow.schema(
+        [
+            (name, kinds[kind])
+            for name, kind in zip(result.columns, result.types, strict=True)
+        ],
+        metadata=metadata,
+    )
+    arrays = [
+        pyarrow.array(
+            [_aware(row[index]) for row in result.rows], type=schema.field(index).type
+        )
+        for index in range(len(schema))
+    ]
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema), out)
+    return out.getvalue()
+
+
+def _aware(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
+
+
+_FORMATS = {"csv": _csv, "ndjson": _ndjson, "parquet": _parquet}

@@ -1,0 +1,334 @@
+"""Charts: issues, runs of one entity, changes, year over year."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal, get_args
+
+from serve.store.contract import Reader, Result
+
+Chart = Literal[
+    "global_artists",
+    "global_tracks",
+    "global_tags",
+    "country_artists",
+    "country_tracks",
+    "tag_artists",
+    "tag_tracks",
+    "panel_artists",
+    "panel_tracks",
+    "panel_albums",
+    "panel_tags",
+]
+Period = Literal["day", "week", "month", "quarter", "half_year", "year", "all_time"]
+Measure = Literal["rank", "listeners", "scrobbles", "minutes", "share"]
+CHARTS: tuple[str, ...] = get_args(Chart)
+
+_COLUMN = {
+    "listeners": "listeners",
+    "scrobbles": "scrobbles",
+    "minutes": "minutes",
+    "share": "share_pct",
+}
+
+_ENTRY = """
+    entity_id, entity_name, artist_id, artist_name, previous_rank, movement,
+    rank_change, peak_rank, peak_first_date, issues_at_peak, issues_on_chart,
+    run_number, run_length, issues_at_1, scrobbles, scrobbles_capped, listeners,
+    minutes, cast(share_pct as double precision) as share_pct,
+    cast(lead_over_2_pct as double precision) as lead_over_2_pct, points,
+    is_bubbling_under
+"""
+
+
+def charts(
+    reader: Reader,
+    *,
+    chart: str | None,
+    scope: str | None,
+    period: str | None,
+    limit: int,
+    offset: int,
+) -> Result:
+    """Which charts there are, with their first and last issue."""
+    return reader.query(
+        """
+        select
+            chart, scope, period,
+            cast(count(distinct issue_date) as bigint) as issues,
+            min(issue_date) as first_issue_date,
+            max(issue_date) as last_issue_date
+        from marts.fct_chart_positions
+        where (:chart is null or chart = :chart)
+            and (:scope is null or scope = :scope)
+            and (:period is null or period = :period)
+        group by chart, scope, period
+        order by chart, scope, period
+        limit :limit offset :offset
+        """,
+        {
+            "chart": chart,
+            "scope": scope,
+            "period": period,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+
+
+def find_issue(
+    reader: Reader,
+    *,
+    chart: str,
+    scope: str,
+    period: str | None,
+    day: date | None,
+    revision: int | None,
+) -> dict[str, Any] | None:
+    """The issue in force on `day` (or the last): its period, date and revision.
+
+    Without `period` it is the shortest one the chart has.
+    """
+    return reader.query(
+        """
+        select chart, scope, period, issue_date, max(revision) as revision
+        from marts.fct_chart_positions
+        where chart = :chart and scope = :scope
+            and (:period is null or period = :period)
+            and (:day is null or issue_date <= cast(:day as date))
+            and (:revision is null or revision = :revision)
+        group by chart, scope, period, issue_date
+        order by
+            case period
+                when 'day' then 1 when 'week' then 2 when 'month' then 3
+                when 'quarter' then 4 when 'half_year' then 5 when 'year' then 6
+                else 7
+            end,
+            issue_date desc
+        limit 1
+        """,
+        {
+            "chart": chart,
+            "scope": scope,
+            "period": period,
+            "day": day,
+            "revision": revision,
+        },
+    ).first()
+
+
+def issue(
+    reader: Reader,
+    found: dict[str, Any],
+    *,
+    by: str,
+    is_bubbling_under: bool,
+    limit: int,
+    offset: int,
+) -> Result:
+    """The rows of one issue, ranked by the chart or anew by one measure."""
+    place = "rank"
+    if by != "rank":
+        place = f"rank() over (order by {_COLUMN[by]} desc nulls last)"
+    bubbling = "true" if is_bubbling_under else "false"
+    return reader.query(
+        f"""
+        select
+            cast({place} as integer) as rank,
+            rank as chart_rank,
+            {_ENTRY}
+        from marts.fct_chart_positions
+        where chart = :chart and scope = :scope and period = :period
+            and issue_date = :issue_date and revision = :revision
+            and coalesce(is_bubbling_under, false) = {bubbling}
+        order by 1, chart_rank, entity_id
+        limit :limit offset :offset
+        """,
+        {**found, "limit": limit, "offset": offset},
+    )
+
+
+def issues(
+    reader: Reader, *, chart: str, scope: str, period: str, limit: int, offset: int
+) -> Result:
+    """The issues of one chart, newest first."""
+    return reader.query(
+        """
+        select
+            issue_date,
+            max(revision) as revision,
+            cast(count(distinct entity_id) as bigint) as entries
+        from marts.fct_chart_positions
+        where chart = :chart and scope = :scope and period = :period
+            and coalesce(is_bubbling_under, false) = false
+        group by issue_date
+        order by issue_date desc
+        limit :limit offset :offset
+        """,
+        {
+            "chart": chart,
+            "scope": scope,
+            "period": period,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+
+
+def run(
+    reader: Reader,
+    *,
+    chart: str,
+    scope: str,
+    period: str,
+    entity_id: str,
+    limit: int,
+    offset: int,
+) -> Result:
+    """Every issue in which one entity stood, newest first."""
+    return reader.query(
+        f"""
+        select positions.*
+        from (
+            select
+                issue_date, revision, rank, {_ENTRY},
+                row_number() over (
+                    partition by issue_date order by revision desc
+                ) as newest
+            from marts.fct_chart_positions
+            where chart = :chart and scope = :scope and period = :period
+                and entity_id = :entity_id
+        ) as positions
+        where positions.newest = 1
+        order by positions.issue_date desc
+        limit :limit offset :offset
+        """,
+        {
+            "chart": chart,
+            "scope": scope,
+            "period": period,
+            "entity_id": entity_id,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+
+
+def changes(
+    reader: Reader, *, chart: str, scope: str, period: str, depth: int, issues: int
+) -> Result:
+    """What came, came back, took the top or climbed most in the last issues."""
+    return reader.query(
+        """
+        with
+
+        last_issues as (
+
+            select issue_date, max(revision) as revision
+            from marts.fct_chart_positions
+            where chart = :chart and scope = :scope and period = :period
+            group by issue_date
+            order by issue_date desc
+            limit :issues
+
+        ),
+
+        rows_of_issues as (
+
+            select
+                positions.issue_date, positions.revision, positions.rank,
+                positions.entity_id, positions.entity_name, positions.artist_name,
+                positions.previous_rank, positions.movement, positions.rank_change,
+                row_number() over (
+                    partition by positions.issue_date
+                    order by positions.rank_change desc nulls last, positions.rank,
+                        positions.entity_id
+                ) as climb
+            from marts.fct_chart_positions as positions
+            inner join last_issues
+                on last_issues.issue_date = positions.issue_date
+                and last_issues.revision = positions.revision
+            where positions.chart = :chart and positions.scope = :scope
+                and positions.period = :period and positions.rank <= :depth
+                and coalesce(positions.is_bubbling_under, false) = false
+
+        )
+
+        select
+            issue_date, revision, rank, entity_id, entity_name, artist_name,
+            previous_rank, movement, rank_change
+        from rows_of_issues
+        where movement in ('NEW', 'RE')
+            or (rank = 1 and coalesce(previous_rank, 0) <> 1)
+            or (climb = 1 and rank_change > 0)
+        order by issue_date desc, rank, entity_id
+        """,
+        {
+            "chart": chart,
+            "scope": scope,
+            "period": period,
+            "depth": depth,
+            "issues": issues,
+        },
+    )
+
+
+def year_over_year(
+    reader: Reader,
+    found: dict[str, Any],
+    earlier: dict[str, Any] | None,
+    *,
+    limit: int,
+    offset: int,
+) -> Result:
+    """One issue beside the issue a year before, entity by entity."""
+    return reader.query(
+        """
+        with
+
+        now_rows as (
+
+            select rank, entity_id, entity_name, artist_id, artist_name, scrobbles,
+                listeners
+            from marts.fct_chart_positions
+            where chart = :chart and scope = :scope and period = :period
+                and issue_date = :issue_date and revision = :revision
+                and coalesce(is_bubbling_under, false) = false
+
+        ),
+
+        earlier_rows as (
+
+            select rank, entity_id, scrobbles, listeners
+            from marts.fct_chart_positions
+            where chart = :chart and scope = :scope and period = :period
+                and issue_date = cast(:earlier_date as date)
+                and revision = cast(:earlier_revision as integer)
+
+        )
+
+        select
+            now_rows.rank, now_rows.entity_id, now_rows.entity_name,
+            now_rows.artist_id, now_rows.artist_name,
+            now_rows.scrobbles, now_rows.listeners,
+            earlier_rows.rank as year_ago_rank,
+            earlier_rows.scrobbles as year_ago_scrobbles,
+            earlier_rows.listeners as year_ago_listeners,
+            earlier_rows.rank - now_rows.rank as rank_gain,
+            case when earlier_rows.scrobbles > 0 then
+                100.0 * cast(now_rows.scrobbles - earlier_rows.scrobbles
+                    as double precision) / earlier_rows.scrobbles
+            end as scrobbles_change_pct
+        from now_rows
+        left join earlier_rows on earlier_rows.entity_id = now_rows.entity_id
+        order by now_rows.rank, now_rows.entity_id
+        limit :limit offset :offset
+        """,
+        {
+            **found,
+            "earlier_date": earlier["issue_date"] if earlier else None,
+            "earlier_revision": earlier["revision"] if earlier else None,
+            "limit": limit,
+            "offset": offset,
+        },
+    )

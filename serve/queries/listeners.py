@@ -1,0 +1,302 @@
+"""Listeners: rankings and pairs of the panel, and one listener's own lists."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from serve.store.contract import Reader, Result
+
+Sort = Literal[
+    "scrobbles",
+    "artists",
+    "tracks",
+    "albums",
+    "active_days",
+    "minutes",
+    "scrobbles_per_day",
+    "missing_scrobbles",
+    "registered",
+]
+Direction = Literal["ascending", "descending"]
+TopEntity = Literal["artists", "tracks", "albums", "tags"]
+
+_ORDER = {
+    "scrobbles": "scrobbles",
+    "artists": "artists",
+    "tracks": "tracks",
+    "albums": "albums",
+    "active_days": "active_days",
+    "minutes": "listening_seconds",
+    "scrobbles_per_day": "scrobbles_per_day",
+    "missing_scrobbles": "missing_scrobbles",
+    "registered": "registered_date",
+}
+
+
+def rankings(
+    reader: Reader,
+    *,
+    sort: str,
+    direction: str,
+    year: int | None,
+    country: str | None,
+    limit: int,
+    offset: int,
+) -> Result:
+    """The panel's listeners by one measure, over all time or one year."""
+    way = "asc" if direction == "ascending" else "desc"
+    return reader.query(
+        f"""
+        with
+
+        plays as (
+
+            select
+                listener_id,
+                cast(count(*) as bigint) as scrobbles,
+                cast(count(distinct artist_id) as bigint) as artists,
+                cast(count(distinct track_id) as bigint) as tracks,
+                cast(count(distinct album_id) as bigint) as albums
+            from marts.fct_scrobbles
+            where scrobbled_date between :first and :last
+            group by listener_id
+
+        ),
+
+        days as (
+
+            select
+                listener_id,
+                cast(count(*) as bigint) as active_days,
+                cast(coalesce(sum(listening_seconds), 0) as bigint)
+                    as listening_seconds
+            from marts.fct_listener_days
+            where scrobbled_date between :first and :last
+            group by listener_id
+
+        ),
+
+        ranked as (
+
+            select
+                listeners.listener_id, listeners.listener_name, listeners.country,
+                listeners.registered_date,
+                coalesce(plays.scrobbles, 0) as scrobbles,
+                coalesce(plays.artists, 0) as artists,
+                coalesce(plays.tracks, 0) as tracks,
+                coalesce(plays.albums, 0) as albums,
+                coalesce(days.active_days, 0) as active_days,
+                coalesce(days.listening_seconds, 0) as listening_seconds,
+                cast(plays.scrobbles as double precision)
+                    / nullif(days.active_days, 0) as scrobbles_per_day,
+                listeners.missing_scrobbles, listeners.is_flagged
+            from marts.dim_listeners as listeners
+            left join plays on plays.listener_id = listeners.listener_id
+            left join days on days.listener_id = listeners.listener_id
+            where (:country is null or lower(listeners.country) = :country)
+
+        )
+
+        select
+            cast(rank() over (order by {_ORDER[sort]} {way} nulls last) as integer)
+                as rank,
+            ranked.*
+        from ranked
+        order by {_ORDER[sort]} {way} nulls last, listener_id
+        limit :limit offset :offset
+        """,
+        {
+            "first": date(year, 1, 1) if year else date(1970, 1, 1),
+            "last": date(year, 12, 31) if year else date(2200, 12, 31),
+            "country": country.lower() if country else None,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+
+
+def pairs(
+    reader: Reader, *, min_shared_artists: int, limit: int, offset: int
+) -> Result:
+    """Pairs of listeners by affinity; intensity is the count over the largest one."""
+    return reader.query(
+        """
+        with
+
+        both as (
+
+            select
+                least(listener_id, neighbour_id) as listener_id,
+                greatest(listener_id, neighbour_id) as neighbour_id,
+                max(affinity) as affinity,
+                max(shared_artists) as shared_artists
+            from marts.listener_neighbours
+            group by 1, 2
+
+        )
+
+        select
+            both.listener_id, one.listener_name,
+            both.neighbour_id, other.listener_name as neighbour_name,
+            cast(both.affinity as double precision) as affinity,
+            cast(both.shared_artists as bigint) as shared_artists,
+            cast(both.shared_artists as double precision)
+                / nullif((select max(shared_artists) from both), 0) as intensity
+        from both
+        inner join marts.dim_listeners as one on one.listener_id = both.listener_id
+        inner join marts.dim_listeners as other
+            on other.listener_id = both.neighbour_id
+        where both.shared_artists >= :min_shared_artists
+        order by both.affinity desc, both.shared_artists desc, both.listener_id,
+            both.neighbour_id
+        limit :limit offset :offset
+        """,
+        {
+            "min_shared_artists": min_shared_artists,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+
+
+def listener(reader: Reader, listener_id: str) -> dict[str, Any] | None:
+    """One listener of the panel."""
+    return reader.query(
+        """
+        select
+            listener_id, listener_name, country, registered_date, playcount, scrobbles,
+            missing_scrobbles, first_scrobbled_at, last_scrobbled_at, is_flagged, flags,
+            is_complete
+        from marts.dim_listeners
+        where listener_id = :listener_id
+        """,
+        {"listener_id": listener_id},
+    ).first()
+
+
+def top(
+    reader: Reader,
+    *,
+    listener_id: str,
+    entity: str,
+    period: str,
+    first: date,
+    limit: int,
+    offset: int,
+) -> Result:
+    """A listener's top list of one period of the mart."""
+    return reader.query(
+        """
+        select rank, entity_id, entity_name, artist_id, artist_name, scrobbles,
+            cast(share_pct as double precision) as share_pct
+        from marts.listener_top
+        where listener_id = :listener_id and entity_type = :entity_type
+            and period = :period
+            and period_start = (
+                select max(period_start) from marts.listener_top
+                where listener_id = :listener_id and entity_type = :entity_type
+                    and period = :period
+                    and (:period = 'all_time' or period_start = :first)
+            )
+        order by rank, entity_id
+        limit :limit offset :offset
+        """,
+        {
+            "listener_id": listener_id,
+            "entity_type": entity.removesuffix("s"),
+            "period": period,
+            "first": first,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+
+
+def development(reader: Reader, listener_id: str) -> Result:
+    """One row per year from the first to the last play, zero-filled."""
+    return reader.query(
+        """
+        with
+
+        discoveries as (
+
+            select
+                cast(date_trunc('year', first_scrobbled_at) as date) as year_start,
+                cast(count(*) as bigint) as new_artists
+            from marts.listener_artists
+            where listener_id = :listener_id
+            group by 1
+
+        )
+
+        select
+            cast(extract(year from trends.period_start) as integer) as year,
+            trends.scrobbles, trends.tracks, trends.artists,
+            coalesce(discoveries.new_artists, 0) as new_artists,
+            trends.listening_seconds,
+            cast(trends.change_pct as double precision) as change_pct
+        from marts.listener_trends as trends
+        left join discoveries on discoveries.year_start = trends.period_start
+        where trends.listener_id = :listener_id and trends.period = 'year'
+        order by trends.period_start
+        """,
+        {"listener_id": listener_id},
+    )
+
+
+def neighbours(
+    reader: Reader, listener_id: str, *, limit: int, offset: int
+) -> Result:
+    """The listeners whose taste is closest."""
+    return reader.query(
+        """
+        select
+            neighbours.rank, neighbours.neighbour_id as listener_id,
+            listeners.listener_name,
+            cast(neighbours.affinity as double precision) as affinity,
+            cast(neighbours.intensity as double precision) as intensity,
+            neighbours.shared_artists
+        from marts.listener_neighbours as neighbours
+        inner join marts.dim_listeners as listeners
+            on listeners.listener_id = neighbours.neighbour_id
+        where neighbours.listener_id = :listener_id
+        order by neighbours.rank, neighbours.neighbour_id
+        limit :limit offset :offset
+        """,
+        {"listener_id": listener_id, "limit": limit, "offset": offset},
+    )
+
+
+def recommended_artists(
+    reader: Reader, listener_id: str, *, limit: int, offset: int
+) -> Result:
+    """Artists the listener may like, with the reason in words."""
+    return reader.query(
+        """
+        select rank, artist_id, artist_name, cast(score as double precision) as score,
+            reason, reason_kind
+        from marts.recommended_artists
+        where listener_id = :listener_id
+        order by rank, artist_id
+        limit :limit offset :offset
+        """,
+        {"listener_id": listener_id, "limit": limit, "offset": offset},
+    )
+
+
+def recommended_tracks(
+    reader: Reader, listener_id: str, *, limit: int, offset: int
+) -> Result:
+    """Tracks the listener may like, with the reason in words."""
+    return reader.query(
+        """
+        select rank, track_id, track_name, artist_id, artist_name,
+            cast(score as double precision) as score, reason, reason_kind
+        from marts.recommended_tracks
+        where listener_id = :listener_id
+        order by rank, track_id
+        limit :limit offset :offset
+        """,
+        {"listener_id": listener_id, "limit": limit, "offset": offset},
+    )

@@ -1,0 +1,214 @@
+"""Trends of the panel or one listener: by day to year, weekday, hour, calendar."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from serve.queries.windows import Plays
+from serve.ranges import Range, start_of
+from serve.store.contract import Reader, Result
+
+Grain = Literal["day", "week", "month", "year"]
+Statistic = Literal["scrobbles", "tracks", "artists", "listeners", "minutes"]
+
+_COLUMN = {
+    "scrobbles": "cast(scrobbles as double precision)",
+    "tracks": "cast(tracks as double precision)",
+    "artists": "cast(artists as double precision)",
+    "listeners": "cast(active_listeners as double precision)",
+    "minutes": "cast(listening_seconds as double precision) / 60.0",
+}
+_FROM_PLAYS = {
+    "scrobbles": "cast(count(*) as double precision)",
+    "tracks": "cast(count(distinct plays.track_id) as double precision)",
+    "artists": "cast(count(distinct plays.artist_id) as double precision)",
+    "listeners": "cast(count(distinct plays.listener_id) as double precision)",
+    "minutes": (
+        "cast(coalesce(sum(tracks.duration_seconds), 0) as double precision) / 60.0"
+    ),
+}
+
+
+def by_period(
+    reader: Reader,
+    *,
+    grain: str,
+    statistic: str,
+    plays: Plays,
+    limit: int,
+    offset: int,
+) -> Result:
+    """One row per period, zero-filled, oldest first; a mart where no filter is set."""
+    of_mart = not (plays.artist_id or plays.tag_id or plays.country)
+    if of_mart:
+        return reader.query(
+            f"""
+            select
+                period_start, {_COLUMN[statistic]} as value,
+                cast(previous_year_scrobbles as bigint) as previous_year_scrobbles,
+                cast(change_pct as double precision) as change_pct
+            from marts.listener_trends
+            where listener_id = :listener_id and period = :grain
+                and period_start between :start and :last
+            order by period_start
+            limit :limit offset :offset
+            """,
+            {
+                "listener_id": plays.listener_id or "",
+                "grain": grain,
+                "start": start_of(grain, plays.days.first),
+                "last": plays.days.last,
+                "limit": limit,
+                "offset": offset,
+            },
+        )
+    found = reader.query(
+        f"""
+        select
+            cast(date_trunc('{grain}', plays.scrobbled_date) as date) as period_start,
+            {_FROM_PLAYS[statistic]} as value,
+            cast(null as bigint) as previous_year_scrobbles,
+            cast(null as double precision) as change_pct
+        from marts.fct_scrobbles as plays
+        left join marts.dim_tracks as tracks on tracks.track_id = plays.track_id
+        where {plays.where()}
+        group by cast(date_trunc('{grain}', plays.scrobbled_date) as date)
+        order by period_start
+        """,
+        plays.binds,
+    )
+    rows = _zero_filled(found, grain)
+    return Result(found.columns, found.types, rows[offset : offset + limit])
+
+
+def _zero_filled(found: Result, grain: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for row in found.rows:
+        if rows:
+            day = _next_start(grain, rows[-1][0])
+            while day < row[0]:
+                rows.append((day, 0.0, None, None))
+                day = _next_start(grain, day)
+        rows.append(row)
+    return rows
+
+
+def _next_start(grain: str, day: date) -> date:
+    longest = {"day": 1, "week": 7, "month": 31, "year": 366}[grain]
+    return start_of(grain, day + timedelta(days=longest))
+
+
+def by_weekday_and_hour(reader: Reader, *, plays: Plays, all_days: bool) -> Result:
+    """168 rows: plays by weekday (1 is Monday) and hour, UTC.
+
+    `all_days` takes them ready from the mart, else they are counted in the range.
+    """
+    if all_days and not (plays.artist_id or plays.tag_id or plays.country):
+        return reader.query(
+            """
+            select weekday, hour, scrobbles
+            from marts.listener_hours
+            where listener_id = :listener_id
+            order by weekday, hour
+            """,
+            {"listener_id": plays.listener_id or ""},
+        )
+    found = reader.query(
+        f"""
+        select
+            cast(extract(isodow from plays.scrobbled_at) as integer) as weekday,
+            cast(extract(hour from plays.scrobbled_at) as integer) as hour,
+            cast(count(*) as bigint) as scrobbles
+        from marts.fct_scrobbles as plays
+        where {plays.where()}
+        group by 1, 2
+        """,
+        plays.binds,
+    )
+    counts = {(row[0], row[1]): row[2] for row in found.rows}
+    rows = [
+        (weekday, hour, counts.get((weekday, hour), 0))
+        for weekday in range(1, 8)
+        for hour in range(24)
+    ]
+    return Result(found.columns, found.types, rows)
+
+
+def folded(grid: Result, column: str) -> Result:
+    """The grid summed over one side: by `weekday` or by `hour`."""
+    index = grid.columns.index(column)
+    sums: dict[int, int] = {}
+    for row in grid.rows:
+        sums[row[index]] = sums.get(row[index], 0) + row[2]
+    whole = sum(sums.values())
+    rows = [
+        (key, count, 100.0 * count / whole if whole else None)
+        for key, count in sorted(sums.items())
+    ]
+    return Result(
+        (column, "scrobbles", "share_pct"), ("integer", "integer", "double"), rows
+    )
+
+
+def calendar(reader: Reader, *, year: int, listener_id: str) -> Result:
+    """One row per day of a year, zero-filled, with its week and weekday: a heat map."""
+    found = reader.query(
+        """
+        select period_start, scrobbles
+        from marts.listener_trends
+        where listener_id = :listener_id and period = 'day'
+            and period_start between :first and :last
+        """,
+        {
+            "listener_id": listener_id,
+            "first": date(year, 1, 1),
+            "last": date(year, 12, 31),
+        },
+    )
+    counts = dict(found.rows)
+    rows = []
+    day = date(year, 1, 1)
+    while day.year == year:
+        week = (day - date(year, 1, 1)).days + date(year, 1, 1).weekday()
+        rows.append((day, week // 7, day.isoweekday(), counts.get(day, 0)))
+        day += timedelta(days=1)
+    return Result(
+        ("day", "week", "weekday", "scrobbles"),
+        ("date", "integer", "integer", "integer"),
+        rows,
+    )
+
+
+def active_listeners(reader: Reader, plays: Plays) -> dict[str, Any]:
+    """How many listeners played anything (that passes the filters) in the window.
+
+    Exact for any window: distinct counts of its parts do not add up.
+    """
+    if plays.artist_id or plays.tag_id:
+        source, day = "marts.fct_scrobbles", plays.where()
+        scrobbles = "count(*)"
+    else:
+        source, day = "marts.fct_listener_days", plays.where()
+        scrobbles = "coalesce(sum(plays.scrobbles), 0)"
+    found = reader.query(
+        f"""
+        select
+            cast(count(distinct plays.listener_id) as bigint) as active_listeners,
+            cast({scrobbles} as bigint) as scrobbles,
+            cast((
+                select count(*) from marts.dim_listeners as listeners
+                where (:country is null or lower(listeners.country) = :country)
+            ) as bigint) as panel_listeners
+        from {source} as plays
+        where {day}
+        """,
+        plays.binds,
+    ).first()
+    assert found is not None
+    return found
+
+
+def whole(days: Range) -> bool:
+    """Whether a range is all there is."""
+    return days.period == "all_time"

@@ -1,0 +1,118 @@
+"""What a store promises: whole versions, plain SQL with named binds, plain rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, Protocol
+
+# `:name` is a bind; `::` and a time such as '12:00' are not (queries use cast()).
+_BIND = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version every part of one answer comes from."""
+
+    version: str
+    as_of_date: date
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Result:
+    """The rows of one query.
+
+    `types` names each column's kind: integer, double, text, date, timestamp, boolean.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries."""
+        columns = self.columns
+        return [dict(zip(columns, row, strict=True)) for row in self.rows]
+
+    def first(self) -> dict[str, Any] | None:
+        """The first row as a dictionary, or None."""
+        if not self.rows:
+            return None
+        return dict(zip(self.columns, self.rows[0], strict=True))
+
+    def head(self, rows: int) -> Result:
+        """The first `rows` rows."""
+        return Result(self.columns, self.types, self.rows[:rows])
+
+
+class Reader(Protocol):
+    """One transaction on one version."""
+
+    @property
+    def published(self) -> Published:
+        """The version this reader reads."""
+
+    def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
+        """Run one statement; `:name` binds a value of `binds` (more may be given)."""
+
+
+class Store(Protocol):
+    """The published version, whichever it is now."""
+
+    def published(self) -> Published:
+        """The version now; cheap enough for every request.
+
+        Raises:
+            StoreUnavailable: nothing is published, or it cannot be read.
+        """
+
+    def generation(self) -> str:
+        """Changes when cached answers must be dropped though the version stays."""
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """A transaction on the version of now."""
+
+    def versions(self) -> list[dict[str, Any]]:
+        """The versions a reader or a rollback can still reach, newest first."""
+
+    def invalidate(self) -> None:
+        """Make every process drop its cached answers."""
+
+    def close(self) -> None:
+        """Give back all connections."""
+
+
+@dataclass
+class StoreUnavailable(Exception):
+    """The version cannot be read now; `code` is the problem's."""
+
+    detail: str
+    code: str = field(default="warehouse_unavailable")
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@lru_cache(maxsize=2048)
+def translate(sql: str, style: str) -> tuple[str, tuple[str, ...]]:
+    """Rewrite `:name` for a driver (`$name` or `%(name)s`); also the names used."""
+    names = tuple(dict.fromkeys(_BIND.findall(sql)))
+    if style == "duckdb":
+        return _BIND.sub(r"$\1", sql), names
+    return _BIND.sub(r"%(\1)s", sql.replace("%", "%%")), names
+
+
+def chosen(names: Sequence[str], binds: Mapping[str, Any]) -> dict[str, Any]:
+    """The binds a statement uses: DuckDB refuses those it does not."""
+    return {name: binds[name] for name in names}
+
+
+def iterate(result: Result) -> Iterator[dict[str, Any]]:
+    """The rows one by one."""
+    for row in result.rows:
+        yield dict(zip(result.columns, row, strict=True))

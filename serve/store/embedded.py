@@ -1,0 +1,260 @@
+"""DuckDB: immutable version files behind one pointer file.
+
+A file is opened once under its own name and never again after it was replaced (a
+second open of the same path in one process gives the old data), so versions are named
+and each has its own connection, closed when the last reader has gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from serve.settings import ServeSettings
+from serve.store.contract import (
+    Published,
+    Result,
+    StoreUnavailable,
+    chosen,
+    translate,
+)
+
+_KINDS = {
+    "BIGINT": "integer",
+    "INTEGER": "integer",
+    "SMALLINT": "integer",
+    "TINYINT": "integer",
+    "HUGEINT": "integer",
+    "UBIGINT": "integer",
+    "DOUBLE": "double",
+    "FLOAT": "double",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+    "BOOLEAN": "boolean",
+}
+
+
+class _Version:
+    """One open version file and how many readers it has."""
+
+    def __init__(self, published: Published, path: Path, memory: str) -> None:
+        self.published = published
+        self.readers = 0
+        self.retired = False
+        if not path.exists():
+            raise StoreUnavailable(f"the published file {path.name} is missing")
+        self.connection = duckdb.connect(
+            str(path), read_only=True, config={"threads": 1, "memory_limit": memory}
+        )
+        # A query can then reach nothing but the version file.
+        self.connection.execute("set enable_external_access = false")
+        self.connection.execute("set lock_configuration = true")
+
+
+class _Reader:
+    def __init__(
+        self, published: Published, cursor: duckdb.DuckDBPyConnection
+    ) -> None:
+        self.published = published
+        self._cursor = cursor
+
+    def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
+        text, names = translate(sql, "duckdb")
+        cursor = self._cursor.execute(text, chosen(names, binds or {}))
+        description = cursor.description or []
+        kinds = tuple(
+            "double" if (name := str(item[1])).startswith("DECIMAL") else
+            _KINDS.get(name, "text")
+            for item in description
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        if any(str(item[1]).startswith("DECIMAL") for item in description):
+            rows = [
+                tuple(
+                    float(value) if kind == "double" and value is not None else value
+                    for value, kind in zip(row, kinds, strict=True)
+                )
+                for row in rows
+            ]
+        return Result(tuple(item[0] for item in description), kinds, rows)
+
+
+class EmbeddedStore:
+    """The published DuckDB file of a data folder."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self._folder = settings.data_dir
+        self._pointer = settings.data_dir / "published.json"
+        self._generation = settings.data_dir / "serve.generation"
+        self._memory = settings.duckdb_memory
+        self._seconds = settings.statement_seconds
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._pointed: tuple[Published, Path] | None = None
+        self._current: _Version | None = None
+        self._deadlines: dict[int, tuple[float, duckdb.DuckDBPyConnection]] = {}
+        self._watch: threading.Thread | None = None
+        self._closed = False
+
+    def published(self) -> Published:
+        return self._read_pointer()[0]
+
+    def generation(self) -> str:
+        try:
+            state = self._generation.stat()
+        except FileNotFoundError:
+            return ""
+        return f"{state.st_ino}.{state.st_mtime_ns}"
+
+    def invalidate(self) -> None:
+        fresh = self._folder / f"serve.generation.{os.getpid()}.{threading.get_ident()}"
+        fresh.write_bytes(b"")
+        fresh.replace(self._generation)
+
+    def _read_pointer(self) -> tuple[Published, Path]:
+        try:
+            state = self._pointer.stat()
+            seen = (state.st_ino, state.st_mtime_ns, state.st_size)
+            if seen == self._seen and self._pointed is not None:
+                return self._pointed
+            pointer = json.loads(self._pointer.read_text(encoding="utf-8"))
+            published = Published(
+                str(pointer["version"]),
+                date.fromisoformat(str(pointer["as_of"])),
+                datetime.fromisoformat(str(pointer["published_at"])).replace(tzinfo=None),
+            )
+            name = Path(str(pointer["file"]))
+            path = self._folder / "versions" / name.name
+        except FileNotFoundError:
+            raise StoreUnavailable(
+                f"nothing is published in {self._folder}; run make daily",
+                "nothing_published",
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreUnavailable(
+                f"the pointer {self._pointer.name} cannot be read: {error}"
+            ) from error
+        self._pointed = (published, path)
+        self._seen = seen
+        return self._pointed
+
+    def _take(self) -> _Version:
+        published, path = self._read_pointer()
+        with self._lock:
+            current = self._current
+            if current is None or current.published.version != published.version:
+                try:
+                    fresh = _Version(published, path, self._memory)
+                except duckdb.Error as error:
+                    raise StoreUnavailable(
+                        f"version {published.version} cannot be opened: {error}"
+                    ) from error
+                if current is not None:
+                    current.retired = True
+                    self._close_unused(current)
+                self._current = current = fresh
+            current.readers += 1
+            return current
+
+    def _give_back(self, version: _Version) -> None:
+        with self._lock:
+            version.readers -= 1
+            self._close_unused(version)
+
+    @staticmethod
+    def _close_unused(version: _Version) -> None:
+        if version.retired and version.readers == 0:
+            version.connection.close()
+
+    @contextmanager
+    def read(self) -> Iterator[_Reader]:
+        version = self._take()
+        cursor: duckdb.DuckDBPyConnection | None = None
+        try:
+            cursor = version.connection.cursor()
+            self._limit(cursor)
+            try:
+                yield _Reader(version.published, cursor)
+            except duckdb.CatalogException as error:
+                raise StoreUnavailable(
+                    f"version {version.published.version} lacks what this question"
+                    f" needs: {str(error).splitlines()[0]}",
+                    "mart_missing",
+                ) from error
+            except duckdb.InterruptException as error:
+                raise StoreUnavailable(
+                    f"the query took longer than {self._seconds:g} s"
+                ) from error
+            except (
+                duckdb.IOException,
+                duckdb.FatalException,
+                duckdb.ConnectionException,
+                duckdb.OutOfMemoryException,
+            ) as error:
+                with self._lock:
+                    version.retired = True
+                    if self._current is version:
+                        self._current = None
+                raise StoreUnavailable(
+                    f"version {version.published.version} cannot be read: {error}"
+                ) from error
+        finally:
+            if cursor is not None:
+                with self._lock:
+                    self._deadlines.pop(id(cursor), None)
+                cursor.close()
+            self._give_back(version)
+
+    def _limit(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Have the watch interrupt the cursor when its time is over."""
+        with self._lock:
+            self._deadlines[id(cursor)] = (time.monotonic() + self._seconds, cursor)
+            # One thread for all queries; made here, after a server has forked.
+            if self._watch is None or not self._watch.is_alive():
+                self._watch = threading.Thread(target=self._watching, daemon=True)
+                self._watch.start()
+
+    def _watching(self) -> None:
+        pause = min(0.25, self._seconds / 4)
+        while True:
+            time.sleep(pause)
+            now = time.monotonic()
+            with self._lock:
+                if self._closed:
+                    return
+                for deadline, cursor in self._deadlines.values():
+                    if deadline < now:
+                        cursor.interrupt()
+
+    def versions(self) -> list[dict[str, Any]]:
+        current = self.published().version
+        rows = []
+        for path in sorted((self._folder / "versions").glob("warehouse-*.duckdb")):
+            name = path.stem.removeprefix("warehouse-")
+            day = name.split("-")[0]
+            rows.append(
+                {
+                    "version": name,
+                    "as_of_date": f"{day[:4]}-{day[4:6]}-{day[6:8]}",
+                    "bytes": path.stat().st_size,
+                    "is_published": name == current,
+                }
+            )
+        return rows[::-1]
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._current is not None:
+                self._current.retired = True
+                self._close_unused(self._current)
+                self._current = None
