@@ -66,7 +66,7 @@ class ProblemDocument(BaseModel):
 
     model_config = ConfigDict(title="Problem")
 
-    type: str = Field(description="names the kind of problem: urn:problem:<code>")
+    type: str = Field(description="names the kind of problem: /problems/<code>")
     title: str
     status: int
     code: str = Field(description="stable; programs decide by it")
@@ -107,7 +107,7 @@ def register_codes(codes: dict[str, tuple[int, str]]) -> None:
 def problem_response(problem: Problem) -> Response:
     """The response of a problem."""
     body: dict[str, Any] = {
-        "type": f"urn:problem:{problem.code}",
+        "type": f"/problems/{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "code": problem.code,

@@ -1,0 +1,50 @@
+"""Accounts: who asks, with which right. For every part that has something private.
+
+Usage inside a request::
+
+    from serve.accounts import Account, current_account, on_delete, require
+
+    account = require("trade")      # or 401/403 as a problem document
+    account = current_account()     # None for a visitor
+
+    @bp.post("/orders")
+    def order(body: Order) -> Response:
+        account = require("trade")
+        ...use account.account_id (int, never reused) and account.listener_name
+
+`require(scope)` also checks the CSRF token (header ``X-CSRF-Token`` or form field
+``csrf_token``; templates get it from :func:`csrf_token`) of an unsafe request that came
+with the session cookie; a bearer token needs none. ``required(scope)`` is the same as a
+decorator. ``on_delete(function)`` registers what another part does, with the account,
+before an account is deleted; if it raises, nothing is deleted.
+
+Scopes: ``read`` (own lists), ``write`` (own settings, panel, jobs), ``trade`` (the
+exchange), ``admin`` (drop caches; only for accounts the operator named). A browser
+session has all scopes the account may have, a token those it was made with.
+
+The tables are ``accounts``, ``account_sessions``, ``account_tokens``,
+``account_logins``, ``jobs`` and ``serve_state``: on PostgreSQL in schema ``exchange``,
+embedded in a SQLite file of their own, ``accounts.sqlite`` (the exchange's file hands
+its writers a queue lock; a login must not wait there). Written by SQLAlchemy Core.
+"""
+
+from __future__ import annotations
+
+from serve.accounts.current import (
+    Account,
+    csrf_token,
+    current_account,
+    require,
+    required,
+)
+from serve.accounts.store import SCOPES, on_delete
+
+__all__ = [
+    "SCOPES",
+    "Account",
+    "csrf_token",
+    "current_account",
+    "on_delete",
+    "require",
+    "required",
+]

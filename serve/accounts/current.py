@@ -1,0 +1,114 @@
+"""The account of the request that is being answered."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from functools import wraps
+from hashlib import sha256
+from typing import ParamSpec, TypeVar
+
+from flask import g, has_request_context, request
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from serve.accounts import store
+from serve.accounts.store import Account
+from serve.context import services
+from serve.problems import Problem
+
+COOKIE = "scrobble_session"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def signer(purpose: str) -> URLSafeSerializer:
+    """Signs what a browser carries, each purpose with a key of its own."""
+    return URLSafeSerializer(services().signing_key, salt=f"serve.{purpose}")
+
+
+def current_account() -> Account | None:
+    """The account that asks, or None for a visitor.
+
+    Raises:
+        Problem: 401 when a bearer token is sent that is not good.
+    """
+    if not has_request_context():
+        return None
+    if "account" not in g:
+        g.account = _find()
+    account: Account | None = g.account
+    return account
+
+
+def require(scope: str) -> Account:
+    """The account that asks, when it has `scope`; else a problem."""
+    account = current_account()
+    if account is None:
+        raise Problem(
+            "unauthenticated", "log in at /login, or send Authorization: Bearer <token>"
+        )
+    if scope not in account.scopes:
+        raise Problem("missing_scope", f"this needs the scope {scope!r}", scope=scope)
+    if account.via == "cookie" and request.method not in _SAFE:
+        _check_csrf(account)
+    return account
+
+
+def required(
+    scope: str,
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Decorator: the function runs only for an account with `scope`."""
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @wraps(function)
+        def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            require(scope)
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def csrf_token(account: Account | None = None) -> str | None:
+    """What a cookie's unsafe request must carry; None for a visitor or a token."""
+    account = account or current_account()
+    if account is None or account.via != "cookie":
+        return None
+    key = f"csrf:{services().signing_key}".encode()
+    return hmac.new(key, account.secret_hash.encode(), sha256).hexdigest()
+
+
+def _check_csrf(account: Account) -> None:
+    given = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
+    wanted = csrf_token(account) or ""
+    if not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise Problem(
+            "csrf_failed", "send the csrf_token of /api/v1/account as X-CSRF-Token"
+        )
+
+
+def _find() -> Account | None:
+    shared = services()
+    admins = shared.settings.admins
+    header = request.headers.get("Authorization")
+    if header is not None:
+        kind, _, token = header.partition(" ")
+        account = None
+        if kind.lower() == "bearer":
+            account = store.by_token(shared.accounts, token.strip(), admins)
+        if account is None:
+            raise Problem(
+                "unauthenticated", "the token is unknown, expired or revoked"
+            )
+        return account
+    cookie = request.cookies.get(COOKIE)
+    if not cookie:
+        return None
+    try:
+        secret = signer("session").loads(cookie)
+    except BadSignature:
+        return None
+    return store.by_session(shared.accounts, str(secret), admins)

@@ -1,0 +1,113 @@
+"""Login through last.fm's web authentication, by pylast.
+
+The browser goes to last.fm with a callback that carries a state: signed, bound to the
+browser by a cookie, good for ten minutes and one use. The session key last.fm gives is
+dropped at once; only the name it belongs to is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+import pylast
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from serve.problems import Problem
+from serve.settings import ServeSettings
+from warehouse.redact import redact
+
+log = logging.getLogger(__name__)
+
+STATE_COOKIE = "scrobble_login"
+STATE_SECONDS = 600
+
+
+def states(signing_key: str) -> URLSafeTimedSerializer:
+    """Signs the states of logins."""
+    return URLSafeTimedSerializer(signing_key, salt="serve.login")
+
+
+def is_configured(settings: ServeSettings) -> bool:
+    """Whether last.fm's key and secret are set."""
+    return bool(
+        settings.warehouse.lastfm_api_key and settings.warehouse.lastfm_shared_secret
+    )
+
+
+def address(settings: ServeSettings, callback_url: str, signed_state: str) -> str:
+    """Where the browser goes to allow the login.
+
+    Raises:
+        Problem: key or secret are not set.
+    """
+    if not is_configured(settings):
+        raise Problem(
+            "login_not_configured",
+            "the operator must set LASTFM_API_KEY and LASTFM_SHARED_SECRET",
+        )
+    callback = f"{callback_url}?{urlencode({'state': signed_state})}"
+    query = urlencode({"api_key": settings.warehouse.lastfm_api_key, "cb": callback})
+    joint = "&" if urlsplit(settings.login_url).query else "?"
+    return f"{settings.login_url}{joint}{query}"
+
+
+def read_state(signing_key: str, signed: str) -> str:
+    """The state inside a signed one.
+
+    Raises:
+        Problem: it was not signed here, or more than ten minutes ago.
+    """
+    try:
+        state = states(signing_key).loads(signed, max_age=STATE_SECONDS)
+    except BadSignature as error:
+        raise Problem(
+            "forbidden", "the login was not begun here or took too long; log in again"
+        ) from error
+    return str(state)
+
+
+def listener_of(settings: ServeSettings, token: str) -> str:
+    """The listener whom last.fm's token belongs to.
+
+    Raises:
+        Problem: last.fm refuses the token or cannot be reached.
+    """
+    network = pylast.LastFMNetwork(
+        api_key=settings.warehouse.lastfm_api_key or "",
+        api_secret=settings.warehouse.lastfm_shared_secret or "",
+    )
+    if settings.login_api_url is not None:
+        # pylast always speaks https to last.fm's host; the transport sends it elsewhere.
+        network.enable_proxy({"https://": _Elsewhere(settings.login_api_url)})
+    try:
+        _, name = pylast.SessionKeyGenerator(
+            network
+        ).get_web_auth_session_key_username(None, token)
+    except (pylast.WSError, pylast.NetworkError, pylast.MalformedResponseError) as error:
+        detail = redact(str(error)).replace(token, "***")
+        log.warning("last.fm refused a login: %s", detail)
+        raise Problem("login_failed", f"last.fm said: {detail}") from None
+    except (AttributeError, IndexError):
+        raise Problem("login_failed", "last.fm gave no name") from None
+    return str(name)
+
+
+class _Elsewhere(httpx2.BaseTransport):
+    """Sends every request to another root of the API."""
+
+    def __init__(self, root: str) -> None:
+        self._root = httpx2.URL(root)
+        self._transport = httpx2.HTTPTransport()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        root = self._root
+        request.url = request.url.copy_with(
+            scheme=root.scheme, host=root.host, port=root.port, path=root.path
+        )
+        request.headers["Host"] = root.netloc.decode()
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()

@@ -1,0 +1,322 @@
+"""What is done with accounts: one function a use case, one transaction each.
+
+Secrets (session ids, tokens, login states) are 256 random bits and stored as SHA-256
+only. Comparison is by the hash's primary key, so no secret is ever compared in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, delete, func, insert, select, update
+
+from serve.accounts.database import (
+    accounts,
+    jobs,
+    logins,
+    sessions,
+    tokens,
+    utcnow,
+    writing,
+)
+
+SCOPES = ("read", "write", "trade", "admin")
+TOKEN_PREFIX = "swt_"
+MAX_TOKENS = 50
+_STATE_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who asks. `scopes` are those of this request, `via` is cookie or token."""
+
+    account_id: int
+    listener_id: str
+    listener_name: str
+    is_public: bool
+    scopes: frozenset[str]
+    via: str
+    secret_hash: str
+
+
+_delete_hooks: list[Callable[[Account], None]] = []
+
+
+def on_delete(function: Callable[[Account], None]) -> Callable[[Account], None]:
+    """Register what another part does before an account is deleted."""
+    if function not in _delete_hooks:
+        _delete_hooks.append(function)
+    return function
+
+
+def digest(secret: str) -> str:
+    """The only form in which a secret is stored."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def begin_login(engine: Engine) -> str:
+    """Make a state for one login and remember it; also forget the old ones."""
+    state = secrets.token_urlsafe(32)
+    now = utcnow()
+    with writing(engine).begin() as connection:
+        connection.execute(
+            delete(logins).where(
+                logins.c.created_at < now - timedelta(seconds=2 * _STATE_SECONDS)
+            )
+        )
+        connection.execute(
+            insert(logins).values(state_hash=digest(state), created_at=now)
+        )
+    return state
+
+
+def use_login(engine: Engine, state: str) -> bool:
+    """Use up a state: True exactly once, and only in its first ten minutes."""
+    now = utcnow()
+    with writing(engine).begin() as connection:
+        used = connection.execute(
+            update(logins)
+            .where(
+                logins.c.state_hash == digest(state),
+                logins.c.used_at.is_(None),
+                logins.c.created_at >= now - timedelta(seconds=_STATE_SECONDS),
+            )
+            .values(used_at=now)
+        )
+        return used.rowcount == 1
+
+
+def log_in(engine: Engine, listener_name: str, *, days: int) -> str:
+    """Find or make the listener's account and open a session; gives its secret."""
+    now = utcnow()
+    listener_id = listener_name.lower()
+    secret = secrets.token_urlsafe(32)
+    with writing(engine).begin() as connection:
+        found = connection.execute(
+            update(accounts)
+            .where(accounts.c.listener_id == listener_id)
+            .values(last_login_at=now, listener_name=listener_name)
+        )
+        if found.rowcount == 0:
+            connection.execute(
+                insert(accounts).values(
+                    listener_id=listener_id,
+                    listener_name=listener_name,
+                    is_public=False,
+                    created_at=now,
+                    last_login_at=now,
+                )
+            )
+        account_id = connection.execute(
+            select(accounts.c.account_id).where(accounts.c.listener_id == listener_id)
+        ).scalar_one()
+        connection.execute(delete(sessions).where(sessions.c.expires_at < now))
+        connection.execute(
+            insert(sessions).values(
+                session_hash=digest(secret),
+                account_id=account_id,
+                created_at=now,
+                expires_at=now + timedelta(days=days),
+            )
+        )
+    return secret
+
+
+def by_session(engine: Engine, secret: str, admins: Iterable[str]) -> Account | None:
+    """The account of a browser session, or None if it is over."""
+    key = digest(secret)
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(accounts)
+            .join(sessions, sessions.c.account_id == accounts.c.account_id)
+            .where(sessions.c.session_hash == key, sessions.c.expires_at > utcnow())
+        ).first()
+    if row is None:
+        return None
+    scopes = set(SCOPES)
+    if row.listener_id not in admins:
+        scopes.discard("admin")
+    return Account(
+        row.account_id,
+        row.listener_id,
+        row.listener_name,
+        bool(row.is_public),
+        frozenset(scopes),
+        "cookie",
+        key,
+    )
+
+
+def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | None:
+    """The account of a bearer token, or None if it is unknown, revoked or expired."""
+    if not token.startswith(TOKEN_PREFIX) or len(token) > 100:
+        return None
+    key = digest(token)
+    now = utcnow()
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(accounts, tokens.c.scopes, tokens.c.last_used_at)
+            .join(tokens, tokens.c.account_id == accounts.c.account_id)
+            .where(
+                tokens.c.token_hash == key,
+                tokens.c.revoked_at.is_(None),
+                tokens.c.expires_at > now,
+            )
+        ).first()
+    if row is None:
+        return None
+    # Once a minute is enough to see whether a token is in use.
+    if row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1):
+        with writing(engine).begin() as connection:
+            connection.execute(
+                update(tokens).where(tokens.c.token_hash == key).values(last_used_at=now)
+            )
+    scopes = set(row.scopes.split())
+    if row.listener_id not in admins:
+        scopes.discard("admin")
+    return Account(
+        row.account_id,
+        row.listener_id,
+        row.listener_name,
+        bool(row.is_public),
+        frozenset(scopes),
+        "token",
+        key,
+    )
+
+
+def make_token(
+    engine: Engine, account_id: int, *, name: str, scopes: Iterable[str], days: int
+) -> dict[str, Any] | None:
+    """Make a token; the only time its text is known. None when there are too many."""
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    now = utcnow()
+    with writing(engine).begin() as connection:
+        held = connection.execute(
+            select(func.count())
+            .select_from(tokens)
+            .where(tokens.c.account_id == account_id, tokens.c.revoked_at.is_(None))
+        ).scalar_one()
+        if held >= MAX_TOKENS:
+            return None
+        chosen = [scope for scope in SCOPES if scope in set(scopes)]
+        made = connection.execute(
+            insert(tokens).values(
+                account_id=account_id,
+                token_hash=digest(token),
+                prefix=token[:12],
+                name=name,
+                scopes=" ".join(chosen),
+                created_at=now,
+                expires_at=now + timedelta(days=days),
+            )
+        )
+        primary = made.inserted_primary_key
+        assert primary is not None
+        row = connection.execute(
+            select(tokens).where(tokens.c.token_id == primary[0])
+        ).one()
+    return {**_token_row(row), "token": token}
+
+
+def list_tokens(engine: Engine, account_id: int) -> list[dict[str, Any]]:
+    """The account's tokens, newest first, without their secrets."""
+    with engine.begin() as connection:
+        rows = connection.execute(
+            select(tokens)
+            .where(tokens.c.account_id == account_id)
+            .order_by(tokens.c.token_id.desc())
+        ).all()
+    return [_token_row(row) for row in rows]
+
+
+def revoke_token(engine: Engine, account_id: int, token_id: int) -> bool:
+    """Revoke one token of the account; False if it has no such token."""
+    with writing(engine).begin() as connection:
+        found = connection.execute(
+            update(tokens)
+            .where(tokens.c.account_id == account_id, tokens.c.token_id == token_id)
+            .values(revoked_at=func.coalesce(tokens.c.revoked_at, utcnow()))
+        )
+        return found.rowcount == 1
+
+
+def log_out(engine: Engine, account: Account) -> None:
+    """End the session that asks."""
+    with writing(engine).begin() as connection:
+        connection.execute(
+            delete(sessions).where(sessions.c.session_hash == account.secret_hash)
+        )
+
+
+def log_out_everywhere(engine: Engine, account_id: int) -> dict[str, int]:
+    """End all sessions and revoke all tokens of the account."""
+    with writing(engine).begin() as connection:
+        ended = connection.execute(
+            delete(sessions).where(sessions.c.account_id == account_id)
+        ).rowcount
+        revoked = connection.execute(
+            update(tokens)
+            .where(tokens.c.account_id == account_id, tokens.c.revoked_at.is_(None))
+            .values(revoked_at=utcnow())
+        ).rowcount
+    return {"sessions_ended": ended, "tokens_revoked": revoked}
+
+
+def set_public(engine: Engine, account_id: int, is_public: bool) -> None:
+    """Let everybody read the listener's lists, or nobody else any more."""
+    with writing(engine).begin() as connection:
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.account_id == account_id)
+            .values(is_public=is_public)
+        )
+
+
+def visibility(engine: Engine, listener_id: str) -> tuple[int, bool] | None:
+    """(account_id, is_public) of a listener with an account, else None."""
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(accounts.c.account_id, accounts.c.is_public).where(
+                accounts.c.listener_id == listener_id
+            )
+        ).first()
+    return None if row is None else (row.account_id, bool(row.is_public))
+
+
+def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:
+    """The stored account."""
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(accounts).where(accounts.c.account_id == account_id)
+        ).first()
+    return None if row is None else dict(row._mapping)
+
+
+def delete_account(engine: Engine, account: Account) -> None:
+    """Delete the account, its sessions, tokens and jobs; first what others keep."""
+    for hook in _delete_hooks:
+        hook(account)
+    with writing(engine).begin() as connection:
+        for table in (sessions, tokens, jobs, accounts):
+            connection.execute(
+                delete(table).where(table.c.account_id == account.account_id)
+            )
+
+
+def _token_row(row: Any) -> dict[str, Any]:
+    return {
+        "token_id": row.token_id,
+        "name": row.name,
+        "prefix": row.prefix,
+        "scopes": row.scopes.split(),
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+        "revoked_at": row.revoked_at,
+    }
