@@ -31,9 +31,6 @@ from warehouse.store import (
 )
 
 FILE = "warehouse.duckdb"
-# A file that is mostly holes is rewritten; below this share a rewrite costs more than
-# it saves in copying.
-REWRITE_WHEN_FREE = 0.5
 
 
 class DuckDBStore:
@@ -113,11 +110,6 @@ class DuckDBStore:
         path = run.work_dir / FILE
         with duckdb.connect(str(path)) as connection:
             connection.execute("force checkpoint")
-            total, free = connection.execute(
-                "select total_blocks, free_blocks from pragma_database_size()"
-            ).fetchall()[0]
-        if total and free / total > REWRITE_WHEN_FREE:
-            _rewrite(path)
         with duckdb.connect(str(path), read_only=True) as connection:
             names = connection.execute(
                 "select table_name from duckdb_tables() where schema_name = 'marts'"
@@ -207,15 +199,6 @@ def _max_load_id(connection: duckdb.DuckDBPyConnection) -> int:
         return 0
     sql = "select coalesce(max(load_id), 0) from raw.loads"
     return int(connection.execute(sql).fetchall()[0][0])
-
-
-def _rewrite(path: Path) -> None:
-    fresh = path.with_suffix(".compact")
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{path}' as old (read_only)")
-        connection.execute(f"attach '{fresh}' as new")
-        connection.execute("copy from database old to new")
-    fresh.replace(path)
 
 
 def _sync_folder(folder: Path) -> None:

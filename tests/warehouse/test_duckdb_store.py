@@ -1,0 +1,236 @@
+"""Versions as files: a reader sees a whole version, whatever dies in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from sqlalchemy import Engine
+
+from warehouse import ops, store
+from warehouse.duckdb_store import FILE, DuckDBStore, published_path
+from warehouse.errors import LeaseLost, PublishFailed
+from warehouse.lease import Lease
+from warehouse.report import Reporter
+from warehouse.run import Run
+from warehouse.settings import Settings
+
+DAY = date(2026, 1, 1)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", lease_seconds=30)
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    engine = ops.open_ops(settings)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def files(settings: Settings, engine: Engine) -> DuckDBStore:
+    return DuckDBStore(settings, engine)
+
+
+def make_run(settings: Settings, engine: Engine, name: str) -> Run:
+    lease = Lease(engine, name, settings.data_dir / "alive", settings.lease_seconds)
+    lease.acquire()
+    return Run(
+        settings=settings,
+        engine=engine,
+        run_id=name,
+        as_of_date=DAY,
+        lease=lease,
+        reporter=Reporter(quiet=True),
+        work_dir=settings.data_dir / "work" / name,
+        last_published=None,
+        version=f"20260101-{lease.fence:06d}",
+    )
+
+
+def sealed(files: DuckDBStore, run: Run, number: int) -> store.Version:
+    with run.engine.begin() as connection:
+        base = store.published_version(connection)
+    target = files.open_candidate(run, base)
+    with duckdb.connect(str(target.duckdb_path)) as connection_:
+        connection_.execute("create table if not exists raw.loads (load_id bigint)")
+        connection_.execute(f"insert into raw.loads values ({number})")
+        connection_.execute("create or replace table marts.totals (n bigint)")
+        connection_.execute(f"insert into marts.totals values ({number})")
+    audit = files.seal(run)
+    return store.Version(
+        version=run.version,
+        fence=run.lease.fence,
+        run_id=run.run_id,
+        as_of_date=DAY,
+        published_at=ops.utcnow(),
+        built_through=audit.built_through,
+        project_hash="x",
+        bytes=audit.bytes,
+        row_counts=audit.row_counts,
+    )
+
+
+def publish(files: DuckDBStore, run: Run, number: int) -> store.Version:
+    version = sealed(files, run, number)
+    files.publish(run, version)
+    files.discard(run)
+    run.lease.release()
+    return version
+
+
+def read(settings: Settings) -> int:
+    with duckdb.connect(
+        str(published_path(settings.data_dir)), read_only=True
+    ) as connection:
+        return int(connection.execute("select n from marts.totals").fetchall()[0][0])
+
+
+def test_before_the_first_publish_a_reader_is_told_what_to_do(
+    settings: Settings,
+) -> None:
+    with pytest.raises(PublishFailed, match="run `make daily` first"):
+        published_path(settings.data_dir)
+
+
+def test_each_version_starts_from_the_one_before_and_old_readers_keep_theirs(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    publish(files, make_run(settings, engine, "a"), 1)
+    old_reader = duckdb.connect(str(published_path(settings.data_dir)), read_only=True)
+    second = publish(files, make_run(settings, engine, "b"), 2)
+    assert read(settings) == 2
+    assert second.built_through == 2
+    assert old_reader.execute("select n from marts.totals").fetchall() == [(1,)]
+    old_reader.close()
+    with duckdb.connect(str(files.path_of(second.version)), read_only=True) as now:
+        assert now.execute("select count(*) from raw.loads").fetchall() == [(2,)]
+
+
+def test_a_run_that_lost_its_lease_publishes_nothing(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    publish(files, make_run(settings, engine, "a"), 1)
+    late = make_run(settings, engine, "late")
+    version = sealed(files, late, 7)
+    late.lease.release()
+    publish(files, make_run(settings, engine, "quick"), 2)
+    with pytest.raises(LeaseLost):
+        files.publish(late, version)
+    assert read(settings) == 2
+    assert not files.path_of(version.version).exists()
+
+
+def test_the_control_a_run_that_kept_its_lease_does_publish(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    run = make_run(settings, engine, "a")
+    files.publish(run, sealed(files, run, 7))
+    run.lease.release()
+    assert read(settings) == 7
+
+
+def test_repair_removes_what_a_dead_run_left_and_keeps_what_a_living_one_has(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    publish(files, make_run(settings, engine, "a"), 1)
+    dead = settings.data_dir / "work" / "dead"
+    dead.mkdir(parents=True)
+    (dead / FILE).write_bytes(b"half")
+    stray = files.path_of("20260102-000099")
+    stray.write_bytes(b"half")
+    living = make_run(settings, engine, "living")
+    living.work_dir.mkdir(parents=True)
+    mended = files.repair()
+    assert not dead.exists()
+    assert not stray.exists()
+    assert living.work_dir.exists()
+    assert len(mended) == 2
+    assert files.repair() == []
+    living.lease.release()
+
+
+def test_a_pointer_ahead_of_the_journal_is_set_back_and_the_day_done_again(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    """As after a kill between the pointer's replacement and the journal's commit."""
+    publish(files, make_run(settings, engine, "a"), 1)
+    run = make_run(settings, engine, "killed")
+    version = sealed(files, run, 2)
+    (run.work_dir / FILE).replace(files.path_of(version.version))
+    files._point(version)
+    assert read(settings) == 2
+    run.lease.release()
+    assert any("pointed readers" in mended for mended in files.repair())
+    assert read(settings) == 1
+    assert not files.path_of(version.version).exists()
+
+
+def test_a_missing_published_file_is_named_with_the_way_out(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    version = publish(files, make_run(settings, engine, "a"), 1)
+    files.path_of(version.version).unlink()
+    with pytest.raises(PublishFailed, match="rollback --to"):
+        files.repair()
+
+
+def test_rollback_goes_to_the_version_before_and_back_again(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    first = publish(files, make_run(settings, engine, "a"), 1)
+    second = publish(files, make_run(settings, engine, "b"), 2)
+    assert store.roll_back(files, engine, None) == (second, first)
+    assert read(settings) == 1
+    with pytest.raises(PublishFailed, match="no older version"):
+        store.roll_back(files, engine, None)
+    store.roll_back(files, engine, second.version)
+    assert read(settings) == 2
+    with pytest.raises(PublishFailed, match=r"version nonsense.*kept versions"):
+        store.roll_back(files, engine, "nonsense")
+
+
+def test_after_a_rollback_the_next_run_starts_from_the_older_version(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    publish(files, make_run(settings, engine, "a"), 1)
+    publish(files, make_run(settings, engine, "b"), 2)
+    store.roll_back(files, engine, None)
+    third = publish(files, make_run(settings, engine, "c"), 3)
+    with duckdb.connect(str(files.path_of(third.version)), read_only=True) as now:
+        rows = now.execute("select load_id from raw.loads order by 1").fetchall()
+    assert rows == [(1,), (3,)]
+
+
+def test_old_versions_are_dropped_but_never_the_published_one(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    versions = [
+        publish(files, make_run(settings, engine, f"r{number}"), number)
+        for number in range(4)
+    ]
+    store.roll_back(files, engine, versions[0].version)
+    dropped = store.drop_old_versions(files, engine, keep=2)
+    assert [version.version for version in dropped] == [versions[1].version]
+    assert read(settings) == 0
+    left = sorted(path.name for path in files.versions_dir.iterdir())
+    assert left == sorted(
+        files.path_of(versions[number].version).name for number in (0, 2, 3)
+    )
+
+
+def test_the_pointer_says_where_and_what(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    version = publish(files, make_run(settings, engine, "a"), 1)
+    body = json.loads((settings.data_dir / "published.json").read_text())
+    assert body["version"] == version.version
+    assert body["as_of"] == "2026-01-01"
+    assert (settings.data_dir / body["file"]).exists()

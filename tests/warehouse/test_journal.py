@@ -1,0 +1,55 @@
+"""The journal tells what each run did and names the runs that died."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Engine
+
+from warehouse.journal import Journal, abandon_dead_runs, last_runs
+
+DAY = date(2026, 1, 1)
+
+
+def test_a_run_and_its_steps_come_back_as_they_were_entered(
+    ops_engine: Engine,
+) -> None:
+    journal = Journal(ops_engine, "r1")
+    journal.open(1, "daily", DAY)
+    journal.start("fetch")
+    journal.finish("fetch", {"requests": 3})
+    journal.start("load")
+    journal.finish("load", {"error": "api_key=0123456789abcdef"}, state="failed")
+    journal.close("failed", error="LoadFailed: sk=secretsecret")
+    (run,) = last_runs(ops_engine, 5)
+    assert (run["state"], run["step"], run["as_of_date"]) == ("failed", "load", DAY)
+    assert "secretsecret" not in run["error"]
+    assert [(step.step, step.state) for step in run["steps"]] == [
+        ("fetch", "done"),
+        ("load", "failed"),
+    ]
+    assert run["steps"][0].detail == {"requests": 3}
+    assert "0123456789abcdef" not in str(run["steps"][1].detail)
+
+
+def test_runs_that_died_are_named_with_their_step_once(ops_engine: Engine) -> None:
+    for fence, run_id in ((1, "dead"), (2, "done"), (3, "now")):
+        journal = Journal(ops_engine, run_id)
+        journal.open(fence, "daily", DAY)
+        journal.start("build")
+        if run_id == "done":
+            journal.close("done", "v")
+    assert abandon_dead_runs(ops_engine, 3) == ["dead (in build)"]
+    assert abandon_dead_runs(ops_engine, 3) == []
+    states = {run["run_id"]: run["state"] for run in last_runs(ops_engine, 5)}
+    assert states == {"dead": "abandoned", "done": "done", "now": "running"}
+
+
+def test_a_dead_run_that_wakes_up_cannot_close_itself_as_done(
+    ops_engine: Engine,
+) -> None:
+    journal = Journal(ops_engine, "dead")
+    journal.open(1, "daily", DAY)
+    abandon_dead_runs(ops_engine, 2)
+    journal.close("done", "v")
+    assert last_runs(ops_engine, 1)[0]["state"] == "abandoned"
