@@ -1,0 +1,676 @@
+"""What to ask last.fm for a day, and what to ask next when an answer came.
+
+Pure: no clock, no network, no database. Owns the list of calls of the daily cycle, the
+walk over a listener's scrobbles and what an answer says about the calls to come
+(:class:`Digest`). Must not know how calls are made, stored or repeated.
+
+A day is planned in two phases. The first asks for charts, countries, tags and
+everything of the listeners; the second, made from those answers, for the tracked
+artists, the most used tags, and the tracks and albums heard most. A day in ``snapshot``
+mode (a missed day, asked of a server that can answer for it) has charts, countries and
+tags only.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+Mode = Literal["full", "snapshot"]
+
+DAY_SECONDS = 86_400
+# A walk restarts with the next smaller page when deep pages keep failing (error 8).
+WALK_LIMITS = (1000, 500, 200, 100, 50)
+REWALKS = 3
+# Answers that rarely change: asked again only after plan.remember_days.
+REMEMBERED = frozenset(
+    {
+        "track.getInfo",
+        "album.getInfo",
+        "user.getWeeklyArtistChart",
+        "user.getWeeklyAlbumChart",
+        "user.getWeeklyTrackChart",
+    }
+)
+# Methods whose answers decide about the second phase.
+NOTED = frozenset(
+    {
+        "chart.getTopArtists",
+        "chart.getTopTags",
+        "user.getTopArtists",
+        "user.getTopTracks",
+        "user.getTopAlbums",
+    }
+)
+# Methods whose answers may ask for more calls.
+FOLLOWED = NOTED | {
+    "chart.getTopTracks",
+    "user.getRecentTracks",
+    "user.getLovedTracks",
+    "user.getFriends",
+    "user.getTopTags",
+    "user.getPersonalTags",
+    "user.getWeeklyChartList",
+}
+WEEKLY = (
+    "user.getWeeklyArtistChart",
+    "user.getWeeklyAlbumChart",
+    "user.getWeeklyTrackChart",
+)
+ARTIST_METHODS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("artist.getInfo", {}),
+    ("artist.getTopTags", {}),
+    ("artist.getSimilar", {"limit": "100"}),
+    ("artist.getTopTracks", {"limit": "50", "page": "1"}),
+    ("artist.getTopAlbums", {"limit": "50", "page": "1"}),
+    ("artist.getCorrection", {}),
+)
+
+
+@dataclass(frozen=True)
+class FetchPlan:
+    """What the daily cycle covers. Counts are rows wanted unless the name says else."""
+
+    listeners: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    top_artists: int = 1000
+    top_tracks: int = 1000
+    top_tags: int = 250
+    country_top: int = 200
+    tag_top: int = 200
+    most_used_tags: int = 20
+    panel_artists: int = 200
+    """the artists the panel plays most are tracked as well"""
+    max_tracked: int = 5000
+    """artists; once tracked, always tracked, and no more than this many"""
+    snapshot_pages: int = 20
+    """chart pages a snapshot day may need to meet every tracked artist"""
+    track_infos: int = 300
+    album_infos: int = 150
+    remember_days: int = 30
+    listener_top: int = 1000
+    periods: tuple[str, ...] = ("overall", "12month")
+    own_tags: int = 50
+    """personal tags asked of one listener"""
+    tagging_types: tuple[str, ...] = ("artist",)
+    list_pages: int = 50
+    """pages of loved tracks, friends and personal tags, at most"""
+    weeks: int = 4
+    overlap_seconds: int = 3 * 3600
+    private_retry_days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One thing to ask. `params` hold neither key nor method nor format."""
+
+    method: str
+    params: Mapping[str, str]
+    context: Mapping[str, Any] | None = None
+
+    @property
+    def entity(self) -> str | None:
+        """Whom the call asks about: what is skipped when it does not exist."""
+        return entity(self.method, self.params)
+
+    @property
+    def walk_id(self) -> str | None:
+        """The walk this page belongs to."""
+        return self.context.get("walk_id") if self.context else None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerState:
+    """What earlier days left about a listener. Times are seconds since 1970."""
+
+    name: str
+    watermark_uts: int | None = None
+    is_history_complete: bool = False
+    counted_uts: int | None = None
+    counted_scrobbles: int | None = None
+    is_private: bool = False
+    private_since: date | None = None
+    last_walk_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What an answer says that the plan needs; small, whatever the answer's size.
+
+    `names` are tuples: (artist,), (tag,), (artist, track or album), (from, to).
+    `plays` stand beside them where the answer counts.
+    """
+
+    items: int
+    total: int | None = None
+    page: int | None = None
+    per_page: int | None = None
+    pages: int | None = None
+    names: tuple[tuple[str, ...], ...] = ()
+    plays: tuple[int, ...] = ()
+
+
+@dataclass
+class Next:
+    """What follows from an answer."""
+
+    calls: list[Call] = field(default_factory=list)
+    superseded: str | None = None  # the walk that these calls begin anew
+
+
+@dataclass
+class Notes:
+    """What the first phase's answers say about the second, summed up over answers."""
+
+    chart_artists: dict[str, str] = field(default_factory=dict)
+    chart_tags: dict[str, str] = field(default_factory=dict)
+    artists: Counter[str] = field(default_factory=Counter)
+    tracks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    albums: Counter[tuple[str, str]] = field(default_factory=Counter)
+    spellings: dict[str, str] = field(default_factory=dict)
+
+    def take(self, call: Call, digest: Digest) -> None:
+        """Add one answer. Takes every answer once: counts are sums over listeners."""
+        method = call.method
+        if method == "chart.getTopArtists":
+            for (name,) in digest.names:
+                self.chart_artists.setdefault(artist_key(name), name)
+        elif method == "chart.getTopTags":
+            for (name,) in digest.names:
+                self.chart_tags.setdefault(artist_key(name), name)
+        elif call.params.get("period") != "overall":
+            return
+        elif method == "user.getTopArtists":
+            for (name,), plays in zip(digest.names, digest.plays, strict=True):
+                self.spellings.setdefault(artist_key(name), name)
+                self.artists[artist_key(name)] += plays
+        elif method in ("user.getTopTracks", "user.getTopAlbums"):
+            heard = self.tracks if method == "user.getTopTracks" else self.albums
+            for names, plays in zip(digest.names, digest.plays, strict=True):
+                heard[(names[0], names[1])] += plays
+
+
+def artist_key(name: str) -> str:
+    """The name as it is compared: NFKC, case folded, white space collapsed."""
+    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return unicodedata.normalize("NFKC", folded) or name
+
+
+def entity(method: str, params: Mapping[str, str]) -> str | None:
+    """``user:rj`` or ``artist:cher``; None for calls that are about nobody.
+
+    Albums, tracks, tags and countries have no entity: a call or two each.
+    """
+    if user := params.get("user"):
+        return f"user:{user.casefold()}"
+    if method.startswith("artist."):
+        return f"artist:{params['artist']}"
+    return None
+
+
+# Answers ---------------------------------------------------------------------------
+
+
+def root_of(payload: Any) -> Any:
+    """The one object that an answer consists of, whatever its name."""
+    if isinstance(payload, dict) and payload:
+        return next(iter(payload.values()))
+    return None
+
+
+def attributes(payload: Any) -> Mapping[str, Any]:
+    """Paging and user: ``@attr``, or beside ``#text`` in old empty answers."""
+    root = root_of(payload)
+    if not isinstance(root, dict):
+        return {}
+    found = root.get("@attr", root)
+    return found if isinstance(found, dict) else {}
+
+
+def digest(method: str, payload: Any) -> Digest:
+    """Take from an answer what :func:`follow` and :class:`Notes` need.
+
+    Never raises: what is missing or of another shape is left out, since judging rows
+    is the load's work.
+    """
+    found = attributes(payload)
+    rows = _rows(payload)
+    names: list[tuple[str, ...]] = []
+    plays: list[int] = []
+    read = _READERS.get(method)
+    if read is not None:
+        for row in rows:
+            if isinstance(row, dict) and all(name := read(row)):
+                names.append(name)
+                plays.append(_number(row.get("playcount")) or 0)
+    return Digest(
+        items=len(rows),
+        total=_number(found.get("total")),
+        page=_number(found.get("page")),
+        per_page=_number(found.get("perPage")),
+        pages=_number(found.get("totalPages")),
+        names=tuple(names),
+        plays=tuple(plays),
+    )
+
+
+def _rows(payload: Any) -> list[Any]:
+    root = root_of(payload)
+    if not isinstance(root, dict):
+        return []
+    for name, value in root.items():
+        if name in ("@attr", "#text"):
+            continue
+        if isinstance(value, list):
+            return value
+        if isinstance(value, dict):
+            return [value]  # one item comes as an object instead of an array
+    return []
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        value = value.get("name") or value.get("#text")
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+_Reader = Callable[[dict[str, Any]], tuple[str, ...]]
+
+
+def _one_name(row: dict[str, Any]) -> tuple[str, ...]:
+    return (_text(row.get("name")),)
+
+
+def _two_names(row: dict[str, Any]) -> tuple[str, ...]:
+    return _text(row.get("artist")), _text(row.get("name"))
+
+
+def _span(row: dict[str, Any]) -> tuple[str, ...]:
+    return str(row.get("from") or ""), str(row.get("to") or "")
+
+
+_READERS: dict[str, _Reader] = {
+    "chart.getTopArtists": _one_name,
+    "chart.getTopTags": _one_name,
+    "user.getTopArtists": _one_name,
+    "user.getTopTags": _one_name,
+    "user.getTopTracks": _two_names,
+    "user.getTopAlbums": _two_names,
+    "user.getWeeklyChartList": _span,
+}
+
+
+# The first phase -------------------------------------------------------------------
+
+
+def end_of_walks(as_of: date, now: int) -> int:
+    """Where walks of this day end: now, or the day's last second when it is past."""
+    end = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + timedelta(days=1)
+    return min(now, int(end.timestamp()) - 1)
+
+
+def first_phase(
+    plan: FetchPlan,
+    as_of: date,
+    mode: Mode,
+    walk_to: int,
+    listeners: Mapping[str, ListenerState],
+) -> list[Call]:
+    """The calls a day begins with. `listeners` by case-folded name."""
+    calls = [
+        _top("chart.getTopArtists", plan.top_artists),
+        _top("chart.getTopTracks", plan.top_tracks),
+        _top("chart.getTopTags", plan.top_tags),
+    ]
+    for country in plan.countries:
+        for method in ("geo.getTopArtists", "geo.getTopTracks"):
+            calls.append(_top(method, plan.country_top, country=country))
+    for tag in plan.tags:
+        calls += _tag_calls(plan, tag)
+    if mode == "full":
+        # Walks first: they need the most answers one after the other.
+        for name in plan.listeners:
+            state = listeners.get(name.casefold()) or ListenerState(name)
+            if not state.is_private or _retries_private(plan, state, as_of):
+                calls.append(_first_probe(plan, name, walk_to, state))
+        for name in plan.listeners:
+            state = listeners.get(name.casefold()) or ListenerState(name)
+            calls += _listener_calls(plan, name, state)
+    return calls
+
+
+def _top(method: str, wanted: int, **params: str) -> Call:
+    return Call(method, {**params, "limit": str(min(wanted, 1000)), "page": "1"})
+
+
+def _tag_calls(plan: FetchPlan, tag: str) -> list[Call]:
+    return [
+        _top("tag.getTopArtists", plan.tag_top, tag=tag),
+        _top("tag.getTopTracks", plan.tag_top, tag=tag),
+    ]
+
+
+def _retries_private(plan: FetchPlan, state: ListenerState, as_of: date) -> bool:
+    since = state.private_since
+    return since is None or (as_of - since).days >= plan.private_retry_days
+
+
+def _listener_calls(plan: FetchPlan, name: str, state: ListenerState) -> list[Call]:
+    user = {"user": name}
+    calls = [Call("user.getInfo", user)]
+    if state.is_private:
+        return calls
+    for period in plan.periods:
+        for method in ("user.getTopArtists", "user.getTopAlbums", "user.getTopTracks"):
+            calls.append(_top(method, plan.listener_top, **user, period=period))
+    calls.append(_top("user.getLovedTracks", 1000, **user))
+    calls.append(_top("user.getFriends", 1000, **user))
+    calls.append(Call("user.getTopTags", {**user, "limit": str(plan.own_tags)}))
+    calls.append(Call("user.getWeeklyChartList", user))
+    return calls
+
+
+# The second phase ------------------------------------------------------------------
+
+
+def tracked(plan: FetchPlan, notes: Notes, already: Mapping[str, str]) -> list[str]:
+    """The artists tracked from now on that were not before, best first.
+
+    The charts' top N, then the artists the panel plays most, up to the bound.
+    """
+    room = max(0, plan.max_tracked - len(already))
+    wanted = dict(list(notes.chart_artists.items())[: plan.top_artists])
+    for key, _ in _most(notes.artists, plan.panel_artists):
+        wanted.setdefault(key, notes.spellings[key])
+    return [name for key, name in wanted.items() if key not in already][:room]
+
+
+def second_phase(
+    plan: FetchPlan,
+    mode: Mode,
+    notes: Notes,
+    artists: Iterable[str],
+    known: Collection[tuple[str, str]],
+    canonical: Callable[[Mapping[str, str]], str],
+) -> list[Call]:
+    """The calls that the first phase's answers ask for.
+
+    `known` holds (method, canonical params) of what was answered lately.
+    """
+    configured = {artist_key(tag) for tag in plan.tags}
+    used = list(notes.chart_tags.items())[: plan.most_used_tags]
+    calls: list[Call] = []
+    for key, tag in used:
+        if key not in configured:
+            calls += _tag_calls(plan, tag)
+    if mode == "snapshot":
+        return calls
+    for name in artists:
+        for method, params in ARTIST_METHODS:
+            calls.append(Call(method, {"artist": name, **params}))
+    for method, heard, wanted in (
+        ("track.getInfo", notes.tracks, plan.track_infos),
+        ("album.getInfo", notes.albums, plan.album_infos),
+    ):
+        word = method.partition(".")[0]
+        new = 0
+        for (artist, title), _ in _most(heard):
+            call = Call(method, {"artist": artist, word: title})
+            if new == wanted:
+                break
+            if (method, canonical(call.params)) not in known:
+                calls.append(call)
+                new += 1
+    return calls
+
+
+def _most(counts: Counter[Any], wanted: int | None = None) -> list[tuple[Any, int]]:
+    """The largest counts, ties by key so that two runs agree."""
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return ordered[:wanted]
+
+
+# What follows from an answer -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What :func:`follow` may look at besides the answer itself."""
+
+    plan: FetchPlan
+    mode: Mode
+    walk_to: int
+    tracked: Mapping[str, str]
+    notes: Notes
+    known: Collection[tuple[str, str]]
+    canonical: Callable[[Mapping[str, str]], str]
+
+
+def follow(call: Call, answer: Digest, situation: Situation) -> Next:
+    """The calls that an answer asks for. Notes must have taken the answer before."""
+    plan = situation.plan
+    if call.method == "user.getRecentTracks":
+        return _follow_walk(plan, call, answer)
+    if call.method in ("chart.getTopArtists", "chart.getTopTracks", "chart.getTopTags"):
+        return _follow_chart(call, answer, situation)
+    if call.method in ("user.getLovedTracks", "user.getFriends"):
+        return Next(_other_pages(plan, call, answer))
+    if call.method == "user.getPersonalTags":
+        return Next(_other_pages(plan, call, answer))
+    if call.method == "user.getTopTags":
+        return Next(
+            [
+                _top(
+                    "user.getPersonalTags",
+                    1000,
+                    user=call.params["user"],
+                    tag=tag,
+                    taggingtype=kind,
+                )
+                for (tag,) in answer.names[: plan.own_tags]
+                for kind in plan.tagging_types
+            ]
+        )
+    if call.method == "user.getWeeklyChartList":
+        return Next(_weekly(call, answer, situation))
+    return Next()
+
+
+def _follow_chart(call: Call, answer: Digest, situation: Situation) -> Next:
+    """The next page of a chart: totalPages means nothing, so count the rows."""
+    plan = situation.plan
+    page, limit = int(call.params["page"]), int(call.params["limit"])
+    # Fewer rows a page than asked for happen; the rows of this page say how many.
+    met = page * min(limit, answer.per_page or limit)
+    wanted = {
+        "chart.getTopArtists": plan.top_artists,
+        "chart.getTopTracks": plan.top_tracks,
+        "chart.getTopTags": plan.top_tags,
+    }[call.method]
+    if not answer.items or (answer.total is not None and met >= answer.total):
+        return Next()
+    if met >= wanted:
+        missing = situation.tracked.keys() - situation.notes.chart_artists.keys()
+        if (
+            call.method != "chart.getTopArtists"
+            or situation.mode == "full"  # artist.getInfo has their counters
+            or not missing
+            or page >= plan.snapshot_pages
+        ):
+            return Next()
+    return Next([Call(call.method, {**call.params, "page": str(page + 1)})])
+
+
+def _other_pages(plan: FetchPlan, call: Call, answer: Digest) -> list[Call]:
+    if call.params["page"] != "1" or not answer.items:
+        return []
+    last = min(answer.pages or 1, plan.list_pages)
+    return [
+        Call(call.method, {**call.params, "page": str(page)})
+        for page in range(2, last + 1)
+    ]
+
+
+def _weekly(call: Call, answer: Digest, situation: Situation) -> list[Call]:
+    """The charts of the last weeks that are over and were not answered before."""
+    spans = sorted(
+        (int(start), int(end), start, end)
+        for start, end in answer.names
+        if start.isdigit() and end.isdigit() and int(end) <= situation.walk_to
+    )
+    calls = [
+        Call(method, {"user": call.params["user"], "from": start, "to": end})
+        for _, _, start, end in spans[-situation.plan.weeks :]
+        for method in WEEKLY
+    ]
+    return [
+        call
+        for call in calls
+        if (call.method, situation.canonical(call.params)) not in situation.known
+    ]
+
+
+# The walk over a listener's scrobbles ----------------------------------------------
+#
+# Probes (one row, context {"probe": …}) learn counts, pages (context {"walk_id": …})
+# bring the rows, from the last page to the first, all up to a frozen end:
+#   all     how many scrobbles there are until the end
+#   before  how many there are until the end of the last walk; another number than at
+#           that time means that old ones went or came: the whole history is walked
+#   since   how many there are from the watermark less the overlap
+
+
+def _first_probe(
+    plan: FetchPlan, name: str, walk_to: int, state: ListenerState
+) -> Call:
+    context: dict[str, Any] = {"probe": "all", "probe_to": walk_to}
+    if state.is_history_complete and state.watermark_uts is not None:
+        since = max(0, min(state.watermark_uts, walk_to) - plan.overlap_seconds)
+        context["since"] = since
+        if state.counted_uts is not None and state.counted_uts <= walk_to:
+            context["counted_uts"] = state.counted_uts
+            context["counted"] = state.counted_scrobbles
+    return _probe(name, 0, walk_to, context)
+
+
+def _probe(name: str, start: int, end: int, context: Mapping[str, Any]) -> Call:
+    params = {"user": name, "limit": "1", "page": "1", "to": str(end)}
+    if start:
+        params["from"] = str(start)
+    return Call("user.getRecentTracks", params, context)
+
+
+def _follow_walk(plan: FetchPlan, call: Call, answer: Digest) -> Next:
+    context = call.context or {}
+    name, total = call.params["user"], answer.total or 0
+    if context.get("walk_id"):
+        if total == context["total"] or context["nth"] > REWALKS:
+            return Next()
+        return Next(
+            walk(
+                name,
+                context["walk_from"],
+                context["walk_to"],
+                total,
+                int(call.params["limit"]),
+                context["nth"] + 1,
+                context["history_total"] if context["walk_from"] else total,
+            ),
+            superseded=context["walk_id"],
+        )
+    end = context["probe_to"]
+    if context["probe"] == "all":
+        context = {**context, "all": total}
+        if "counted" in context:
+            return Next(
+                [
+                    _probe(
+                        name, 0, context["counted_uts"], {**context, "probe": "before"}
+                    )
+                ]
+            )
+        if "since" in context:
+            start = context["since"]
+            return Next([_probe(name, start, end, {**context, "probe": "since"})])
+        return Next(walk(name, 0, end, total, WALK_LIMITS[0], 1, total))
+    if context["probe"] == "before":
+        if total == context["counted"]:
+            start = context["since"]
+            return Next([_probe(name, start, end, {**context, "probe": "since"})])
+        everything = context["all"]
+        return Next(walk(name, 0, end, everything, WALK_LIMITS[0], 1, everything))
+    start = context["since"]
+    return Next(walk(name, start, end, total, WALK_LIMITS[0], 1, context["all"]))
+
+
+def walk(
+    name: str,
+    start: int,
+    end: int,
+    total: int,
+    limit: int,
+    nth: int,
+    history_total: int,
+) -> list[Call]:
+    """The pages of a walk, last page first; one page when there is nothing, too.
+
+    An empty walk that is complete says that what stood in its window has gone.
+    """
+    pages = max(1, -(-total // limit))
+    context = {
+        "walk_id": f"{name.casefold()}-{start}-{end}-{limit}-{nth}",
+        "walk_from": start,
+        "walk_to": end,
+        "pages": pages,
+        "total": total,
+        "nth": nth,
+        "history_total": history_total,
+    }
+    window = {"from": str(start)} if start else {}
+    return [
+        Call(
+            "user.getRecentTracks",
+            {
+                "user": name,
+                "limit": str(limit),
+                "page": str(page),
+                "to": str(end),
+                **window,
+            },
+            {**context, "page": page},
+        )
+        for page in range(pages, 0, -1)
+    ]
+
+
+def smaller_pages(call: Call) -> Next | None:
+    """The same walk with smaller pages, or None where there is no smaller one."""
+    context = call.context or {}
+    limit = int(call.params.get("limit", "0"))
+    smaller: Sequence[int] = [size for size in WALK_LIMITS if size < limit]
+    if not context.get("walk_id") or not smaller:
+        return None
+    return Next(
+        walk(
+            call.params["user"],
+            context["walk_from"],
+            context["walk_to"],
+            context["total"],
+            smaller[0],
+            context["nth"],
+            context["history_total"],
+        ),
+        superseded=context["walk_id"],
+    )
