@@ -1,0 +1,3 @@
+from ingest.local_lastfm.cli import command
+
+command(prog_name="local-lastfm")

@@ -1,0 +1,136 @@
+"""What a world is made of: artists, albums, tracks, listeners and their plays.
+
+Plain records without behaviour beyond look-ups. Times are Unix seconds, days are
+whole days since 1970-01-01, both UTC.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+DAY_SECONDS = 86_400
+
+
+@dataclass(slots=True)
+class Artist:
+    """An artist as last.fm keeps one; `index` is its place in `World.artists`."""
+
+    index: int
+    name: str
+    mbid: str = ""
+    tags: tuple[tuple[str, int], ...] = ()
+    country: str = ""
+    tracks: list[int] = field(default_factory=list)
+    albums: list[int] = field(default_factory=list)
+    debut_day: int = 0
+    former_name: str = ""
+    renamed_day: int = 0
+    merged_into: int = -1
+    merged_day: int = 0
+
+
+@dataclass(slots=True)
+class Album:
+    index: int
+    name: str
+    artist: int
+    mbid: str = ""
+    tracks: list[int] = field(default_factory=list)
+    released_day: int = 0
+
+
+@dataclass(slots=True)
+class Track:
+    index: int
+    name: str
+    artist: int
+    album: int = -1
+    duration_seconds: int = 0
+    mbid: str = ""
+    share: float = 0.0
+    released_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How a play of a track is written down: spelling of the artist, album or none."""
+
+    track: int
+    artist_name: str
+    track_name: str
+    album_name: str
+    artist_mbid: str
+    track_mbid: str
+    album_mbid: str
+
+
+@dataclass(slots=True)
+class Listener:
+    index: int
+    name: str
+    country: str = ""
+    real_name: str = ""
+    registered_uts: int = 0
+    is_private: bool = False
+    is_bot: bool = False
+    extra_playcount: int = 0
+    friends: tuple[str, ...] = ()
+    has_now_playing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scrobble:
+    """One play as a client should have it in the end."""
+
+    uts: int
+    artist_name: str
+    track_name: str
+    album_name: str
+
+
+class Plays:
+    """The plays of one listener in order of time: two parallel lists.
+
+    Plays of `uts` 0 stand first, as last.fm shows them last.
+    """
+
+    def __init__(self, uts: list[int], variants: list[int]) -> None:
+        self.uts = uts
+        self.variants = variants
+
+    def at(self, now: int) -> Plays:
+        """The plays a server would show at `now`; scripted histories override it."""
+        return self
+
+    def window(self, start: int, end: int) -> tuple[int, int]:
+        """Half-open index range of the plays with start <= uts <= end."""
+        return bisect_left(self.uts, start), bisect_right(self.uts, end)
+
+    def add(self, uts: int, variant: int) -> None:
+        place = bisect_right(self.uts, uts)
+        self.uts = [*self.uts[:place], uts, *self.uts[place:]]
+        self.variants = [*self.variants[:place], variant, *self.variants[place:]]
+
+    def delete(self, place: int) -> None:
+        self.uts = self.uts[:place] + self.uts[place + 1 :]
+        self.variants = self.variants[:place] + self.variants[place + 1 :]
+
+    def replace(self, place: int, variant: int) -> None:
+        self.variants = [
+            *self.variants[:place],
+            variant,
+            *self.variants[place + 1 :],
+        ]
+
+
+__all__ = [
+    "DAY_SECONDS",
+    "Album",
+    "Artist",
+    "Listener",
+    "Plays",
+    "Scrobble",
+    "Track",
+    "Variant",
+]
