@@ -1,0 +1,43 @@
+{# Returns a query: one row per entity that can stand on a chart of the panel, with the
+   name to print; artist_id and artist_name are null for tags and listeners. #}
+{% macro entity_names() -%}
+    select
+        cast('artist' as text) as entity_type,
+        artist_id as entity_id,
+        artist_name as entity_name,
+        artist_id,
+        artist_name
+    from {{ ref('dim_artists') }}
+    union all
+    select
+        'track',
+        track_id,
+        track_name,
+        artist_id,
+        artist_name
+    from {{ ref('dim_tracks') }}
+    union all
+    select
+        'album',
+        album_id,
+        album_name,
+        artist_id,
+        artist_name
+    from {{ ref('dim_albums') }}
+    union all
+    select
+        'tag',
+        tag_id,
+        tag_name,
+        cast(null as text),
+        cast(null as text)
+    from {{ ref('dim_tags') }}
+    union all
+    select
+        'listener',
+        listener_id,
+        listener_name,
+        cast(null as text),
+        cast(null as text)
+    from {{ ref('dim_listeners') }}
+{%- endmacro %}

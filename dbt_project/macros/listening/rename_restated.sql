@@ -1,0 +1,26 @@
+{# A post-hook's statement: gives the rows that stay from earlier builds the names of
+   today, so that a partial build prints what a full one would. #}
+{% macro rename_restated() -%}
+    {%- if execute and is_partial_build() -%}
+        update {{ this }}
+        set entity_name = names.entity_name, artist_name = names.artist_name
+        from (
+            select
+                entity_names.entity_type,
+                entity_names.entity_id,
+                entity_names.entity_name,
+                entity_names.artist_name
+            from ({{ entity_names() }}) as entity_names
+            inner join {{ ref('int_restated_entities') }} as restated
+                on
+                    entity_names.entity_type = restated.entity_type
+                    and entity_names.entity_id = restated.entity_id
+            where restated.change = 'name'
+        ) as names
+        where
+            {{ this }}.entity_type = names.entity_type
+            and {{ this }}.entity_id = names.entity_id
+    {%- else -%}
+        select 1 as nothing_to_rename
+    {%- endif -%}
+{%- endmacro %}
