@@ -16,7 +16,6 @@ import heapq
 import math
 import queue as queues
 import random
-import statistics
 import threading
 import time
 from collections import Counter, deque
@@ -250,7 +249,6 @@ class _Workers:
         self._waiting = 0
         self._started: dict[int, float] = {}
         self._latencies: deque[float] = deque(maxlen=64)
-        self._base: float | None = None
         self._closing = False
 
     @property
@@ -261,19 +259,18 @@ class _Workers:
     def wanted(self) -> int:
         """Little's law: requests under way = rate × latency, with half as many again.
 
-        For rates that no last.fm allows (a local server), the processor is the bound
-        and more threads are in each other's way, so the first latencies count, which
-        were taken before the threads crowded each other.
+        At rates that no last.fm allows (a local server's) the processor is the bound,
+        and more threads only wait for each other and make every answer later. So there
+        the best latency counts, which tells a far server from a busy one.
         """
         rate = min(self.limiter.rate, CLIENT_RATE)
-        if self._base is None:
-            guess = 0.25 if self.limiter.rate <= CLIENT_RATE / 4 else 0.0
-            return min(self.most, max(4, math.ceil(rate * guess)))
-        latency = self._base
-        if self.limiter.rate <= CLIENT_RATE / 4:
-            latency = sorted(self._latencies)[int(len(self._latencies) * 0.9)]
+        is_real = self.limiter.rate <= CLIENT_RATE / 4
+        if len(self._latencies) < 4:
+            return min(self.most, max(4, math.ceil(rate * 0.25 if is_real else 0)))
+        taken = sorted(self._latencies)
+        latency = taken[int(len(taken) * 0.9)] if is_real else taken[0]
         # A worker in the hands of a hanging server works on nothing else.
-        late = time.monotonic() - max(1.0, 5 * latency)
+        late = time.monotonic() - max(5.0, 5 * latency)
         stuck = sum(1 for started in list(self._started.values()) if started < late)
         return min(self.most, max(4, math.ceil(rate * latency * 1.5) + 2) + stuck)
 
@@ -383,8 +380,6 @@ class _Workers:
     def _measure(self, seconds: float) -> None:
         with self._lock:
             self._latencies.append(seconds)
-            if self._base is None and len(self._latencies) >= 4:
-                self._base = statistics.median(self._latencies)
 
 
 def _dropped(job: _Job) -> _Outcome:

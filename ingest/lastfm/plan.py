@@ -83,7 +83,7 @@ class FetchPlan:
     top_tags: int = 250
     country_top: int = 200
     tag_top: int = 200
-    most_used_tags: int = 20
+    most_used_tags: int = 10
     panel_artists: int = 200
     """the artists the panel plays most are tracked as well"""
     max_tracked: int = 5000
