@@ -112,25 +112,20 @@ class Plays:
         self.uts = [*self.uts[:place], uts, *self.uts[place:]]
         self.variants = [*self.variants[:place], variant, *self.variants[place:]]
 
-    def delete(self, place: int) -> None:
+    def _place(self, uts: int, variant: int) -> int:
+        place = bisect_left(self.uts, uts)
+        while self.uts[place] == uts:
+            if self.variants[place] == variant:
+                return place
+            place += 1
+        raise LookupError(f"no play at {uts}")
+
+    def delete(self, uts: int, variant: int) -> None:
+        place = self._place(uts, variant)
         self.uts = self.uts[:place] + self.uts[place + 1 :]
         self.variants = self.variants[:place] + self.variants[place + 1 :]
 
-    def replace(self, place: int, variant: int) -> None:
-        self.variants = [
-            *self.variants[:place],
-            variant,
-            *self.variants[place + 1 :],
-        ]
-
-
-__all__ = [
-    "DAY_SECONDS",
-    "Album",
-    "Artist",
-    "Listener",
-    "Plays",
-    "Scrobble",
-    "Track",
-    "Variant",
-]
+    def replace(self, uts: int, variant: int, other: int) -> None:
+        variants = list(self.variants)
+        variants[self._place(uts, variant)] = other
+        self.variants = variants

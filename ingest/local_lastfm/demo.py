@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
-from math import cos, exp, pi, sin
+from math import cos, exp, pi, pow, sin
 from random import Random
 from threading import Lock
 
@@ -129,13 +129,13 @@ class _Counters:
         self._seed = world.seed
         self._day = world.epoch_day - 1
         self.first_day = world.epoch_day
-        flow = TOP_PLAYS_PER_DAY / float(rank + 1) ** ZIPF_EXPONENT
+        flow = TOP_PLAYS_PER_DAY / pow(rank + 1, ZIPF_EXPONENT)
         flow *= exp(rng.gauss(0, 0.25))
         self.base_flow = flow
         years = 0.0 if artist.debut_day else rng.uniform(0.8, 2.6)
         self._plays = flow * 365 * years
         # Plays a listener ends up with: large artists are heard more often.
-        per_listener = 160 * float(rank + 2) ** -0.25 * rng.uniform(0.7, 1.3)
+        per_listener = 160 / pow(rank + 2, 0.25) * rng.uniform(0.7, 1.3)
         self._plays_per_listener = 18 + per_listener
         self._listeners = self._plays / self._plays_per_listener
         self._period = rng.uniform(300, 900)

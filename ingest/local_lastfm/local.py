@@ -114,12 +114,16 @@ class LocalLastfm:
     def clear_faults(self) -> None:
         self.service.faults.clear()
 
-    def truth(self, listener: str) -> list[Scrobble]:
-        """What a client must end up with for a listener, oldest first."""
-        found = self.world.listener(listener, self.world.now())
+    def truth(self, listener: str, as_of: date | None = None) -> list[Scrobble]:
+        """What a client must have of a listener at the end of a day, oldest first.
+
+        Plays at `uts` 0 are left out, they have no time. KeyError: nobody of that name.
+        """
+        now = self.world.as_of(as_of)
+        found = self.world.listener(listener, now)
         if found is None:
             raise KeyError(listener)
-        return self.service.truth(found)
+        return self.world.truth(found, now)
 
     def transport(self) -> httpx2.BaseTransport:
         """An httpx2 transport that answers without sockets, whatever the host."""

@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus, urlencode
 
 from ingest.local_lastfm import api, auth, faults
 from ingest.local_lastfm.api import ApiError, Call
-from ingest.local_lastfm.catalogue import DAY_SECONDS, Listener, Scrobble
+from ingest.local_lastfm.catalogue import DAY_SECONDS
 from ingest.local_lastfm.faults import Fault, Faults
 from ingest.local_lastfm.render import Tree, json_bytes, xml_bytes
 from ingest.local_lastfm.world import Recording, World
@@ -415,10 +415,6 @@ class Service:
     def _window(call: Call) -> tuple[int, int]:
         start, end = call.uts("from") or 0, call.uts("to") or call.now
         return start, min(end, call.now)
-
-    def truth(self, listener: Listener) -> list[Scrobble]:
-        """What a client must end up with: every play with a real time, oldest first."""
-        return self.world.truth(listener, self.world.now())
 
     # -- recordings ---------------------------------------------------------
     def _find_recording(

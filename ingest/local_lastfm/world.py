@@ -339,35 +339,38 @@ class World:
     def disturb(
         self, listener: Listener, kind: str, window: tuple[int, int], rng: Random
     ) -> None:
-        """Change the history: a play arrives, goes, gets another album, …"""
+        """Change the history once, inside the window that was asked for.
+
+        A play appears at the window's end (`arrive`) or between two others
+        (`arrive_late`), goes (`delete`), gets another album (`edit_album`), is
+        repeated at second 0 (`uts_zero`) or shares its second with another track
+        (`same_second`).
+        """
         plays = self.plays(listener)
-        first, last = plays.window(max(1, window[0]), window[1])
+        shown = plays.at(window[1])
+        first, last = shown.window(max(1, window[0]), window[1])
         if first == last:
             return
         place = rng.randrange(first, last)
-        variant = plays.variants[place]
+        uts, variant = shown.uts[place], shown.variants[place]
         if kind == "delete":
-            plays.delete(place)
-        elif kind == "arrive":
-            plays.add(window[1], variant)
-        elif kind == "arrive_late":
-            taken = set(plays.uts)
-            uts = plays.uts[place]
-            while uts in taken:
-                uts -= 1
-            plays.add(uts, variant)
+            plays.delete(uts, variant)
+        elif kind in ("arrive", "arrive_late"):
+            taken = set(shown.uts)
+            moment = window[1] if kind == "arrive" else uts
+            while moment in taken:
+                moment -= 1
+            plays.add(moment, variant)
         elif kind == "uts_zero":
             plays.add(0, variant)
         elif kind == "same_second":
-            plays.add(plays.uts[place], self._another(variant, rng))
+            plays.add(uts, self._another(variant, rng))
         elif kind == "edit_album":
-            edited = replace(
-                self.variants[variant],
-                album_name=f"{self.variants[variant].album_name} (Remastered)".strip(),
-                album_mbid="",
+            album = f"{self.variants[variant].album_name} (Remastered)".strip()
+            self.variants.append(
+                replace(self.variants[variant], album_name=album, album_mbid="")
             )
-            self.variants.append(edited)
-            plays.replace(place, len(self.variants) - 1)
+            plays.replace(uts, variant, len(self.variants) - 1)
 
     def _another(self, variant: int, rng: Random) -> int:
         """A variant of another track."""
