@@ -32,12 +32,16 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def document(
-    published: Published, data: Any, *, is_private: bool = False, **members: Any
+    published: Published,
+    data: Any,
+    *,
+    is_private: bool = False,
+    members: Mapping[str, Any] | None = None,
 ) -> Response:
-    """One thing, as JSON: `data` holds it."""
+    """One thing, as JSON: `data` holds it, `members` stand beside."""
     if asked_format() != "json":
         raise Problem("format_not_available", "this answer is JSON only")
-    body = {**_envelope(published), **members, "data": data}
+    body = {**_envelope(published), **(members or {}), "data": data}
     return _finish(published, orjson.dumps(body, option=_OPTIONS), "json", is_private)
 
 
@@ -93,7 +97,7 @@ def columns(
         for index, name in enumerate(result.columns)
     }
     address = None if next_query is None else _with_query(next_query)
-    return document(published, turned, next=address, **members)
+    return document(published, turned, members={**members, "next": address})
 
 
 def plain(body: bytes, media_type: str, published: Published) -> Response:

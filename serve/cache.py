@@ -8,6 +8,7 @@ nothing here parses, logs or locks before the entry is found.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import os
@@ -100,7 +101,9 @@ class Cache:
         self.started = time.time()
         self.counts: Counter[str] = Counter()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
             self.counts["uncacheable"] += 1
@@ -152,10 +155,9 @@ class Cache:
         is_down: bool,
     ) -> Iterable[bytes]:
         self.counts["hits"] += 1
-        try:
+        # Another thread may have evicted it; the entry in hand is still good.
+        with contextlib.suppress(KeyError):
             self._entries.move_to_end(key)
-        except KeyError:  # evicted by another thread; the entry in hand is still good
-            pass
         age = ("Age", str(int(time.monotonic() - entry.stored)))
         given = environ.get("HTTP_IF_NONE_MATCH")
         if given is not None and _matches(given, entry.etag):
@@ -267,7 +269,9 @@ class Cache:
             "not_modified": counts["not_modified"],
             "evictions": counts["evictions"],
             "drops": counts["drops"],
-            "answers_2xx": counts["hits"] - counts["not_modified"] + counts["status_2xx"],
+            "answers_2xx": counts["hits"]
+            - counts["not_modified"]
+            + counts["status_2xx"],
             "answers_4xx": counts["status_4xx"],
             "answers_5xx": counts["status_5xx"],
             "cache_entries": len({id(entry) for entry in list(self._entries.values())}),

@@ -142,9 +142,7 @@ def from_validation(error: ValidationError) -> Response:
     else:
         code = "invalid_body" if in_body else "invalid_parameter"
     names = ", ".join(item["name"] or "body" for item in refused)
-    return problem_response(
-        Problem(code, f"{CODES[code][1]}: {names}", errors=refused)
-    )
+    return problem_response(Problem(code, f"{CODES[code][1]}: {names}", errors=refused))
 
 
 def from_store(error: StoreUnavailable) -> Problem:
@@ -171,7 +169,9 @@ def install(app: Flask) -> None:
         status = error.code or 500
         if status < 400:
             return error.get_response()  # type: ignore[return-value]
-        code = _BY_STATUS.get(status, "bad_request" if status < 500 else "internal_error")
+        code = _BY_STATUS.get(
+            status, "bad_request" if status < 500 else "internal_error"
+        )
         headers = {
             name: value
             for name, value in error.get_headers()

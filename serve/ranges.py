@@ -62,7 +62,7 @@ def start_of(period: str, day: date) -> date:
 
 
 def of_word(word: str, as_of: date) -> Range:
-    """The days a word means: `week` is the last whole one, `this_week` the running one."""
+    """The days of a word: `week` is the last whole one, `this_week` the running one."""
     if word == "all_time":
         return Range(BEGINNING, as_of, "all_time")
     if word.startswith("this_"):

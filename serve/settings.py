@@ -71,7 +71,9 @@ class ServeSettings(BaseSettings):
         if isinstance(value, str):
             value = value.split(",")
         if isinstance(value, list | tuple):
-            return tuple(str(name).strip().lower() for name in value if str(name).strip())
+            return tuple(
+                str(name).strip().lower() for name in value if str(name).strip()
+            )
         return value
 
     @classmethod
@@ -126,14 +128,14 @@ def load_serve_settings(
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
             f"setting {name} of the service: {first['msg']}. It is read from the"
-            f" environment (SERVE_{name.upper()}) or {config_path()} ([serve] {name} = …)"
+            f" environment (SERVE_{name.upper()}) or table [serve] of {config_path()}"
         ) from None
     protect(settings.secret_key)
     return settings
 
 
 def signing_key(settings: ServeSettings) -> str:
-    """The key that signs cookies and states; made once in DATA_DIR where none is set."""
+    """The key that signs cookies; made once in DATA_DIR where none is set."""
     if settings.secret_key is not None:
         return settings.secret_key
     path = settings.data_dir / "serve.secret"

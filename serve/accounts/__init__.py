@@ -31,13 +31,12 @@ its writers a queue lock; a login must not wait there). Written by SQLAlchemy Co
 from __future__ import annotations
 
 from serve.accounts.current import (
-    Account,
     csrf_token,
     current_account,
     require,
     required,
 )
-from serve.accounts.store import SCOPES, on_delete
+from serve.accounts.store import SCOPES, Account, on_delete
 
 __all__ = [
     "SCOPES",

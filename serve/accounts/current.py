@@ -61,7 +61,9 @@ def required(
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Decorator: the function runs only for an account with `scope`."""
 
-    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    def decorate(
+        function: Callable[Parameters, Result],
+    ) -> Callable[Parameters, Result]:
         @wraps(function)
         def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
             require(scope)
@@ -100,9 +102,7 @@ def _find() -> Account | None:
         if kind.lower() == "bearer":
             account = store.by_token(shared.accounts, token.strip(), admins)
         if account is None:
-            raise Problem(
-                "unauthenticated", "the token is unknown, expired or revoked"
-            )
+            raise Problem("unauthenticated", "the token is unknown, expired or revoked")
         return account
     cookie = request.cookies.get(COOKIE)
     if not cookie:

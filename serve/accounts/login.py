@@ -79,13 +79,17 @@ def listener_of(settings: ServeSettings, token: str) -> str:
         api_secret=settings.warehouse.lastfm_shared_secret or "",
     )
     if settings.login_api_url is not None:
-        # pylast always speaks https to last.fm's host; the transport sends it elsewhere.
+        # pylast speaks https to last.fm's host; the transport sends it elsewhere.
         network.enable_proxy({"https://": _Elsewhere(settings.login_api_url)})
     try:
-        _, name = pylast.SessionKeyGenerator(
-            network
-        ).get_web_auth_session_key_username(None, token)
-    except (pylast.WSError, pylast.NetworkError, pylast.MalformedResponseError) as error:
+        _, name = pylast.SessionKeyGenerator(network).get_web_auth_session_key_username(
+            None, token
+        )
+    except (
+        pylast.WSError,
+        pylast.NetworkError,
+        pylast.MalformedResponseError,
+    ) as error:
         detail = redact(str(error)).replace(token, "***")
         log.warning("last.fm refused a login: %s", detail)
         raise Problem("login_failed", f"last.fm said: {detail}") from None

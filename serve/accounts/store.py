@@ -112,7 +112,7 @@ def log_in(engine: Engine, listener_name: str, *, days: int) -> str:
                     last_login_at=now,
                 )
             )
-        account_id = connection.execute(
+        account_id: int = connection.execute(
             select(accounts.c.account_id).where(accounts.c.listener_id == listener_id)
         ).scalar_one()
         connection.execute(delete(sessions).where(sessions.c.expires_at < now))
@@ -174,7 +174,9 @@ def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | Non
     if row.last_used_at is None or now - row.last_used_at > timedelta(minutes=1):
         with writing(engine).begin() as connection:
             connection.execute(
-                update(tokens).where(tokens.c.token_hash == key).values(last_used_at=now)
+                update(tokens)
+                .where(tokens.c.token_hash == key)
+                .values(last_used_at=now)
             )
     scopes = set(row.scopes.split())
     if row.listener_id not in admins:

@@ -18,4 +18,6 @@ def freshness(reader: Reader) -> Result:
 
 def ping(reader: Reader) -> bool:
     """Whether the marts answer."""
-    return bool(reader.query("select 1 as answer from marts.dim_artists limit 1").columns)
+    return bool(
+        reader.query("select 1 as answer from marts.dim_artists limit 1").columns
+    )

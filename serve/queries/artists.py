@@ -51,7 +51,8 @@ _ORDER = {
 _LATEST = """
     latest as (
 
-        select artist_id, score, value, fundamental_price, stage, growth_label, is_listed
+        select artist_id, score, value, fundamental_price, stage, growth_label,
+            is_listed
         from marts.fct_artist_values
         where value_date = (select max(value_date) from marts.fct_artist_values)
 

@@ -34,7 +34,7 @@ _PRIMARY = (
 
 
 def totals(reader: Reader, plays: Plays) -> dict[str, Any]:
-    """Plays, distinct tracks, artists, albums, listeners and listening time, exactly."""
+    """Plays, distinct tracks, artists, albums, listeners, listening time; exact."""
     found = reader.query(
         f"""
         select

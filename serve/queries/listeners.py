@@ -245,9 +245,7 @@ def development(reader: Reader, listener_id: str) -> Result:
     )
 
 
-def neighbours(
-    reader: Reader, listener_id: str, *, limit: int, offset: int
-) -> Result:
+def neighbours(reader: Reader, listener_id: str, *, limit: int, offset: int) -> Result:
     """The listeners whose taste is closest."""
     return reader.query(
         """

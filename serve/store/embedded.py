@@ -61,9 +61,7 @@ class _Version:
 
 
 class _Reader:
-    def __init__(
-        self, published: Published, cursor: duckdb.DuckDBPyConnection
-    ) -> None:
+    def __init__(self, published: Published, cursor: duckdb.DuckDBPyConnection) -> None:
         self.published = published
         self._cursor = cursor
 
@@ -72,8 +70,9 @@ class _Reader:
         cursor = self._cursor.execute(text, chosen(names, binds or {}))
         description = cursor.description or []
         kinds = tuple(
-            "double" if (name := str(item[1])).startswith("DECIMAL") else
-            _KINDS.get(name, "text")
+            "double"
+            if (name := str(item[1])).startswith("DECIMAL")
+            else _KINDS.get(name, "text")
             for item in description
         )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -130,7 +129,9 @@ class EmbeddedStore:
             published = Published(
                 str(pointer["version"]),
                 date.fromisoformat(str(pointer["as_of"])),
-                datetime.fromisoformat(str(pointer["published_at"])).replace(tzinfo=None),
+                datetime.fromisoformat(str(pointer["published_at"])).replace(
+                    tzinfo=None
+                ),
             )
             name = Path(str(pointer["file"]))
             path = self._folder / "versions" / name.name

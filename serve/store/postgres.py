@@ -43,7 +43,9 @@ _KINDS = {
 _POINTER = (
     "select version, as_of_date, published_at from ops.published order by name limit 1"
 )
-_GENERATION = "select coalesce(max(value), '') from exchange.serve_state where name = %s"
+_GENERATION = (
+    "select coalesce(max(value), '') from exchange.serve_state where name = %s"
+)
 _BUMP = """
     insert into exchange.serve_state (name, value)
     values ('generation', cast(clock_timestamp() as text))
@@ -114,8 +116,7 @@ class PostgresStore:
 
     def invalidate(self) -> None:
         with self._engine.connect() as connection:
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
+            raw: Any = connection.connection.dbapi_connection
             raw.rollback()
             raw.set_session(readonly=False)
             try:
@@ -157,7 +158,7 @@ class PostgresStore:
         ) as error:
             connection.close()
             raise StoreUnavailable(
-                f"the marts lack what this question needs: {str(error).splitlines()[0]}",
+                f"the marts lack what is asked for: {str(error).splitlines()[0]}",
                 "mart_missing",
             ) from error
         except BaseException:
@@ -208,7 +209,8 @@ def _prepare(connection: Any, _record: object) -> None:
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     # numeric comes as float: answers are JSON numbers, and Decimal costs ten times.
     register_type(
-        new_type(DECIMAL.values, "DEC2FLOAT", lambda value, _: _float(value)), connection
+        new_type(DECIMAL.values, "DEC2FLOAT", lambda value, _: _float(value)),
+        connection,
     )
 
 

@@ -1,0 +1,339 @@
+"""Accounts: /login, /logout, /api/v1/account, /api/v1/jobs, /api/v1/panel."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, redirect, request
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from serve.accounts import Account, csrf_token, login, require, store
+from serve.accounts.current import COOKIE, signer
+from serve.answers import account_answer
+from serve.api.description import Row, own
+from serve.api.parameters import Nothing, Parameters, Whole
+from serve.context import services
+from serve.jobs import store as jobs
+from serve.problems import Problem
+
+Scope = Literal["read", "write", "trade", "admin"]
+
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
+api = APIBlueprint(
+    "account",
+    __name__,
+    url_prefix="/api/v1",
+    abp_tags=[Tag(name="account", description="one's own account, tokens and jobs")],
+    abp_security=_SECURITY,
+)
+browser = Blueprint("login", __name__)
+
+
+class Body(BaseModel):
+    """Base of request bodies."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class TokenBody(Body):
+    name: Annotated[
+        str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$")
+    ]
+    scopes: list[Scope] = Field(min_length=1, max_length=4)
+    expires_in_days: Annotated[int, BeforeValidator(lambda value: value)] = Field(
+        90, ge=1, le=366
+    )
+
+
+class SettingsBody(Body):
+    is_public: bool = Field(description="everybody may read one's lists")
+
+
+class TokenPath(Parameters):
+    token_id: Whole = Field(ge=1, le=2**31 - 1)
+
+
+class JobPath(Parameters):
+    job_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class JobsQuery(Parameters):
+    limit: Whole = Field(50, ge=1, le=200)
+    offset: Whole = Field(0, ge=0, le=10_000)
+
+
+class AccountRow(Row):
+    account_id: int
+    listener_id: str
+    listener_name: str
+    is_public: bool
+    scopes: list[str] = Field(description="of this request")
+    via: Literal["cookie", "token"]
+    csrf_token: str | None = Field(
+        description="send as X-CSRF-Token with the session cookie's writes"
+    )
+    created_at: datetime
+    last_login_at: datetime
+
+
+class TokenRow(Row):
+    token_id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewTokenRow(TokenRow):
+    token: str = Field(description="shown this once")
+
+
+class Everywhere(Row):
+    sessions_ended: int
+    tokens_revoked: int
+
+
+class Done(Row):
+    is_done: bool
+
+
+class JobRow(Row):
+    job_id: str
+    kind: str
+    listener_name: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress_pct: float | None
+    done: int
+    total: int | None
+    counts: dict[str, int]
+    error: str | None
+    is_cancel_requested: bool
+    attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@api.get("/account", responses=own(AccountRow))
+def account(query: Nothing) -> Response:
+    """Who one is, with which rights."""
+    return account_answer(_account_row(require("read")))
+
+
+@api.patch("/account", responses=own(AccountRow))
+def change_account(query: Nothing, body: SettingsBody) -> Response:
+    """Make one's lists public or private."""
+    asking = require("write")
+    store.set_public(services().accounts, asking.account_id, body.is_public)
+    return account_answer(_account_row(asking))
+
+
+@api.delete("/account", responses=own(Done))
+def delete_account(query: Nothing) -> Response:
+    """Delete the account and all its data."""
+    asking = _in_person(require("write"))
+    store.delete_account(services().accounts, asking)
+    response = account_answer({"is_done": True})
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@api.get("/account/tokens", responses=own(list[TokenRow], name="TokenList"))
+def tokens(query: Nothing) -> Response:
+    """One's tokens, without their secrets."""
+    asking = require("read")
+    return account_answer(store.list_tokens(services().accounts, asking.account_id))
+
+
+@api.post("/account/tokens", responses=own(NewTokenRow, 201))
+def make_token(query: Nothing, body: TokenBody) -> Response:
+    """Make a bearer token; its text is shown this once."""
+    asking = _in_person(require("write"))
+    missing = sorted(scope for scope in body.scopes if scope not in asking.scopes)
+    if missing:
+        raise Problem("forbidden", f"this account may not have {', '.join(missing)}")
+    made = store.make_token(
+        services().accounts,
+        asking.account_id,
+        name=body.name,
+        scopes=body.scopes,
+        days=body.expires_in_days,
+    )
+    if made is None:
+        raise Problem("conflict", f"there are {store.MAX_TOKENS} tokens; revoke one")
+    return account_answer(made, 201)
+
+
+@api.delete("/account/tokens/<int:token_id>", responses=own(Done))
+def revoke_token(path: TokenPath, query: Nothing) -> Response:
+    """Revoke one of one's tokens."""
+    asking = require("write")
+    if not store.revoke_token(services().accounts, asking.account_id, path.token_id):
+        raise Problem("not_found", "you have no such token")
+    return account_answer({"is_done": True})
+
+
+@api.post("/account/logout-everywhere", responses=own(Everywhere))
+def log_out_everywhere(query: Nothing) -> Response:
+    """End all sessions and revoke all tokens."""
+    asking = require("write")
+    ended = store.log_out_everywhere(services().accounts, asking.account_id)
+    response = account_answer(ended)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+@api.post("/panel", responses={**own(JobRow, 202), **own(JobRow, 200)})
+def join_panel(query: Nothing) -> Response:
+    """Add oneself to the panel: fetches the whole library as a background job."""
+    asking = require("write")
+    job, is_new = services().jobs.start(
+        asking.account_id, "fetch_listener", asking.listener_name
+    )
+    headers = {"Location": f"/api/v1/jobs/{job['job_id']}"}
+    return account_answer(job, 202 if is_new else 200, headers)
+
+
+@api.get("/jobs", responses=own(list[JobRow], name="JobList"))
+def list_jobs(query: JobsQuery) -> Response:
+    """One's jobs, newest first."""
+    asking = require("read")
+    return account_answer(
+        jobs.of_account(
+            services().accounts,
+            asking.account_id,
+            limit=query.limit,
+            offset=query.offset,
+        )
+    )
+
+
+@api.get("/jobs/<job_id>", responses=own(JobRow))
+def job(path: JobPath, query: Nothing) -> Response:
+    """One of one's jobs: state, progress, counts, error."""
+    asking = require("read")
+    return account_answer(
+        _job(jobs.find(services().accounts, asking.account_id, path.job_id))
+    )
+
+
+@api.post("/jobs/<job_id>/cancel", responses=own(JobRow))
+def cancel_job(path: JobPath, query: Nothing) -> Response:
+    """Cancel one of one's jobs."""
+    asking = require("write")
+    return account_answer(
+        _job(jobs.cancel(services().accounts, asking.account_id, path.job_id))
+    )
+
+
+@browser.get("/login")
+def begin() -> Any:
+    """Send the browser to last.fm."""
+    shared = services()
+    if not login.is_configured(shared.settings):
+        login.address(shared.settings, "", "")  # raises, naming the settings
+    signed = login.states(shared.signing_key).dumps(store.begin_login(shared.accounts))
+    address = login.address(shared.settings, _public("/login/callback"), str(signed))
+    response = redirect(address, 303)
+    response.set_cookie(
+        login.STATE_COOKIE,
+        store.digest(str(signed)),
+        max_age=login.STATE_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=_is_https(),
+        path="/login",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@browser.get("/login/callback")
+def callback() -> Any:
+    """Come back from last.fm: state checked and used up, token exchanged, logged in."""
+    shared = services()
+    signed, token = request.args.get("state", ""), request.args.get("token", "")
+    if not token or len(token) > 200:
+        raise Problem("invalid_parameter", "last.fm sent no token")
+    state = login.read_state(shared.signing_key, signed)
+    cookie = request.cookies.get(login.STATE_COOKIE, "")
+    if not hmac.compare_digest(cookie.encode(), store.digest(signed).encode()):
+        raise Problem(
+            "forbidden", "the login was begun in another browser; log in again"
+        )
+    if not store.use_login(shared.accounts, state):
+        raise Problem("forbidden", "this login was used before or is too old")
+    name = login.listener_of(shared.settings, token)
+    secret = store.log_in(shared.accounts, name, days=shared.settings.session_days)
+    response = redirect("/", 303)
+    response.set_cookie(
+        COOKIE,
+        str(signer("session").dumps(secret)),
+        max_age=shared.settings.session_days * 86400,
+        httponly=True,
+        samesite="Lax",
+        secure=_is_https(),
+    )
+    response.delete_cookie(login.STATE_COOKIE, path="/login")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@browser.post("/logout")
+def log_out() -> Any:
+    """End this browser's session."""
+    asking = require("read")
+    if asking.via != "cookie":
+        raise Problem("bad_request", "a token is revoked at /api/v1/account/tokens")
+    store.log_out(services().accounts, asking)
+    response = redirect("/", 303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def _account_row(asking: Account) -> dict[str, Any]:
+    row = store.account_row(services().accounts, asking.account_id)
+    if row is None:
+        raise Problem("unauthenticated", "the account was deleted")
+    return {
+        **row,
+        "is_public": bool(row["is_public"]),
+        "scopes": [scope for scope in store.SCOPES if scope in asking.scopes],
+        "via": asking.via,
+        "csrf_token": csrf_token(asking),
+    }
+
+
+def _in_person(asking: Account) -> Account:
+    """A stolen token must not make further tokens or delete the account."""
+    if asking.via != "cookie":
+        raise Problem("forbidden", "only a browser session may do this; log in")
+    return asking
+
+
+def _job(found: dict[str, Any] | None) -> dict[str, Any]:
+    if found is None:
+        raise Problem("not_found", "you have no such job")
+    return found
+
+
+def _public(path: str) -> str:
+    public = services().settings.public_url
+    root = public.rstrip("/") if public else request.host_url.rstrip("/")
+    return root + path
+
+
+def _is_https() -> bool:
+    public = services().settings.public_url
+    return urlsplit(public).scheme == "https" if public else request.is_secure
+
+
+__all__ = ["api", "browser"]

@@ -1,0 +1,361 @@
+"""Charts: /api/v1/charts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from xml.etree import ElementTree
+
+from flask import Response, request
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import Field
+
+from serve import answers
+from serve.api.description import Row, listing
+from serve.api.parameters import Day, Flag, Key, Page, Parameters, Scope, Whole
+from serve.context import reading
+from serve.problems import Problem
+from serve.queries import charts as queries
+from serve.store.contract import Reader, Result
+
+api = APIBlueprint(
+    "charts",
+    __name__,
+    url_prefix="/api/v1/charts",
+    abp_tags=[Tag(name="charts", description="ranked issues with their history")],
+)
+
+
+class ChartsQuery(Page):
+    chart: queries.Chart | None = None
+    scope: Scope | None = Field(None, description="the country or tag of the chart")
+    period: queries.Period | None = None
+
+
+class ChartPath(Parameters):
+    chart: queries.Chart = Field(description="the chart's name")
+
+
+class RunPath(ChartPath):
+    entity_id: Key = Field(description="the artist, track, album or tag")
+
+
+class Of(Page):
+    scope: Scope = Field("", description="the country or tag; empty for the others")
+    period: queries.Period | None = Field(
+        None, description="default: the shortest the chart has"
+    )
+
+
+class IssueQuery(Of):
+    issue: Day | None = Field(
+        None, description="the issue in force that day; default: the last"
+    )
+    revision: Whole | None = Field(None, ge=0, le=1_000_000)
+    by: queries.Measure = Field("rank", description="rank anew by this measure")
+    bubbling_under: Flag = Field(
+        "false", description="the places just below the chart instead"
+    )
+
+
+class YearsQuery(Of):
+    issue: Day | None = None
+
+
+class FeedQuery(Parameters):
+    scope: Scope = ""
+    period: queries.Period | None = None
+    depth: Whole = Field(40, ge=1, le=1000, description="places looked at")
+    issues: Whole = Field(10, ge=1, le=100, description="issues looked at")
+
+
+class ChartRow(Row):
+    chart: str
+    scope: str
+    period: str
+    issues: int
+    first_issue_date: date
+    last_issue_date: date
+
+
+class IssueRow(Row):
+    issue_date: date
+    revision: int
+    entries: int
+
+
+class EntryRow(Row):
+    rank: int | None
+    entity_id: str
+    entity_name: str
+    artist_id: str | None
+    artist_name: str | None
+    previous_rank: int | None
+    movement: str | None = Field(description="NEW, RE, UP, DOWN or SAME")
+    rank_change: int | None
+    peak_rank: int | None
+    peak_first_date: date | None
+    issues_at_peak: int | None
+    issues_on_chart: int | None
+    run_number: int | None
+    run_length: int | None
+    issues_at_1: int | None
+    scrobbles: int | None
+    scrobbles_capped: int | None
+    listeners: int | None
+    minutes: float | None
+    share_pct: float | None
+    lead_over_2_pct: float | None
+    points: float | None
+    is_bubbling_under: bool | None
+
+
+class PositionRow(EntryRow):
+    chart_rank: int | None = Field(description="the rank in the chart itself")
+
+
+class RunRow(EntryRow):
+    issue_date: date
+    revision: int
+
+
+class YearRow(Row):
+    rank: int
+    entity_id: str
+    entity_name: str
+    artist_id: str | None
+    artist_name: str | None
+    scrobbles: int | None
+    listeners: int | None
+    year_ago_rank: int | None
+    year_ago_scrobbles: int | None
+    year_ago_listeners: int | None
+    rank_gain: int | None = Field(description="places gained in a year")
+    scrobbles_change_pct: float | None
+
+
+_ISSUE: dict[str, Any] = {
+    "chart": (str, ...),
+    "scope": (str, ...),
+    "period": (str, ...),
+    "issue_date": (date, ...),
+    "revision": (int, ...),
+}
+_TABLE = {"x-table": True}
+
+
+@api.get("", responses=listing(ChartRow), openapi_extensions=_TABLE)
+def list_charts(query: ChartsQuery) -> Response:
+    """Which charts there are."""
+    with reading() as reader:
+        result = queries.charts(
+            reader,
+            chart=query.chart,
+            scope=query.scope,
+            period=query.period,
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )
+
+
+@api.get(
+    "/<chart>", responses=listing(PositionRow, **_ISSUE), openapi_extensions=_TABLE
+)
+def issue(path: ChartPath, query: IssueQuery) -> Response:
+    """One issue of a chart: the last, or the one in force on a day."""
+    with reading() as reader:
+        found = _find(
+            reader,
+            path.chart,
+            query.scope,
+            query.period,
+            day=query.issue,
+            revision=query.revision,
+        )
+        result = queries.issue(
+            reader,
+            found,
+            by=query.by,
+            is_bubbling_under=query.bubbling_under == "true",
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset, **found
+        )
+
+
+@api.get("/<chart>/issues", responses=listing(IssueRow), openapi_extensions=_TABLE)
+def issues(path: ChartPath, query: Of) -> Response:
+    """The issues of a chart, newest first."""
+    with reading() as reader:
+        found = _find(reader, path.chart, query.scope, query.period)
+        result = queries.issues(
+            reader,
+            chart=path.chart,
+            scope=query.scope,
+            period=found["period"],
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )
+
+
+@api.get(
+    "/<chart>/runs/<entity_id>", responses=listing(RunRow), openapi_extensions=_TABLE
+)
+def run(path: RunPath, query: Of) -> Response:
+    """Every issue in which one artist, track, album or tag stood."""
+    with reading() as reader:
+        found = _find(reader, path.chart, query.scope, query.period)
+        result = queries.run(
+            reader,
+            chart=path.chart,
+            scope=query.scope,
+            period=found["period"],
+            entity_id=path.entity_id,
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published,
+            _without(result, "newest"),
+            limit=query.limit,
+            offset=query.offset,
+        )
+
+
+@api.get("/<chart>/years", responses=listing(YearRow), openapi_extensions=_TABLE)
+def years(path: ChartPath, query: YearsQuery) -> Response:
+    """One issue beside the issue a year before."""
+    with reading() as reader:
+        found = _find(reader, path.chart, query.scope, query.period, day=query.issue)
+        earlier = queries.find_issue(
+            reader,
+            chart=path.chart,
+            scope=query.scope,
+            period=found["period"],
+            day=_year_before(found["issue_date"]),
+            revision=None,
+        )
+        result = queries.year_over_year(
+            reader, found, earlier, limit=query.limit + 1, offset=query.offset
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )
+
+
+@api.get(
+    "/<chart>/feed.atom",
+    responses={
+        200: {"content": {"application/atom+xml": {"schema": {"type": "string"}}}}
+    },
+)
+def feed(path: ChartPath, query: FeedQuery) -> Response:
+    """An Atom feed of what came, came back, climbed most or took the top."""
+    with reading() as reader:
+        found = _find(reader, path.chart, query.scope, query.period)
+        changes = queries.changes(
+            reader,
+            chart=path.chart,
+            scope=query.scope,
+            period=found["period"],
+            depth=query.depth,
+            issues=query.issues,
+        )
+        body = _atom(found, changes)
+        return answers.plain(body, "application/atom+xml", reader.published)
+
+
+def _find(
+    reader: Reader,
+    chart: str,
+    scope: str,
+    period: str | None,
+    *,
+    day: date | None = None,
+    revision: int | None = None,
+) -> dict[str, Any]:
+    found = queries.find_issue(
+        reader, chart=chart, scope=scope, period=period, day=day, revision=revision
+    )
+    if found is None:
+        raise Problem(
+            "not_found", f"chart {chart} has no such issue; see /api/v1/charts"
+        )
+    return found
+
+
+def _year_before(day: date) -> date:
+    if (day.month, day.day) == (2, 29):
+        return date(day.year - 1, 2, 28)
+    return day.replace(year=day.year - 1)
+
+
+def _without(result: Result, column: str) -> Result:
+    index = result.columns.index(column)
+
+    def cut(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return values[:index] + values[index + 1 :]
+
+    return Result(
+        cut(result.columns), cut(result.types), [cut(tuple(row)) for row in result.rows]
+    )
+
+
+def _atom(found: dict[str, Any], changes: Result) -> bytes:
+    space = "http://www.w3.org/2005/Atom"
+    ElementTree.register_namespace("", space)
+    feed = ElementTree.Element(f"{{{space}}}feed")
+    name = " ".join(filter(None, (found["chart"], found["scope"], found["period"])))
+    address = request.base_url
+    updated = f"{found['issue_date'].isoformat()}T00:00:00Z"
+
+    def add(
+        parent: ElementTree.Element, tag: str, text: str, **attributes: str
+    ) -> None:
+        element = ElementTree.SubElement(parent, f"{{{space}}}{tag}", attributes)
+        element.text = _xml_text(text)
+
+    add(feed, "title", f"Changes in {name}")
+    add(feed, "id", address)
+    add(feed, "updated", updated)
+    add(feed, "link", "", rel="self", href=address)
+    author = ElementTree.SubElement(feed, f"{{{space}}}author")
+    add(author, "name", "Scrobble Warehouse; data: last.fm")
+    for row in changes.records():
+        entry = ElementTree.SubElement(feed, f"{{{space}}}entry")
+        day = row["issue_date"].isoformat()
+        add(entry, "id", f"{address}#{day}-{row['entity_id']}")
+        add(entry, "title", _headline(row))
+        add(entry, "updated", f"{day}T00:00:00Z")
+        add(entry, "summary", f"{_headline(row)}, {name}, {day}")
+    return bytes(ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True))
+
+
+def _headline(row: dict[str, Any]) -> str:
+    name = row["entity_name"]
+    if row["artist_name"] and row["artist_name"] != name:
+        name = f"{name} by {row['artist_name']}"
+    place = f"number {row['rank']}"
+    if row["movement"] == "NEW":
+        return f"{name} is new at {place}"
+    if row["movement"] == "RE":
+        return f"{name} is back at {place}"
+    return f"{name} goes from {row['previous_rank']} to {place}"
+
+
+def _xml_text(text: str) -> str:
+    """Without the control characters XML cannot hold."""
+    return "".join(
+        c
+        for c in text
+        if c in "\t\n\r" or (ord(c) >= 0x20 and not 0xFFFE <= ord(c) <= 0xFFFF)
+    )

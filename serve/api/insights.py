@@ -1,0 +1,104 @@
+"""Insights over the whole panel: /api/v1/insights."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import Field
+
+from serve import answers
+from serve.api.description import Row, listing, single
+from serve.api.parameters import Filters, Page, Parameters
+from serve.context import reading
+from serve.queries import insights as queries
+from serve.ranges import Range
+
+api = APIBlueprint(
+    "insights",
+    __name__,
+    url_prefix="/api/v1/insights",
+    abp_tags=[Tag(name="insights", description="totals and top lists of the panel")],
+)
+
+_DAYS: dict[str, Any] = {
+    "from": (date | None, Field(description="first day counted; null: no play yet")),
+    "to": (date | None, Field(description="last day counted")),
+}
+
+
+class TopPath(Parameters):
+    entity: queries.Entity = Field(
+        description="primary_artists: plays of `A feat. B` count for A"
+    )
+
+
+class TopQuery(Filters, Page):
+    by: queries.By = "scrobbles"
+
+
+class Totals(Row):
+    scrobbles: int
+    tracks: int
+    artists: int
+    albums: int
+    listeners: int
+    listening_seconds: int
+    listening_time: str = Field(description="listening_seconds in words")
+    scrobbles_without_duration: int
+
+
+class TopRow(Row):
+    rank: int
+    entity_id: str
+    entity_name: str | None
+    artist_id: str | None
+    artist_name: str | None
+    scrobbles: int
+    listeners: int | None
+    listening_seconds: int | None
+    share_pct: float | None
+
+
+@api.get("/totals", responses=single(Totals, members=_DAYS))
+def totals(query: Filters) -> Response:
+    """Listens, distinct tracks, artists, albums, listeners, listening time."""
+    with reading() as reader:
+        plays = query.plays(reader.published)
+        found = None if plays.is_filtered else queries.mart_totals(reader, plays.days)
+        if found is None:
+            found = queries.totals(reader, plays)
+        first = found.pop("first_scrobbled_date")
+        last = found.pop("last_scrobbled_date")
+        found["listening_time"] = queries.in_words(found["listening_seconds"])
+        return answers.document(
+            reader.published,
+            found,
+            members={"from": _shown(plays.days, first), "to": last},
+        )
+
+
+@api.get(
+    "/top/<entity>", responses=listing(TopRow), openapi_extensions={"x-table": True}
+)
+def top(path: TopPath, query: TopQuery) -> Response:
+    """Top tracks, artists, primary artists, albums, listeners or tags of a range."""
+    with reading() as reader:
+        result = queries.top(
+            reader,
+            entity=path.entity,
+            plays=query.plays(reader.published),
+            by=query.by,
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )
+
+
+def _shown(days: Range, first: date | None) -> date | None:
+    return first if days.period == "all_time" or first is None else days.first

@@ -1,0 +1,205 @@
+"""The service itself: health, readiness, freshness, versions, statistics, cache."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import Field, StringConstraints
+
+from serve import answers
+from serve.accounts import require
+from serve.answers import account_answer
+from serve.api.description import Row, listing, own
+from serve.api.parameters import Nothing, Parameters
+from serve.context import reading, services
+from serve.problems import CODES, Problem
+from serve.queries import about
+from serve.store.contract import Result
+
+api = APIBlueprint(
+    "service",
+    __name__,
+    abp_tags=[Tag(name="service", description="health, versions, statistics")],
+)
+
+
+class Link(Row):
+    href: str
+    title: str
+
+
+class Health(Row):
+    status: str
+
+
+class Ready(Row):
+    status: str
+    version: str
+    as_of: date
+    age_days: int = Field(description="days since the published day")
+    login: bool = Field(description="login is set up")
+
+
+class VersionRow(Row):
+    version: str
+    as_of_date: str
+    bytes: int
+    is_published: bool
+
+
+class FreshnessRow(Row):
+    source: str
+    last_as_of_date: date | None
+    last_fetched_at: datetime | None
+    rows: int | None
+
+
+class Statistics(Row):
+    process: int
+    uptime_seconds: int
+    requests: int
+    hits: int
+    misses: int
+    not_modified: int
+    evictions: int
+    drops: int
+    answers_2xx: int
+    answers_4xx: int
+    answers_5xx: int
+    cache_entries: int
+    cache_bytes: int
+    cache_limit_bytes: int
+
+
+class ProblemPath(Parameters):
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,64}$")]
+
+
+class Meaning(Row):
+    code: str
+    status: int
+    title: str
+
+
+class Invalidated(Row):
+    is_done: bool
+
+
+_INDEX = [
+    ("/api/v1/charts", "charts: issues, runs, changes, year over year"),
+    ("/api/v1/artists", "artists: search, one artist, series, compare"),
+    ("/api/v1/insights/totals", "totals of the panel"),
+    ("/api/v1/insights/top/artists", "top lists of any range"),
+    ("/api/v1/trends/month", "plays over time"),
+    ("/api/v1/rankings/listeners", "listeners compared"),
+    ("/api/v1/rankings/pairs", "pairs of listeners by affinity"),
+    ("/api/v1/tags", "tags, their artists and tracks"),
+    ("/api/v1/account", "one's own account"),
+    ("/api/v1/freshness", "how fresh each source is"),
+    ("/api/v1/versions", "versions that can be read"),
+    ("/api/v1/statistics", "requests and cache of this worker"),
+    ("/openapi.json", "the description of all routes (OpenAPI 3.1)"),
+    ("/api/docs", "the description as a page"),
+]
+
+
+def _index() -> Response:
+    rows = [{"href": href, "title": title} for href, title in _INDEX]
+    return account_answer(rows, headers={"Cache-Control": "public, max-age=300"})
+
+
+@api.get("/api/", responses=own(list[Link], name="Index"))
+def index(query: Nothing) -> Response:
+    """What there is."""
+    return _index()
+
+
+@api.get("/api/v1/", responses=own(list[Link], name="IndexOfVersion"))
+def index_of_version(query: Nothing) -> Response:
+    """What there is in version 1 of the API."""
+    return _index()
+
+
+@api.get("/health", responses=own(Health))
+def health(query: Nothing) -> Response:
+    """Whether the process answers."""
+    return account_answer({"status": "ok"})
+
+
+@api.get("/ready", responses=own(Ready))
+def ready(query: Nothing) -> Response:
+    """Whether the published version can be read; 503 with the reason if not."""
+    from serve.accounts import login
+    from serve.accounts.database import utcnow
+
+    with reading() as reader:
+        about.ping(reader)
+        published = reader.published
+    return account_answer(
+        {
+            "status": "ready",
+            "version": published.version,
+            "as_of": published.as_of_date,
+            "age_days": (utcnow().date() - published.as_of_date).days,
+            "login": login.is_configured(services().settings),
+        }
+    )
+
+
+@api.get(
+    "/api/v1/freshness",
+    responses=listing(FreshnessRow),
+    openapi_extensions={"x-table": True},
+)
+def freshness(query: Nothing) -> Response:
+    """How fresh each source is."""
+    with reading() as reader:
+        return answers.table(reader.published, about.freshness(reader))
+
+
+@api.get(
+    "/api/v1/versions",
+    responses=listing(VersionRow),
+    openapi_extensions={"x-table": True},
+)
+def versions(query: Nothing) -> Response:
+    """The versions a rollback can reach, newest first."""
+    store = services().store
+    columns = ("version", "as_of_date", "bytes", "is_published")
+    rows = [tuple(row[name] for name in columns) for row in store.versions()]
+    if answers.asked_format() in ("csv", "ndjson"):
+        # These formats name the answer's own version in a column of that name.
+        columns = ("known_version", *columns[1:])
+    result = Result(columns, ("text", "text", "integer", "boolean"), rows)
+    return answers.table(store.published(), result, is_private=True)
+
+
+@api.get("/api/v1/statistics", responses=own(Statistics))
+def statistics(query: Nothing) -> Response:
+    """Requests and cache of the worker that answers."""
+    return account_answer(services().cache.statistics())
+
+
+@api.post(
+    "/api/v1/cache/invalidate",
+    responses=own(Invalidated),
+    security=[{"bearer": []}, {"session": []}],
+)
+def invalidate(query: Nothing) -> Response:
+    """Drop the cached answers of all workers (scope admin)."""
+    require("admin")
+    services().store.invalidate()
+    return account_answer({"is_done": True})
+
+
+@api.get("/problems/<code>", responses=own(Meaning))
+def problem(path: ProblemPath, query: Nothing) -> Response:
+    """What a problem's type means."""
+    if path.code not in CODES:
+        raise Problem("not_found", "there is no such problem")
+    status, title = CODES[path.code]
+    return account_answer({"code": path.code, "status": status, "title": title})

@@ -1,0 +1,156 @@
+"""Trends of the whole panel: /api/v1/trends."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import Field
+
+from serve import answers
+from serve.api.description import Row, listing, single
+from serve.api.parameters import Filters, Page, Parameters, Whole
+from serve.context import reading
+from serve.queries import trends as queries
+
+api = APIBlueprint(
+    "trends",
+    __name__,
+    url_prefix="/api/v1/trends",
+    abp_tags=[Tag(name="trends", description="plays over time")],
+)
+_TABLE = {"x-table": True}
+_DAYS: dict[str, Any] = {"from": (date, ...), "to": (date, ...)}
+
+
+class GrainPath(Parameters):
+    grain: queries.Grain = Field(description="the period of a row")
+
+
+class TrendQuery(Filters, Page):
+    statistic: queries.Statistic = "scrobbles"
+    limit: Whole = Field(366, ge=1, le=10_000)
+
+
+class CalendarQuery(Parameters):
+    year: Whole | None = Field(
+        None, ge=2002, le=2200, description="default: the published day's year"
+    )
+
+
+class TrendRow(Row):
+    period_start: date
+    value: float
+    previous_year_scrobbles: int | None
+    change_pct: float | None = Field(
+        description="of scrobbles, against the same period a year before"
+    )
+
+
+class WeekdayRow(Row):
+    weekday: int = Field(description="1 is Monday")
+    scrobbles: int
+    share_pct: float | None
+
+
+class HourRow(Row):
+    hour: int = Field(description="0 to 23, UTC")
+    scrobbles: int
+    share_pct: float | None
+
+
+class WeekHourRow(Row):
+    weekday: int
+    hour: int
+    scrobbles: int
+
+
+class DayRow(Row):
+    day: date
+    week: int = Field(description="column of the calendar, from 0")
+    weekday: int = Field(description="1 is Monday")
+    scrobbles: int
+
+
+class Active(Row):
+    active_listeners: int
+    scrobbles: int
+    panel_listeners: int
+
+
+@api.get("/weekday", responses=listing(WeekdayRow), openapi_extensions=_TABLE)
+def weekday(query: Filters) -> Response:
+    """Plays by weekday."""
+    with reading() as reader:
+        plays = query.plays(reader.published)
+        grid = queries.by_weekday_and_hour(
+            reader, plays=plays, all_days=queries.whole(plays.days)
+        )
+        return answers.table(reader.published, queries.folded(grid, "weekday"))
+
+
+@api.get("/hour", responses=listing(HourRow), openapi_extensions=_TABLE)
+def hour(query: Filters) -> Response:
+    """Plays by hour of the day (UTC)."""
+    with reading() as reader:
+        plays = query.plays(reader.published)
+        grid = queries.by_weekday_and_hour(
+            reader, plays=plays, all_days=queries.whole(plays.days)
+        )
+        return answers.table(reader.published, queries.folded(grid, "hour"))
+
+
+@api.get("/week-hours", responses=listing(WeekHourRow), openapi_extensions=_TABLE)
+def week_hours(query: Filters) -> Response:
+    """Plays by weekday and hour: 168 rows."""
+    with reading() as reader:
+        plays = query.plays(reader.published)
+        grid = queries.by_weekday_and_hour(
+            reader, plays=plays, all_days=queries.whole(plays.days)
+        )
+        return answers.table(reader.published, grid)
+
+
+@api.get("/calendar", responses=listing(DayRow), openapi_extensions=_TABLE)
+def calendar(query: CalendarQuery) -> Response:
+    """Every day of a year with its plays: a heat map."""
+    with reading() as reader:
+        year = query.year or reader.published.as_of_date.year
+        result = queries.calendar(reader, year=year, listener_id="")
+        return answers.table(reader.published, result)
+
+
+@api.get(
+    "/active-listeners",
+    responses=single(Active, members=_DAYS),
+)
+def active_listeners(query: Filters) -> Response:
+    """Distinct listeners with a play in any window, exactly."""
+    with reading() as reader:
+        plays = query.plays(reader.published)
+        found = queries.active_listeners(reader, plays)
+        return answers.document(
+            reader.published,
+            found,
+            members={"from": plays.days.first, "to": plays.days.last},
+        )
+
+
+@api.get("/<grain>", responses=listing(TrendRow), openapi_extensions=_TABLE)
+def trend(path: GrainPath, query: TrendQuery) -> Response:
+    """One statistic by day, week, month or year, zero-filled, oldest first."""
+    with reading() as reader:
+        result = queries.by_period(
+            reader,
+            grain=path.grain,
+            statistic=query.statistic,
+            plays=query.plays(reader.published),
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )

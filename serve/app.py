@@ -1,0 +1,172 @@
+"""The application factory.
+
+``create_app(settings)`` gives a Flask application whose ``wsgi_app`` is the cache in
+front of it. Other parts of the service are installed when they are there: a package
+``serve.pages`` or ``serve.exchange.api`` with a function ``install(app)`` adds its
+blueprints; it reaches the store, the accounts and the settings by
+``serve.context.services()``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from flask_cors import CORS
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from sqlalchemy.exc import SQLAlchemyError
+
+from serve import problems, security
+from serve.accounts.database import ensure_tables, open_accounts
+from serve.api import (
+    accounts,
+    artists,
+    charts,
+    description,
+    insights,
+    listeners,
+    rankings,
+    service,
+    tags,
+    trends,
+)
+from serve.cache import FORMAT, Cache
+from serve.context import Services
+from serve.jobs.queue import Jobs
+from serve.problems import Problem
+from serve.settings import ServeSettings, signing_key
+from serve.store import open_store
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1 << 20
+OPTIONAL_PARTS = ("serve.exchange.api", "serve.pages")
+
+
+def create_app(settings: ServeSettings) -> Flask:
+    """Build the service; a warehouse that is down is no reason not to start."""
+    app = description.Api("serve", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["RATELIMIT_HEADERS_ENABLED"] = False
+    app.url_map.strict_slashes = False
+    store = open_store(settings)
+    engine = open_accounts(settings)
+    try:
+        ensure_tables(engine)
+    except SQLAlchemyError:
+        log.warning("the accounts' database is not there yet; logins will fail")
+    shared = Services(
+        settings, store, signing_key(settings), engine, Jobs(engine, settings)
+    )
+    app.extensions["serve"] = shared
+    app.secret_key = shared.signing_key
+    problems.install(app)
+    _refuse_oddities(app)
+    _limit_rates(app, settings)
+    for api in (
+        charts.api,
+        artists.api,
+        insights.api,
+        trends.api,
+        rankings.api,
+        tags.api,
+        listeners.api,
+        accounts.api,
+        service.api,
+    ):
+        app.register_api(api)
+    app.register_blueprint(accounts.browser)
+    app.register_blueprint(description.pages())
+    _describe(app)
+    for name in OPTIONAL_PARTS:
+        if _is_there(name):
+            importlib.import_module(name).install(app)
+    CORS(
+        app,
+        resources={r"/(api/|openapi\.json).*": {"origins": "*"}},
+        methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["Authorization", "If-None-Match"],
+        expose_headers=["ETag", "Link", "X-Version", "X-As-Of", "Age"],
+        max_age=86400,
+    )
+    security.install(app)
+    shared.cache = Cache(app.wsgi_app, store, settings.cache_bytes)
+    app.wsgi_app = shared.cache  # type: ignore[method-assign]
+    return app
+
+
+def _refuse_oddities(app: Flask) -> None:
+    """Refuse what no route can mean: NUL, a parameter twice, a format of a write."""
+
+    @app.before_request
+    def _check() -> None:
+        if "\x00" in request.path:
+            raise Problem("not_found", "there is no such thing")
+        if FORMAT in request.environ and request.method not in ("GET", "HEAD"):
+            raise Problem("format_not_available", "only what is read has formats")
+        for name, values in request.args.lists():
+            if "\x00" in name or any("\x00" in value for value in values):
+                raise Problem("invalid_parameter", "a parameter holds a NUL")
+            if len(values) > 1:
+                raise Problem("invalid_parameter", f"{name} is given more than once")
+        is_write = request.method in ("POST", "PUT", "PATCH")
+        if is_write and request.path.startswith("/api/") and request.content_length:
+            if not request.is_json:
+                raise Problem("unsupported_media_type", "send application/json")
+            try:
+                request.get_json()
+            except ValueError:
+                raise Problem("bad_request", "the body is not JSON") from None
+
+    @app.errorhandler(SQLAlchemyError)
+    def _accounts_down(error: SQLAlchemyError) -> Response:
+        log.warning("the accounts' database failed: %s", error)
+        return problems.problem_response(
+            Problem(
+                "warehouse_unavailable", "the accounts' database cannot be reached now"
+            )
+        )
+
+
+def _limit_rates(app: Flask, settings: ServeSettings) -> None:
+    limiter = Limiter(
+        _caller,
+        app=app,
+        default_limits=[settings.rate_limit],
+        storage_uri="memory://",
+        strategy="fixed-window",
+    )
+    limiter.limit(settings.login_rate_limit)(accounts.browser)
+
+    @limiter.request_filter
+    def _unlimited() -> bool:
+        return request.path in ("/health", "/ready")
+
+
+def _caller() -> str:
+    return get_remote_address() or "unknown"
+
+
+def _describe(app: description.Api) -> None:
+    ready: dict[str, bytes] = {}
+
+    @app.get("/openapi.json", doc_ui=False)
+    def openapi() -> Any:
+        """The description of all routes."""
+        if "body" not in ready:
+            ready["body"] = orjson.dumps(app.api_doc)
+        response = Response(ready["body"], mimetype="application/json")
+        response.headers["Cache-Control"] = "public, max-age=300"
+        return response
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,47 @@
+"""The process that runs jobs: ``python -m serve.jobs.worker``; `serve` starts one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from huey.consumer import Consumer
+
+from serve.accounts.database import ensure_tables, open_accounts
+from serve.jobs.queue import Jobs
+from serve.settings import load_serve_settings
+from warehouse.redact import RedactingFilter
+
+_RECOVER_SECONDS = 10.0
+
+
+def main() -> None:
+    """Run jobs until the process is asked to stop."""
+    handler = logging.StreamHandler()
+    handler.addFilter(RedactingFilter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    settings = load_serve_settings()
+    engine = open_accounts(settings)
+    ensure_tables(engine)
+    jobs = Jobs(engine, settings)
+    jobs.recover()
+    stop = threading.Event()
+
+    def recovering() -> None:
+        while not stop.wait(_RECOVER_SECONDS):
+            try:
+                jobs.recover()
+            except Exception:
+                logging.getLogger(__name__).exception("jobs were not looked through")
+
+    thread = threading.Thread(target=recovering, daemon=True)
+    thread.start()
+    # `INT` and `TERM` stop it; a job then goes on in the next worker.
+    Consumer(
+        jobs.huey, workers=1, periodic=False, initial_delay=0.2, max_delay=1.0
+    ).run()
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()
