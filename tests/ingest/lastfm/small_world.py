@@ -1,4 +1,4 @@
-"""A small world for the tests of the fetch: charts, artists, listeners with scrobbles."""
+"""A small world for the tests of the fetch: charts, artists, listeners, scrobbles."""
 
 from __future__ import annotations
 
@@ -133,12 +133,8 @@ class SmallWorld:
         if self.now_playing:
             playing = {"name": "N", "artist": {"#text": "A"}}
             tracks.insert(0, {**playing, "@attr": {"nowplaying": "true"}})
-        return {"recenttracks": {"track": tracks, "@attr": {"user": "X", **attr}}} | {
-            "recenttracks": {
-                "track": tracks,
-                "@attr": {**attr, "user": params["user"].upper()},
-            }
-        }
+        named = {**attr, "user": params["user"].upper()}
+        return {"recenttracks": {"track": tracks, "@attr": named}}
 
     def _heard(self, params: Mapping[str, str], word: str, root: str) -> Any:
         counts: dict[tuple[str, str], int] = {}
@@ -184,9 +180,7 @@ class SmallWorld:
             {"#text": "", "from": str(week * WEEK), "to": str((week + 1) * WEEK)}
             for week in range(2900, 2970)
         ]
-        return {
-            "weeklychartlist": {"chart": weeks, "@attr": {"user": params["user"]}}
-        }
+        return {"weeklychartlist": {"chart": weeks, "@attr": {"user": params["user"]}}}
 
     def _user_getweeklyartistchart(self, params: Mapping[str, str]) -> Any:
         return {"weeklyartistchart": {"artist": [], "@attr": dict(params)}}
