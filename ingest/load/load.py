@@ -1,0 +1,158 @@
+"""From landing files to schema raw, whole or not at all.
+
+Owns the order: parse, stage, promote. Loading the same parts again is a no-op; a load
+that died leaves raw as it was, and everything in raw can be made again from landing.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from ingest.landing import Part, list_parts
+from ingest.load.parse import Parser
+from ingest.load.promote import (
+    FenceCheck,
+    Promotion,
+    answered_calls,
+    drop_dead_stages,
+    loaded_parts,
+    promote,
+)
+from ingest.load.stage import fill_stage, stage_name
+from warehouse.run import Run, StepResult, Target
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What a load did; ``load_id`` is None when there was nothing to load."""
+
+    load_id: int | None
+    parts: int = 0
+    answers: int = 0
+    errors: int = 0
+    items: int = 0
+    rows: int = 0
+    dead: int = 0
+    bytes: int = 0
+    rows_by_table: dict[str, int] = field(default_factory=dict)
+
+
+def unloaded_parts(target: Target, parts: Sequence[Part]) -> list[Part]:
+    """Those of the landing parts that are not in raw yet, in their order."""
+    there = loaded_parts(target)
+    return [part for part in parts if part.part not in there]
+
+
+def load(
+    target: Target,
+    landing_dir: Path,
+    parts: Sequence[Part],
+    run_id: str,
+    as_of_date: date,
+    work_dir: Path,
+    fence_check: FenceCheck,
+    progress: Progress | None = None,
+) -> LoadResult:
+    """Load what is not loaded yet of these parts, as one load.
+
+    Args:
+        work_dir: a folder of this run only; emptied of what the load put there.
+        fence_check: raises when this run may no longer write; called inside the
+            transaction that makes the load visible.
+        progress: called with a phase, the bytes done and all bytes.
+
+    Raises:
+        LoadFailed: landing files are damaged, or the items do not come out.
+    """
+    fence_check(None)
+    drop_dead_stages(target)
+    todo = unloaded_parts(target, parts)
+    if not todo:
+        return LoadResult(None)
+    folder = work_dir / "load"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        days = sorted({part.as_of_date for part in todo})
+        parser = Parser(landing_dir, folder)
+        try:
+            parsed = parser.parse(
+                todo,
+                answered_calls(target, days),
+                None
+                if progress is None
+                else lambda done, total: progress("parse", done, total),
+            )
+        finally:
+            parser.close()
+        name = stage_name(run_id)
+        stage_file = fill_stage(target, parsed.files, name, folder)
+        load_id = promote(
+            target,
+            name,
+            stage_file,
+            Promotion(
+                run_id=run_id,
+                as_of_date=as_of_date,
+                parts=todo,
+                part_answers=parsed.part_answers,
+                answers=parsed.answers,
+                items=parsed.items,
+                rows=parsed.rows,
+                dead=parsed.dead,
+                rows_by_table=parsed.rows_by_table,
+            ),
+            fence_check,
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return LoadResult(
+        load_id=load_id,
+        parts=len(todo),
+        answers=parsed.answers,
+        errors=parsed.errors,
+        items=parsed.items,
+        rows=parsed.rows,
+        dead=parsed.dead,
+        bytes=parsed.bytes,
+        rows_by_table=parsed.rows_by_table,
+    )
+
+
+def load_step(run: Run) -> StepResult:
+    """The step ``load`` of the daily run: everything landed that raw does not have."""
+    with run.engine.begin() as connection:
+        parts = list_parts(connection, complete_only=True)
+    result = load(
+        run.target,
+        run.landing_dir,
+        [part for part in parts if part.as_of_date <= run.as_of_date],
+        run.run_id,
+        run.as_of_date,
+        run.work_dir,
+        run.lease.check,
+        lambda phase, done, total: run.reporter.advance(done, total, phase),
+    )
+    text = "nothing new in landing"
+    if result.load_id is not None:
+        text = (
+            f"{result.rows:,} rows of {result.answers:,} answers"
+            f" ({result.errors:,} errors) in {result.parts} landing files,"
+            f" {result.dead:,} dead letters"
+        )
+    return StepResult(
+        text,
+        {
+            "load_id": result.load_id,
+            "parts": result.parts,
+            "answers": result.answers,
+            "errors": result.errors,
+            "items": result.items,
+            "rows": result.rows,
+            "dead_letters": result.dead,
+        },
+    )

@@ -1,0 +1,17 @@
+"""One key for all spellings of a name.
+
+Owns the definition of a name key; the tables of schema raw carry the key of every
+spelling, so nothing else needs to compute one.
+"""
+
+import unicodedata
+
+
+def name_key(name: str) -> str:
+    """What is left of a name when case, width and white space do not count.
+
+    NFKC, case folding, white space collapsed and trimmed, NFKC again (folding can undo
+    it). A name of which nothing is left is its own key: it is still a name.
+    """
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", " ".join(folded.split())) or name

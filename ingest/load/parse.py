@@ -1,0 +1,837 @@
+"""Landing files into typed rows, dead letters and the record of every answer.
+
+Owns the reading of landing parts and what becomes of each answer and each item of it:
+exactly one row or exactly one dead letter. Writes Parquet files under the work folder;
+must not touch the warehouse.
+
+The work is done by a DuckDB in memory that reads a bounded stretch of the landing files
+at a time and spills to disk, so that memory does not grow with the history.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from ingest.landing import Part
+from ingest.lastfm.recipes import (
+    NAME_COLUMNS,
+    RECIPES,
+    ROW_TABLES,
+    TABLES,
+    recipes_of,
+)
+from ingest.load import item_sql
+from ingest.load.bodies import read_body
+from ingest.load.item_sql import name_literal, text_literal
+from ingest.load.names import name_key
+from warehouse.errors import LoadFailed
+
+# Compressed bytes read at a time: about 25 times as many when unpacked.
+STRETCH_BYTES = 4 * 1024 * 1024
+# Bodies read the careful way at a time.
+CAREFUL_BYTES = 16 * 1024 * 1024
+MEMORY_LIMIT = "450MB"
+# Rows of a table are written out when so many have gathered.
+FLUSH_ROWS = 400_000
+# DuckDB reads lines of at most so many bytes; twice that is its buffer.
+LINE_BYTES = 16 * 1024 * 1024
+LONGEST_LINE_BYTES = 256 * 1024 * 1024
+
+BULK_METHOD = "user.getRecentTracks"
+WALKS = "lastfm__scrobble_walks"
+
+_LANDING_COLUMNS = {
+    "call_id": "varchar",
+    "run_id": "varchar",
+    "as_of_date": "date",
+    "method": "varchar",
+    "params": "varchar",
+    "context": "varchar",
+    "attempt": "integer",
+    "fetched_at": "timestamp",
+    "status": "integer",
+    "verdict": "varchar",
+    "encoding": "varchar",
+    "body": "varchar",
+}
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Parsed:
+    """What came out: Parquet files by table (with ``answer_no``), and the sums."""
+
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    answers: int = 0
+    items: int = 0
+    rows: int = 0
+    dead: int = 0
+    bytes: int = 0
+    errors: int = 0
+    rows_by_table: dict[str, int] = field(default_factory=dict)
+    part_answers: dict[str, int] = field(default_factory=dict)
+
+
+class Parser:
+    """Parses landing parts; use once."""
+
+    def __init__(
+        self, landing_dir: Path, work_dir: Path, *, plain: bool = True
+    ) -> None:
+        self.landing_dir = landing_dir
+        self.out_dir = work_dir / "rows"
+        self.cut_dir = work_dir / "cut"
+        for folder in (self.out_dir, self.cut_dir):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        self.plain = item_sql.plain_reading(BULK_METHOD) if plain else None
+        self.database = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": str(work_dir / "spill"),
+                "preserve_insertion_order": "false",
+            },
+        )
+        self._files: dict[str, list[Path]] = {}
+        for table in ROW_TABLES:
+            self.database.execute(item_sql.rows_table_ddl(table.name))
+        self.database.execute(
+            """
+            create table answers (
+                answer_no bigint, part varchar, call_id varchar, attempt integer,
+                run_id varchar, as_of_date date, fetched_at timestamp, method varchar,
+                method_key varchar, params varchar, context varchar, status integer,
+                bytes bigint, verdict varchar, error_code integer,
+                error_message varchar, problem varchar, is_error boolean
+            );
+            create sequence answer_numbers;
+            create table counts (answer_no bigint, items bigint);
+            create table walk_totals (
+                answer_no bigint, listener_name varchar, total bigint
+            );
+            create table dead (
+                answer_no bigint, table_name varchar, items_path varchar,
+                item_index integer, item varchar, encoding varchar, path varchar,
+                error varchar
+            );
+            """
+        )
+
+    def close(self) -> None:
+        """Drop the database; the files stay."""
+        self.database.close()
+
+    def parse(
+        self,
+        parts: Sequence[Part],
+        answered: pa.Table | None = None,
+        progress: Progress | None = None,
+    ) -> Parsed:
+        """Parse the recorded bytes of these parts.
+
+        Args:
+            answered: column ``call_id``: calls that earlier loads have an answer to.
+
+        Raises:
+            LoadFailed: a file is missing, too short or damaged, or the count of items
+                does not come out.
+        """
+        done = 0
+        total = sum(part.bytes for part in parts)
+        for stretch in _stretches(parts):
+            self._read_stretch(stretch)
+            done += sum(part.bytes for part in stretch)
+            if progress is not None:
+                progress(done, total)
+        self._choose_answers(answered)
+        self._write_walks()
+        for table in ROW_TABLES:
+            self._flush(table.name)
+        self._drop_superseded_rows()
+        result = self._count(parts)
+        self._write_answers(result)
+        self._write_dead_letters(result)
+        self._write_name_keys(result)
+        result.files = self._files
+        return result
+
+    # -------------------------------------------------------------------- reading
+
+    def _read_stretch(self, parts: Sequence[Part]) -> None:
+        paths = {str(self._whole_path(part)): part.part for part in parts}
+        try:
+            self._read_lines(list(paths), LINE_BYTES)
+        except duckdb.Error as error:
+            if "maximum_object_size" not in str(error):
+                raise LoadFailed(
+                    f"cannot read landing parts {', '.join(paths.values())}: {error}"
+                ) from error
+            self._read_lines(list(paths), LONGEST_LINE_BYTES)
+        self.database.register(
+            "part_names",
+            pa.table({"path": list(paths), "part": list(paths.values())}),
+        )
+        self.database.execute(
+            """
+            insert into answers by name
+            select
+                chunk.* exclude (path, plain, body, has_body, is_plain, encoding),
+                part_names.part
+            from chunk
+            join part_names on part_names.path = chunk.path
+            """
+        )
+        self.database.unregister("part_names")
+        if self.plain is not None:
+            self._read_plain(list(paths))
+        self._read_carefully()
+        self.database.execute("drop table chunk")
+
+    def _whole_path(self, part: Part) -> Path:
+        """The file with exactly the recorded bytes of a part."""
+        path = self.landing_dir / part.part
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            raise LoadFailed(
+                f"landing part {part.part} is not in {self.landing_dir};"
+                " bring it back, or fetch the day again"
+            ) from None
+        if size < part.bytes:
+            raise LoadFailed(
+                f"landing part {part.part} has {size} bytes, {part.bytes} are recorded"
+            )
+        if size == part.bytes:
+            return path
+        cut = self.cut_dir / part.part.replace("/", "_")
+        with path.open("rb") as source, cut.open("wb") as target:
+            left = part.bytes
+            while left and (piece := source.read(min(left, 1 << 20))):
+                target.write(piece)
+                left -= len(piece)
+        return cut
+
+    def _read_lines(self, paths: Sequence[str], line_bytes: int) -> None:
+        """Table `chunk`: one row per landed answer; the body only where needed."""
+        files = ", ".join(text_literal(path) for path in paths)
+        columns = ", ".join(
+            f"{name}: {text_literal(kind)}" for name, kind in _LANDING_COLUMNS.items()
+        )
+        plain, is_plain = "null", "false"
+        if self.plain is not None:
+            plain = (
+                f"case when method = {text_literal(self.plain.method)}"
+                " and status = 200 and encoding = 'utf-8'"
+                " and coalesce(verdict, 'data') = 'data'"
+                f" then try(from_json(body, {text_literal(self.plain.structure)})) end"
+            )
+            is_plain = f"coalesce({self.plain.usable}, false)"
+        self.database.execute(
+            f"""
+            create or replace table chunk as
+            select
+                nextval('answer_numbers') as answer_no,
+                * exclude (body, verdict),
+                lower(method) as method_key,
+                coalesce(verdict, 'data') as verdict,
+                null::integer as error_code,
+                null::varchar as error_message,
+                null::varchar as problem,
+                false as is_error,
+                {is_plain} as is_plain,
+                not ({is_plain}) as has_body,
+                case when not ({is_plain}) then body end as body
+            from (
+                select
+                    *,
+                    case when encoding = 'base64'
+                        then octet_length(from_base64(body)) else strlen(body)
+                    end as bytes,
+                    {plain} as plain
+                from read_json(
+                    [{files}],
+                    format = 'newline_delimited',
+                    compression = 'gzip',
+                    filename = 'path',
+                    maximum_object_size = {line_bytes},
+                    columns = {{{columns}}}
+                )
+            )
+            """
+        )
+
+    # ----------------------------------------------------------- the plain reading
+
+    def _read_plain(self, paths: Sequence[str]) -> None:
+        """Read the bulk; leave answers with anything unusual to the careful way."""
+        assert self.plain is not None
+        table = self.plain.table
+        self.database.execute(f"create or replace table items as {self.plain.rows}")
+        unusual = self._arrow("select distinct answer_no from items where not is_plain")
+        if unusual.num_rows:
+            self._take_back(unusual, paths)
+        columns = ", ".join(
+            name_literal(column.name)
+            for column in TABLES[table].columns
+            if column.name != "load_id"
+        )
+        self.database.execute(
+            f"insert into rows_{table} (answer_no, {columns})"
+            f" select answer_no, {columns} from items"
+        )
+        self.database.execute(
+            f"insert into counts select answer_no, len({self.plain.items})"
+            " from chunk where is_plain"
+        )
+        self.database.execute(
+            f"insert into walk_totals select answer_no, {self.plain.listener_name},"
+            f" try_cast({self.plain.total} as bigint) from chunk where is_plain"
+        )
+        self.database.execute("drop table items")
+        self._flush(table, FLUSH_ROWS)
+
+    def _take_back(self, unusual: pa.Table, paths: Sequence[str]) -> None:
+        """Bring back the bodies of answers that are not plain after all."""
+        files = ", ".join(text_literal(path) for path in paths)
+        columns = ", ".join(
+            f"{name}: {text_literal(kind)}" for name, kind in _LANDING_COLUMNS.items()
+        )
+        self.database.register("unusual", unusual)
+        self.database.execute(
+            f"""
+            create or replace temp table unusual_bodies as
+            select chunk.answer_no, lines.body
+            from read_json(
+                [{files}],
+                format = 'newline_delimited',
+                compression = 'gzip',
+                filename = 'path',
+                maximum_object_size = {LONGEST_LINE_BYTES // 4},
+                columns = {{{columns}}}
+            ) as lines
+            join chunk
+                on chunk.path = lines.path and chunk.call_id = lines.call_id
+                and chunk.attempt = lines.attempt
+                and chunk.fetched_at = lines.fetched_at
+            where chunk.answer_no in (select answer_no from unusual);
+            update chunk set
+                is_plain = false, has_body = true, body = unusual_bodies.body
+            from unusual_bodies where unusual_bodies.answer_no = chunk.answer_no;
+            delete from items where answer_no in (select answer_no from unusual);
+            drop table unusual_bodies;
+            """
+        )
+        self.database.unregister("unusual")
+
+    # --------------------------------------------------------- the careful reading
+
+    def _read_carefully(self) -> None:
+        stretches = self.database.execute(
+            f"""
+            select min(answer_no), max(answer_no)
+            from (
+                select answer_no, cast(sum(bytes) over (order by answer_no) as bigint)
+                    // {CAREFUL_BYTES} as stretch
+                from chunk where has_body
+            )
+            group by stretch order by stretch
+            """
+        ).fetchall()
+        for first, last in stretches:
+            self._judge(first, last)
+            methods = self.database.execute(
+                "select distinct method_key from judged where problem is null"
+            ).fetchall()
+            for (method_key,) in methods:
+                self._read_method(method_key)
+            self._bury_whole_answers()
+        for table in ROW_TABLES:
+            if self._size(f"rows_{table.name}") >= FLUSH_ROWS:
+                self._flush(table.name)
+
+    def _judge(self, first: int, last: int) -> None:
+        """Table `judged`: the answers that hold data, or the problem they have."""
+        self.database.execute(
+            f"""
+            create or replace table looked_at as
+            select
+                answer_no, method_key, params, status, verdict, encoding, body,
+                encoding = 'utf-8' and json_valid(body) as is_json
+            from chunk
+            where has_body and answer_no between {first} and {last}
+            """
+        )
+        self._read_odd_bodies()
+        self.database.execute(
+            """
+            create or replace table judged as
+            with bodies as (
+                select
+                    looked_at.* exclude (body),
+                    case when is_json then looked_at.body else odd.body end as body,
+                    coalesce(odd.is_html, false) as is_html,
+                    odd.problem
+                from looked_at
+                left join odd on odd.answer_no = looked_at.answer_no
+            ),
+            errors as (
+                select
+                    *,
+                    json_exists(body, '/error') as has_error,
+                    json_extract_string(body, '/error') as error_text,
+                    json_extract_string(body, '/message') as message_text
+                from bodies
+            )
+            select
+                answer_no,
+                method_key,
+                params,
+                body,
+                try_cast(error_text as integer) as error_code,
+                case
+                    when has_error then message_text
+                    when is_html then problem
+                    when verdict <> 'data' then verdict
+                    when status <> 200 then 'HTTP ' || status
+                end as error_message,
+                coalesce(has_error, false) or is_html or verdict <> 'data'
+                    or status <> 200 as is_error,
+                case
+                    when coalesce(has_error, false) or is_html or verdict <> 'data'
+                        or status <> 200
+                    then 'is an error'
+                    when problem is not null then problem
+                    when json_type(body) <> 'OBJECT'
+                    then 'is ' || lower(json_type(body)) || ', not an object'
+                end as problem
+            from errors
+            """
+        )
+        known = ", ".join(
+            sorted({text_literal(recipe.method.lower()) for recipe in RECIPES})
+        )
+        self.database.execute(
+            f"""
+            update judged set problem = 'there is no recipe for this method'
+            where problem is null and method_key not in ({known})
+            """
+        )
+
+    def _read_odd_bodies(self) -> None:
+        """Table `odd`: what the bodies that are no plain JSON turned out to be."""
+        self.database.execute(
+            "create or replace table odd (answer_no bigint, body varchar,"
+            " is_html boolean, problem varchar)"
+        )
+        cursor = self.database.cursor()
+        cursor.execute(
+            "select answer_no, case when encoding = 'base64' then from_base64(body)"
+            " else encode(body) end from looked_at where not is_json"
+        )
+        while batch := cursor.fetchmany(64):
+            read = [(number, read_body(body)) for number, body in batch]
+            self.database.register(
+                "read_bodies",
+                pa.table(
+                    {
+                        "answer_no": pa.array([n for n, _ in read], pa.int64()),
+                        "body": pa.array([b.json_text for _, b in read], pa.string()),
+                        "is_html": pa.array([b.is_html for _, b in read], pa.bool_()),
+                        "problem": pa.array([b.problem for _, b in read], pa.string()),
+                    }
+                ),
+            )
+            self.database.execute("insert into odd select * from read_bodies")
+            self.database.unregister("read_bodies")
+        cursor.close()
+
+    def _read_method(self, method_key: str) -> None:
+        run = self.database.execute
+        run(f"create or replace table roots as {item_sql.roots_sql(method_key)}")
+        run(
+            f"""
+            update judged set problem = found.problem
+            from (
+                select answer_no, {item_sql.root_problem_sql(method_key)} as problem
+                from roots
+            ) as found
+            where found.answer_no = judged.answer_no and found.problem is not null
+            """
+        )
+        run(
+            "delete from roots where answer_no in"
+            " (select answer_no from judged where problem is not null)"
+        )
+        if method_key == BULK_METHOD.lower():
+            run(
+                """
+                insert into walk_totals
+                select
+                    answer_no,
+                    coalesce(root ->> '/@attr/user', root ->> '/user'),
+                    try_cast(
+                        coalesce(root ->> '/@attr/total', root ->> '/total') as bigint
+                    )
+                from roots
+                """
+            )
+        for recipe in recipes_of(method_key):
+            run(f"create or replace table nodes as {item_sql.nodes_sql(recipe)}")
+            if not self._size("nodes"):
+                continue
+            run(f"insert into counts {item_sql.COUNT_NODES_SQL}")
+            run(f"create or replace table parsed as {item_sql.parsed_sql(recipe)}")
+            names = [column.name for column in item_sql.value_columns(recipe)]
+            columns = ", ".join(name_literal(name) for name in names)
+            values = ", ".join(f"parsed.{name_literal(name)}" for name in names)
+            run(
+                f"""
+                insert into rows_{recipe.table} (
+                    answer_no, call_id, as_of_date, fetched_at, item_index, {columns}
+                )
+                select
+                    parsed.answer_no, chunk.call_id, chunk.as_of_date,
+                    chunk.fetched_at, parsed.item_index, {values}
+                from parsed
+                join chunk on chunk.answer_no = parsed.answer_no
+                where parsed.error is null
+                """
+            )
+            run(
+                f"""
+                insert into dead
+                select
+                    answer_no, {text_literal(recipe.table)},
+                    {text_literal(recipe.items)}, item_index, item, 'utf-8', path, error
+                from parsed
+                where error is not null
+                """
+            )
+
+    def _bury_whole_answers(self) -> None:
+        """Enter errors in the answers; what cannot be read is one dead letter."""
+        self.database.execute(
+            """
+            update answers set
+                error_code = judged.error_code,
+                error_message = judged.error_message,
+                is_error = judged.is_error,
+                problem = judged.problem
+            from judged
+            where judged.answer_no = answers.answer_no
+                and judged.problem is not null;
+            insert into counts
+            select answer_no, 1 from judged where problem is not null and not is_error;
+            insert into dead
+            select
+                judged.answer_no, null, '', 0,
+                case when contains(looked_at.body, chr(0))
+                    then base64(encode(looked_at.body)) else looked_at.body end,
+                case when contains(looked_at.body, chr(0))
+                    then 'base64' else looked_at.encoding end,
+                '', judged.problem
+            from judged
+            join looked_at on looked_at.answer_no = judged.answer_no
+            where judged.problem is not null and not judged.is_error;
+            """
+        )
+
+    # ------------------------------------------------- which answer of a call counts
+
+    def _choose_answers(self, answered: pa.Table | None) -> None:
+        """Of each call the last good answer counts; the others become errors."""
+        if answered is None:
+            answered = pa.table({"call_id": pa.array([], pa.string())})
+        self.database.register("answered", answered)
+        self.database.execute(
+            """
+            create table superseded as
+            with places as (
+                select
+                    answer_no,
+                    is_error,
+                    row_number() over (
+                        partition by call_id
+                        order by
+                            (problem is null) desc, attempt desc, fetched_at desc,
+                            answer_no desc
+                    ) as good_place,
+                    row_number() over (
+                        partition by call_id
+                        order by attempt desc, fetched_at desc, answer_no desc
+                    ) as place,
+                    problem is null as is_good,
+                    call_id in (select call_id from answered) as is_answered
+                from answers
+            )
+            select
+                answer_no,
+                case when is_answered then 'an earlier load has the answer'
+                    else 'a later answer counts' end as reason
+            from places
+            where not is_error and (
+                is_answered
+                or (is_good and good_place > 1)
+                -- What cannot be read is a loss only when nothing came after it.
+                or (not is_good and (good_place > 1 or place > 1))
+            );
+            update answers set is_error = true, error_message = superseded.reason
+            from superseded where superseded.answer_no = answers.answer_no;
+            delete from counts
+            where answer_no in (select answer_no from superseded);
+            delete from dead
+            where answer_no in (select answer_no from superseded);
+            """
+        )
+        self.database.unregister("answered")
+
+    def _drop_superseded_rows(self) -> None:
+        if not self._size("superseded"):
+            return
+        for table, files in self._files.items():
+            if TABLES[table].columns[1].name != "call_id":
+                continue
+            for number, path in enumerate(files):
+                kept = path.with_name(f"{path.stem}-kept.parquet")
+                self.database.execute(
+                    f"copy (select * from read_parquet({text_literal(str(path))})"
+                    " where answer_no not in (select answer_no from superseded))"
+                    f" to {text_literal(str(kept))} (format parquet)"
+                )
+                path.unlink()
+                files[number] = kept
+
+    # -------------------------------------------------------------------- writing
+
+    def _size(self, table: str) -> int:
+        return int(self._one(f"select count(*) from {table}")[0])
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        # All rows are fetched: a result left open blocks the connection.
+        rows: list[tuple[Any, ...]] = self.database.execute(query).fetchall()
+        return rows[0]
+
+    def _arrow(self, query: str) -> pa.Table:
+        table: pa.Table = self.database.sql(query).to_arrow_table()
+        return table
+
+    def _flush(self, table: str, least: int = 1) -> None:
+        """Write the gathered rows of a table out when there are at least so many."""
+        if self._size(f"rows_{table}") < least:
+            return
+        self._write(table, f"select * from rows_{table}")
+        self.database.execute(f"truncate rows_{table}")
+
+    def _write(self, table: str, query: str) -> None:
+        files = self._files.setdefault(table, [])
+        path = self.out_dir / f"{table}-{len(files):04d}.parquet"
+        self.database.execute(
+            f"copy ({query}) to {text_literal(str(path))}"
+            " (format parquet, compression snappy)"
+        )
+        files.append(path)
+
+    def _write_walks(self) -> None:
+        """A row for each page of a walk; they come from our own planner's words."""
+        self.database.execute(
+            f"""
+            insert into rows_{WALKS} by name
+            select
+                answers.answer_no, call_id, as_of_date, fetched_at, 0 as item_index,
+                coalesce(walk_totals.listener_name, params ->> '/user')
+                    as listener_name,
+                context ->> '/walk_id' as walk_id,
+                try_cast(context ->> '/walk_from' as bigint) as walk_from_uts,
+                try_cast(context ->> '/walk_to' as bigint) as walk_to_uts,
+                try_cast(context ->> '/pages' as integer) as pages,
+                try_cast(context ->> '/page' as integer) as page,
+                walk_totals.total
+            from answers
+            join walk_totals on walk_totals.answer_no = answers.answer_no
+            where not is_error and problem is null
+                and method_key = {text_literal(BULK_METHOD.lower())}
+                and json_type(context, '/walk_id') = 'VARCHAR'
+                and json_exists(context, '/walk_from')
+                and json_exists(context, '/walk_to')
+                and json_exists(context, '/pages')
+                and json_exists(context, '/page')
+            """
+        )
+
+    def _count(self, parts: Sequence[Part]) -> Parsed:
+        """Hold the items counted in the answers against the rows and dead letters.
+
+        Raises:
+            LoadFailed: an answer's items are not its rows plus its dead letters.
+        """
+        self.database.execute("create table loaded (answer_no bigint, rows bigint)")
+        result = Parsed()
+        for table, files in self._files.items():
+            paths = ", ".join(text_literal(str(path)) for path in files)
+            result.rows_by_table[table] = int(
+                self._one(f"select count(*) from read_parquet([{paths}])")[0]
+            )
+            if table != WALKS:
+                self.database.execute(
+                    "insert into loaded select answer_no, count(*)"
+                    f" from read_parquet([{paths}]) group by answer_no"
+                )
+        self.database.execute(
+            """
+            create table outcomes as
+            with counted as (
+                select answer_no, sum(items)::bigint as items
+                from counts group by answer_no
+            ),
+            loaded_rows as (
+                select answer_no, sum(rows)::bigint as rows
+                from loaded group by answer_no
+            ),
+            dead_items as (
+                select answer_no, count(*) as dead from dead group by answer_no
+            )
+            select
+                answers.answer_no,
+                coalesce(counted.items, 0) as items,
+                coalesce(loaded_rows.rows, 0) as loaded,
+                coalesce(dead_items.dead, 0) as dead,
+                case
+                    when is_error then 'error'
+                    when loaded > 0 then 'rows'
+                    when dead > 0 then 'dead'
+                    else 'empty'
+                end as outcome
+            from answers
+            left join counted on counted.answer_no = answers.answer_no
+            left join loaded_rows on loaded_rows.answer_no = answers.answer_no
+            left join dead_items on dead_items.answer_no = answers.answer_no
+            """
+        )
+        wrong = self.database.execute(
+            """
+            select call_id, method, items, loaded, dead
+            from outcomes
+            join answers on answers.answer_no = outcomes.answer_no
+            where items <> loaded + dead or (is_error and items <> 0)
+            order by call_id
+            limit 3
+            """
+        ).fetchall()
+        if wrong:
+            said = "; ".join(
+                f"call {call_id} ({method}): {items} items, {loaded} rows,"
+                f" {dead} dead letters"
+                for call_id, method, items, loaded, dead in wrong
+            )
+            raise LoadFailed(f"the count of items does not come out: {said}")
+        sums = self._one(
+            """
+            select
+                count(*), sum(items), sum(loaded), sum(dead), sum(bytes),
+                count(*) filter (where is_error)
+            from outcomes
+            join answers on answers.answer_no = outcomes.answer_no
+            """
+        )
+        result.answers, result.items, result.rows, result.dead, result.bytes = (
+            int(each or 0) for each in sums[:5]
+        )
+        result.errors = int(sums[5])
+        found = self.database.execute(
+            "select part, count(*) from answers group by part"
+        ).fetchall()
+        result.part_answers = {part.part: 0 for part in parts} | dict(found)
+        for part in parts:
+            if result.part_answers[part.part] != part.answers:
+                raise LoadFailed(
+                    f"landing part {part.part} holds"
+                    f" {result.part_answers[part.part]} answers,"
+                    f" {part.answers} are recorded"
+                )
+        return result
+
+    def _write_answers(self, result: Parsed) -> None:
+        if not result.answers:
+            return
+        result.rows_by_table["lastfm__answers"] = result.answers
+        self._write(
+            "lastfm__answers",
+            """
+            select
+                answers.answer_no, call_id, attempt, run_id, as_of_date, fetched_at,
+                method, params, context, status, bytes, error_code,
+                replace(error_message, chr(0), '') as error_message, outcome, items,
+                loaded, dead
+            from answers
+            join outcomes on outcomes.answer_no = answers.answer_no
+            """,
+        )
+
+    def _write_dead_letters(self, result: Parsed) -> None:
+        if not self._size("dead"):
+            return
+        result.rows_by_table["dead_letters"] = result.dead
+        # The same item of the same call has the same id whenever it is parsed.
+        self._write(
+            "dead_letters",
+            """
+            select
+                dead.answer_no,
+                md5(concat_ws(
+                    chr(31), call_id, coalesce(table_name, ''), items_path, item_index
+                )) as dead_letter_id,
+                call_id, as_of_date, fetched_at, method, table_name, item_index, item,
+                encoding, path, error
+            from dead
+            join answers on answers.answer_no = dead.answer_no
+            """,
+        )
+
+    def _write_name_keys(self, result: Parsed) -> None:
+        """Every spelling in the rows, with its key."""
+        queries = []
+        for table, files in self._files.items():
+            paths = ", ".join(text_literal(str(path)) for path in files)
+            for column in TABLES[table].columns:
+                if column.name in NAME_COLUMNS:
+                    queries.append(
+                        f"select distinct {name_literal(column.name)} as name"
+                        f" from read_parquet([{paths}])"
+                    )
+        if not queries:
+            return
+        names_table = self._arrow(
+            f"select name from ({' union '.join(queries)}) where name is not null"
+        )
+        self.database.execute("create table keys (name varchar, name_key varchar)")
+        for batch in names_table.to_batches(50_000):
+            names = batch.column(0).to_pylist()
+            self.database.register(
+                "new_keys",
+                pa.table({"name": names, "name_key": [name_key(n) for n in names]}),
+            )
+            self.database.execute("insert into keys select * from new_keys")
+            self.database.unregister("new_keys")
+        result.rows_by_table["lastfm__name_keys"] = names_table.num_rows
+        self._write("lastfm__name_keys", "select 0::bigint as answer_no, * from keys")
+
+
+def _stretches(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Parts in groups of about STRETCH_BYTES, whatever the size of each."""
+    group: list[Part] = []
+    size = 0
+    for part in parts:
+        if group and size + part.bytes > STRETCH_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(part)
+        size += part.bytes
+    if group:
+        yield group

@@ -1,0 +1,244 @@
+"""A filled stage into schema raw, whole or not at all.
+
+Owns the one transaction that makes a load real: rows, dead letters, answers, name keys,
+the load and its parts. Must not parse.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import pyarrow as pa
+from sqlalchemy import Connection, create_engine, text
+
+from ingest.landing import Part
+from ingest.lastfm.recipes import SCHEMA, TABLES, create_raw_tables
+from ingest.load.item_sql import name_literal, text_literal
+from ingest.load.stage import STAGE_PREFIX
+from warehouse.errors import LoadFailed
+from warehouse.run import Target
+
+FenceCheck = Callable[[Connection | None], None]
+"""Raises when this run may no longer write; takes the PostgreSQL transaction if any."""
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What is promoted: who loads what, and the sums the rows are held against."""
+
+    run_id: str
+    as_of_date: date
+    parts: Sequence[Part]
+    part_answers: dict[str, int]
+    answers: int
+    items: int
+    rows: int
+    dead: int
+    rows_by_table: dict[str, int]
+
+
+class Raw(Protocol):
+    """Schema raw of either engine, inside one transaction or reading only."""
+
+    def run(self, sql: str) -> int:
+        """Execute a statement; returns how many rows it changed."""
+        ...
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        ...
+
+
+@dataclass(frozen=True)
+class _DuckdbRaw:
+    connection: duckdb.DuckDBPyConnection
+
+    def run(self, sql: str) -> int:
+        rows = self.connection.execute(sql).fetchall()
+        return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql).fetchall()
+
+
+@dataclass(frozen=True)
+class _PostgresRaw:
+    connection: Connection
+
+    def run(self, sql: str) -> int:
+        return self.connection.exec_driver_sql(sql.replace("%", "%%")).rowcount
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        result = self.connection.exec_driver_sql(sql.replace("%", "%%"))
+        return [tuple(row) for row in result]
+
+
+@dataclass(frozen=True)
+class _Execute:
+    connection: Connection
+
+    def execute(self, statement: str, /) -> object:
+        return self.connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def open_raw(
+    target: Target,
+    fence_check: FenceCheck | None = None,
+    attach: Path | None = None,
+) -> Iterator[Raw]:
+    """Schema raw in one transaction, created where missing; commits at the end.
+
+    Args:
+        fence_check: called first and last in the transaction.
+        attach: a DuckDB file to read as database ``stage``.
+    """
+    if target.duckdb_path is not None:
+        target.duckdb_path.parent.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(
+            str(target.duckdb_path), config={"preserve_insertion_order": "false"}
+        )
+        try:
+            create_raw_tables(connection, "duckdb")
+            if attach is not None:
+                connection.execute(
+                    f"attach {text_literal(str(attach))} as stage (read_only)"
+                )
+            connection.execute("begin")
+            if fence_check is not None:
+                fence_check(None)
+            yield _DuckdbRaw(connection)
+            if fence_check is not None:
+                fence_check(None)
+            connection.execute("commit")
+        finally:
+            connection.close()
+        return
+    assert target.url is not None
+    engine = create_engine(target.url).execution_options(
+        schema_translate_map={None: "ops"}
+    )
+    try:
+        with engine.begin() as transaction:
+            if fence_check is not None:
+                fence_check(transaction)
+            # Two loads that both create what is missing would collide.
+            transaction.execute(text("select pg_advisory_xact_lock(7365627375)"))
+            create_raw_tables(_Execute(transaction), "postgres")
+            yield _PostgresRaw(transaction)
+            if fence_check is not None:
+                fence_check(transaction)
+    finally:
+        engine.dispose()
+
+
+def promote(
+    target: Target,
+    stage: str,
+    stage_file: Path | None,
+    promotion: Promotion,
+    fence_check: FenceCheck,
+) -> int:
+    """Move the stage into raw in one transaction; returns the new load id.
+
+    Raises:
+        LoadFailed: a part is in raw already or a row was lost on the way.
+    """
+    schema = f"stage.{stage}" if stage_file is not None else stage
+    with open_raw(target, fence_check, stage_file) as raw:
+        # One after the other: load ids and name keys are counted from what is there.
+        if target.url is not None:
+            raw.run(f"lock table {SCHEMA}.loads in exclusive mode")
+        load_id = int(
+            raw.rows(f"select coalesce(max(load_id), 0) + 1 from {SCHEMA}.loads")[0][0]
+        )
+        there = {part for (part,) in raw.rows(f"select part from {SCHEMA}.load_parts")}
+        if again := [part.part for part in promotion.parts if part.part in there]:
+            raise LoadFailed(f"landing part {again[0]} is loaded already")
+        for table, expected in promotion.rows_by_table.items():
+            moved = _move(raw, table, schema, load_id)
+            if table != "lastfm__name_keys" and moved != expected:
+                raise LoadFailed(
+                    f"{expected} rows of {table} were parsed but {moved} arrived"
+                )
+        _enter(raw, load_id, promotion)
+        if stage_file is None:
+            raw.run(f"drop schema {stage} cascade")
+    return load_id
+
+
+def _move(raw: Raw, table: str, schema: str, load_id: int) -> int:
+    names = [c.name for c in TABLES[table].columns if c.name != "load_id"]
+    columns = ", ".join(name_literal(name) for name in names)
+    new = ""
+    if unique := TABLES[table].unique:
+        # A spelling known already stays as it is, and so does a dead letter.
+        same = " and ".join(f"there.{name} = staged.{name}" for name in unique)
+        new = (
+            f" where not exists (select 1 from {SCHEMA}.{table} as there where {same})"
+        )
+    return raw.run(
+        f"insert into {SCHEMA}.{table} (load_id, {columns})"
+        f" select {load_id}, {columns} from {schema}.{table} as staged{new}"
+    )
+
+
+def _enter(raw: Raw, load_id: int, promotion: Promotion) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    raw.run(
+        f"insert into {SCHEMA}.loads values ({load_id},"
+        f" {text_literal(promotion.run_id)}, date '{promotion.as_of_date}',"
+        f" timestamp '{now}', {promotion.answers}, {promotion.items},"
+        f" {promotion.rows}, {promotion.dead})"
+    )
+    for part in promotion.parts:
+        raw.run(
+            f"insert into {SCHEMA}.load_parts values ({load_id},"
+            f" {text_literal(part.part)}, {part.bytes},"
+            f" {promotion.part_answers[part.part]})"
+        )
+
+
+def loaded_parts(target: Target) -> set[str]:
+    """The landing parts that are in raw."""
+    if target.duckdb_path is not None and not target.duckdb_path.exists():
+        return set()
+    with open_raw(target) as raw:
+        return {part for (part,) in raw.rows(f"select part from {SCHEMA}.load_parts")}
+
+
+def answered_calls(target: Target, days: Sequence[date]) -> pa.Table:
+    """Column ``call_id``: the calls of these days that raw has an answer to."""
+    found: list[tuple[Any, ...]] = []
+    if days and (target.duckdb_path is None or target.duckdb_path.exists()):
+        among = ", ".join(f"date '{day}'" for day in days)
+        with open_raw(target) as raw:
+            found = raw.rows(
+                f"select call_id from {SCHEMA}.lastfm__answers"
+                f" where outcome <> 'error' and as_of_date in ({among})"
+            )
+    return pa.table({"call_id": pa.array([each for (each,) in found], pa.string())})
+
+
+def drop_dead_stages(target: Target) -> list[str]:
+    """Drop the stages in PostgreSQL that dead loads left behind.
+
+    Only whoever holds the lease may call this: no other load is at work then.
+    """
+    if target.url is None:
+        return []
+    with open_raw(target) as raw:
+        names = [
+            str(name)
+            for (name,) in raw.rows(
+                "select nspname from pg_namespace"
+                f" where starts_with(nspname, '{STAGE_PREFIX}') order by 1"
+            )
+        ]
+        for name in names:
+            raw.run(f"drop schema {name_literal(name)} cascade")
+    return names

@@ -1,0 +1,143 @@
+"""Parsed rows into a stage, by dlt.
+
+Owns the one dlt pipeline of the load. dlt alone does not load atomically, so it fills
+a stage that belongs to this load only: a DuckDB file in the work folder, or a schema of
+its own in PostgreSQL. Promotion is somebody else's work.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from ingest.lastfm.recipes import TABLES, Column
+from warehouse.errors import LoadFailed
+from warehouse.run import Target
+
+_DLT_TYPES: dict[str, dict[str, Any]] = {
+    "text": {"data_type": "text"},
+    "bigint": {"data_type": "bigint"},
+    "integer": {"data_type": "bigint", "precision": 32},
+    "double": {"data_type": "double"},
+    "boolean": {"data_type": "bool"},
+    "date": {"data_type": "date"},
+    "timestamp": {"data_type": "timestamp", "timezone": False, "precision": 6},
+}
+_CONTRACT: Any = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+
+STAGE_PREFIX = "stage_"
+
+
+def stage_name(run_id: str) -> str:
+    """The stage of a run, as a schema name."""
+    return STAGE_PREFIX + re.sub(r"[^a-z0-9]+", "_", run_id.lower())
+
+
+def staged_columns(table: str) -> list[Column]:
+    """The columns of a table in the stage: answer_no in the place of load_id."""
+    return [
+        Column("answer_no", "bigint", True),
+        *(column for column in TABLES[table].columns if column.name != "load_id"),
+    ]
+
+
+def fill_stage(
+    target: Target, files: dict[str, list[Path]], name: str, work_dir: Path
+) -> Path | None:
+    """Load the Parquet files of each table into the stage `name`.
+
+    Returns the DuckDB file of the stage, or None when it is a schema in PostgreSQL.
+
+    Raises:
+        LoadFailed: dlt could not load a file.
+    """
+    # Importing dlt costs most of a second; commands that load nothing do without.
+    import dlt
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    with _quiet_dlt():
+        folder = work_dir / "dlt"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        stage_file: Path | None = None
+        if target.duckdb_path is not None:
+            stage_file = work_dir / "stage.duckdb"
+            stage_file.unlink(missing_ok=True)
+            destination: Any = dlt.destinations.duckdb(str(stage_file))
+            file_format: Any = "parquet"
+        else:
+            destination = dlt.destinations.postgres(str(target.url))
+            file_format = "csv"
+        resources = [
+            _resource(table, paths, file_format)
+            for table, paths in sorted(files.items())
+        ]
+        pipeline = dlt.pipeline(
+            "lastfm",
+            pipelines_dir=str(folder),
+            destination=destination,
+            dataset_name=name,
+        )
+        source = dlt.source(lambda: resources, name="lastfm", schema_contract=_CONTRACT)
+        try:
+            info = pipeline.run(source(), loader_file_format=file_format)
+            info.raise_on_failed_jobs()
+        except PipelineStepFailed as error:
+            raise LoadFailed(f"dlt could not fill the stage: {error}") from error
+        finally:
+            pipeline.deactivate()
+    return stage_file
+
+
+def _resource(table: str, paths: list[Path], file_format: str) -> Any:
+    import dlt
+
+    schemas = [pq.read_schema(path) for path in paths]
+    columns: Any = {}
+    for column in staged_columns(table):
+        # dlt rewrites a file whose columns may be null where the table's may not.
+        nullable = any(schema.field(column.name).nullable for schema in schemas)
+        columns[column.name] = {
+            "name": column.name,
+            "nullable": nullable,
+            **_DLT_TYPES[column.kind],
+        }
+
+    def items() -> Iterator[Any]:
+        for path in paths:
+            rows = pq.read_metadata(path).num_rows
+            yield dlt.mark.with_file_import(str(path), "parquet", rows)
+
+    return dlt.resource(
+        items,
+        name=table,
+        columns=columns,
+        write_disposition="append",
+        schema_contract=_CONTRACT,
+    )
+
+
+@contextmanager
+def _quiet_dlt() -> Iterator[None]:
+    """dlt reads its settings from the environment; ours are none of its business."""
+    wanted = {
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "CRITICAL",
+        "NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION": "true",
+        "LOAD__RAISE_ON_FAILED_JOBS": "true",
+    }
+    before = {key: os.environ.get(key) for key in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
