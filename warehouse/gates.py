@@ -81,7 +81,7 @@ def _completeness(evidence: Evidence) -> tuple[bool, str]:
 
 def _dead_letters(evidence: Evidence) -> tuple[bool, str]:
     loaded = evidence.steps.get("load", {})
-    items, dead = int(loaded.get("items", 0)), int(loaded.get("dead", 0))
+    items, dead = int(loaded.get("items", 0)), int(loaded.get("dead_letters", 0))
     share = 100.0 * dead / items if items else 0.0
     return share <= DEAD_LETTERS_PCT, f"{dead:,} of {items:,} items ({share:.3f} %)"
 
@@ -89,7 +89,7 @@ def _dead_letters(evidence: Evidence) -> tuple[bool, str]:
 def _reconciliation(evidence: Evidence) -> tuple[bool, str]:
     loaded = evidence.steps.get("load", {})
     items = int(loaded.get("items", 0))
-    found = int(loaded.get("rows", 0)) + int(loaded.get("dead", 0))
+    found = int(loaded.get("rows", 0)) + int(loaded.get("dead_letters", 0))
     return items == found, f"{items:,} items = {found:,} rows and dead letters"
 
 

@@ -1,0 +1,130 @@
+"""The steps of the daily run that bring data in: ``fetch`` and ``load``.
+
+Owns which server and which panel the settings mean, and starts the local last.fm where
+they name no key. Must not know how a call is made or how a row is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+import httpx2
+
+from ingest.lastfm.client import ROOT_URL, user_agent
+from ingest.lastfm.plan import FetchPlan
+from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
+from ingest.load.load import load_step as load
+from warehouse.errors import FetchFailed, SettingsError
+from warehouse.run import Run, StepResult
+from warehouse.settings import Settings, missing
+
+# A server on this machine is nobody's to spare.
+LOCAL_RATE = 5000.0
+LOCAL_KEY = "local"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+__all__ = ["fetch", "load"]
+
+
+def fetch(run: Run) -> StepResult:
+    """Fetch and land the run's day, and the missed days where the server has a clock.
+
+    Raises:
+        SettingsError: a day is asked for that the server cannot be asked about.
+        FetchFailed: the server refused, or it cannot be reached.
+    """
+    with _server(run) as server:
+        # A run that waited past midnight for its turn still means the day it began on.
+        oldest = datetime.now(UTC).date() - timedelta(days=1)
+        if not server.has_clock and run.as_of_date < oldest:
+            raise SettingsError(
+                f"{server.url} answers as of now, not as of {run.as_of_date}: counters"
+                " of a past day are gone. Run without --as-of (the scrobbles of missed"
+                " days come along), or `scrobble publish --as-of` for what has landed"
+            )
+        return fetch_step(run, server)
+
+
+@contextmanager
+def _server(run: Run) -> Iterator[Server]:
+    """The server the settings name; without a key one of our own on loopback."""
+    settings = run.settings
+    if settings.lastfm_url is not None:
+        is_local = _host(settings.lastfm_url) in LOOPBACK
+        if settings.lastfm_api_key is None and not is_local:
+            raise missing("lastfm_api_key", f"{_host(settings.lastfm_url)} wants a key")
+        yield _configured(settings, settings.lastfm_url, is_local)
+    elif settings.lastfm_api_key is not None:
+        yield _configured(settings, ROOT_URL, is_local=False)
+    else:
+        from ingest.local_lastfm import start_process
+
+        run.reporter.line(
+            "no key:   LASTFM_API_KEY is not set, so this run speaks to the local"
+            " last.fm and its invented demo world"
+        )
+        try:
+            process = start_process()
+        except RuntimeError as error:
+            raise FetchFailed(str(error)) from error
+        with process:
+            yield _configured(settings, process.as_of_url, is_local=True)
+
+
+def _configured(settings: Settings, url: str, is_local: bool) -> Server:
+    listeners, countries, tags = (
+        settings.lastfm_listeners,
+        settings.lastfm_countries,
+        settings.lastfm_tags,
+    )
+    if is_local and not (listeners or countries or tags):
+        listeners, countries, tags = _world_panel(url)
+    rate = settings.lastfm_requests_per_second
+    return Server(
+        api_key=settings.lastfm_api_key or LOCAL_KEY,
+        url=url,
+        rate=rate or (LOCAL_RATE if is_local else DEFAULT_RATE),
+        plan=FetchPlan(
+            listeners=listeners,
+            countries=countries,
+            tags=tags,
+            top_artists=settings.lastfm_top_artists,
+        ),
+    )
+
+
+def _world_panel(
+    url: str,
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The panel a local server suggests; empty where it is some other server."""
+    page = _parsed(url).copy_with(path="/world.json")
+    try:
+        answer = httpx2.get(page, headers={"User-Agent": user_agent()}, timeout=30)
+        world = answer.json()
+        return (
+            tuple(world["listeners"]),
+            tuple(world["countries"]),
+            tuple(world["tags"]),
+        )
+    except httpx2.HTTPError as error:
+        raise FetchFailed(f"{_parsed(url).host} cannot be reached: {error}") from error
+    except (ValueError, KeyError):
+        return (), (), ()
+
+
+def _host(url: str) -> str:
+    parsed = _parsed(url)
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise SettingsError(
+            f"lastfm_url {url!r} must be like http://127.0.0.1:8080/2.0/"
+        )
+    return parsed.host
+
+
+def _parsed(url: str) -> httpx2.URL:
+    try:
+        return httpx2.URL(url.replace("{as_of}", date(2000, 1, 1).isoformat()))
+    except httpx2.InvalidURL as error:
+        raise SettingsError(f"lastfm_url {url!r} is no URL: {error}") from error
