@@ -124,7 +124,7 @@ def pairs(
         """
         with
 
-        both as (
+        couples as (
 
             select
                 least(listener_id, neighbour_id) as listener_id,
@@ -137,19 +137,19 @@ def pairs(
         )
 
         select
-            both.listener_id, one.listener_name,
-            both.neighbour_id, other.listener_name as neighbour_name,
-            cast(both.affinity as double precision) as affinity,
-            cast(both.shared_artists as bigint) as shared_artists,
-            cast(both.shared_artists as double precision)
-                / nullif((select max(shared_artists) from both), 0) as intensity
-        from both
-        inner join marts.dim_listeners as one on one.listener_id = both.listener_id
+            couples.listener_id, one.listener_name,
+            couples.neighbour_id, other.listener_name as neighbour_name,
+            cast(couples.affinity as double precision) as affinity,
+            cast(couples.shared_artists as bigint) as shared_artists,
+            cast(couples.shared_artists as double precision)
+                / nullif((select max(shared_artists) from couples), 0) as intensity
+        from couples
+        inner join marts.dim_listeners as one on one.listener_id = couples.listener_id
         inner join marts.dim_listeners as other
-            on other.listener_id = both.neighbour_id
-        where both.shared_artists >= :min_shared_artists
-        order by both.affinity desc, both.shared_artists desc, both.listener_id,
-            both.neighbour_id
+            on other.listener_id = couples.neighbour_id
+        where couples.shared_artists >= :min_shared_artists
+        order by couples.affinity desc, couples.shared_artists desc, couples.listener_id,
+            couples.neighbour_id
         limit :limit offset :offset
         """,
         {

@@ -1,0 +1,125 @@
+"""``scrobble serve``: run the service, and what its operator does beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from serve.settings import ServeSettings, load_serve_settings
+from warehouse.errors import WarehouseError
+from warehouse.settings import settings_options, take_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    envvar="PORT",
+    default=8000,
+    show_default=True,
+    help="on 127.0.0.1",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="processes; each has one thread and a cache of its own",
+)
+@click.option(
+    "--jobs/--no-jobs", default=True, help="also run the jobs people start (one worker)"
+)
+@settings_options
+@click.pass_context
+def command(
+    context: click.Context, port: int, workers: int, jobs: bool, **options: Any
+) -> None:
+    """The read service and pages on 127.0.0.1."""
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = load_serve_settings(take_settings(options))
+    context.obj = settings
+    if context.invoked_subcommand is not None:
+        return
+    # The processes below read their settings anew: what was a flag goes with them.
+    os.environ.update({name.upper(): str(value) for name, value in given.items()})
+    _serve(settings, port, workers, jobs)
+
+
+@command.command()
+@click.pass_obj
+def invalidate(settings: ServeSettings) -> None:
+    """Make all workers drop their cached answers."""
+    from serve.accounts.database import ensure_tables, open_accounts
+    from serve.store import open_store
+    from serve.store.contract import StoreUnavailable
+
+    try:
+        if settings.database_url is not None:
+            ensure_tables(open_accounts(settings))
+        open_store(settings).invalidate()
+    except (StoreUnavailable, OSError) as error:
+        raise WarehouseError(f"nothing was dropped: {error}") from error
+    click.echo("cached answers are dropped")
+
+
+def _serve(settings: ServeSettings, port: int, workers: int, jobs: bool) -> None:
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    _warn(settings)
+    click.echo(f"http://127.0.0.1:{port}/  (API: /api/docs)")
+    server = Server(
+        "serve.wsgi:build",
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=workers,
+        blocking_threads=1,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+    )
+    with _job_worker(jobs):
+        server.serve()
+
+
+@contextmanager
+def _job_worker(is_wanted: bool) -> Iterator[None]:
+    if not is_wanted:
+        yield
+        return
+    process = subprocess.Popen([sys.executable, "-m", "serve.jobs.worker"])
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=10)
+
+
+def _warn(settings: ServeSettings) -> None:
+    from serve.store import open_store
+    from serve.store.contract import StoreUnavailable
+
+    store = open_store(settings)
+    try:
+        published = store.published()
+        click.echo(f"version {published.version}, as of {published.as_of_date}")
+    except StoreUnavailable as error:
+        click.echo(f"warning: {error}", err=True)
+    finally:
+        store.close()

@@ -1,0 +1,23 @@
+"""What a WSGI server loads: ``serve.wsgi:build`` is the factory of the application.
+
+It returns the cache itself: a hit never enters Flask.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from serve.app import create_app
+from serve.cache import Cache
+from serve.context import Services
+from serve.settings import load_serve_settings
+from warehouse.redact import RedactingFilter
+
+
+def build() -> Cache:
+    """The application of this process's environment."""
+    handler = logging.StreamHandler()
+    handler.addFilter(RedactingFilter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    shared: Services = create_app(load_serve_settings()).extensions["serve"]
+    return shared.cache
