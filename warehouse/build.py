@@ -192,6 +192,8 @@ def _environment(target: Target, threads: int) -> Iterator[None]:
             "SCROBBLE_PG_USER": url.username or "",
             "SCROBBLE_PG_PASSWORD": str(url.password or ""),
             "SCROBBLE_PG_DATABASE": url.database or "",
+            "SCROBBLE_PG_APPLICATION": f"scrobble-{target.fence}",
+            "SCROBBLE_FENCE": str(target.fence),
             "SCROBBLE_MARTS_SCHEMA": "marts_build",
         }
     before = {name: os.environ.get(name) for name in values}

@@ -242,6 +242,7 @@ class _Day:
             base is not None
             and base.project_hash == self.hash
             and not self.full_refresh
+            and not run.target.rebuild
         ):
             run.built_through = base.built_through
 

@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from warehouse.errors import DiskFull, PublishFailed
 from warehouse.lease import is_alive
@@ -139,7 +139,7 @@ class DuckDBStore:
             record_version(connection, version)
             self._point(version)
 
-    def repoint(self, version: Version) -> None:
+    def repoint(self, connection: Connection, version: Version) -> None:
         """Write the pointer file for an older version."""
         if not self.path_of(version.version).exists():
             raise PublishFailed(f"{self.path_of(version.version)} is missing")

@@ -21,7 +21,7 @@ from typing import IO
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from warehouse import ops
+from warehouse import fence, ops
 from warehouse.errors import Busy, LeaseLost
 
 NAME = "warehouse"
@@ -75,6 +75,8 @@ class Lease:
         self._thread.start()
 
     def _take(self, connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            self._free(connection)
         row = connection.execute(
             select(ops.lease).where(ops.lease.c.name == NAME).with_for_update()
         ).first()
@@ -104,6 +106,21 @@ class Lease:
                 expires_at=now + self.seconds,
             )
         )
+
+    def _free(self, connection: Connection) -> None:
+        """End the transactions of a holder that is gone or frozen.
+
+        One of them may have the lease's row locked, for as long as the process sleeps.
+        """
+        connection.exec_driver_sql("set local lock_timeout = '30s'")
+        row = connection.execute(
+            select(ops.lease).where(ops.lease.c.name == NAME)
+        ).first()
+        if row is None or row.run_id is None:
+            return
+        is_over = row.expires_at <= ops.database_now(connection)
+        if is_over or self._holder_died(row.host, row.alive_path):
+            fence.dismiss(connection, row.fence + 1)
 
     @staticmethod
     def _holder_died(host: str, alive_path: str) -> bool:

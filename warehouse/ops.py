@@ -116,6 +116,7 @@ def open_ops(settings: Settings) -> Engine:
         engine = _open_sqlite(path)
     else:
         engine = create_engine(settings.warehouse_url, pool_pre_ping=True)
+        event.listen(engine, "begin", _never_idle)
         engine = engine.execution_options(schema_translate_map={None: "ops"})
     ensure_tables(engine, metadata)
     return engine
@@ -128,7 +129,10 @@ def ensure_tables(engine: Engine, tables: MetaData) -> None:
             if connection.dialect.name == "postgresql":
                 # create_all looks first and creates after: two at once would collide.
                 connection.execute(text("select pg_advisory_xact_lock(7365627374)"))
-                connection.execute(text("create schema if not exists ops"))
+                # `if not exists` would need the right to create even where it exists.
+                found = connection.execute(text("select to_regnamespace('ops')"))
+                if found.scalar() is None:
+                    connection.execute(text("create schema ops"))
             tables.create_all(connection)
     except OperationalError as error:
         if "locked" in str(error):
@@ -149,6 +153,14 @@ def database_now(connection: Connection) -> float:
     else:
         sql = "select (julianday('now') - 2440587.5) * 86400.0"
     return float(connection.execute(text(sql)).scalar_one())
+
+
+def _never_idle(connection: Connection) -> None:
+    """Let the server end a frozen process's transaction: its locks stop the next run.
+
+    Set in each transaction, because a pooler forgets or mixes up a session's settings.
+    """
+    connection.exec_driver_sql("set local idle_in_transaction_session_timeout = '60s'")
 
 
 def _open_sqlite(path: Path) -> Engine:

@@ -27,10 +27,14 @@ class Target:
     """The database a run loads and builds in.
 
     Exactly one of `duckdb_path` (the run's private file) and `url` (PostgreSQL) is set.
+    What writes to `url` begins each transaction with :func:`warehouse.fence.guard` and
+    `fence`. `rebuild`: what is there cannot be built upon.
     """
 
     duckdb_path: Path | None = None
     url: str | None = None
+    fence: int = 0
+    rebuild: bool = False
 
 
 @dataclass

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from warehouse import ops
 from warehouse.errors import PublishFailed
@@ -61,8 +61,11 @@ class Store(Protocol):
     def publish(self, run: Run, version: Version) -> None:
         """Make the sealed candidate what readers see, all at once, fence checked."""
 
-    def repoint(self, version: Version) -> None:
-        """Make an older version what readers see (rollback)."""
+    def repoint(self, connection: Connection, version: Version) -> None:
+        """Make an older version what readers see (rollback).
+
+        Called in the transaction on the journal that moves its row.
+        """
 
     def drop(self, version: Version) -> None:
         """Remove a version nobody reads any more."""
@@ -82,9 +85,11 @@ def open_store(settings: Settings, engine: Engine) -> Store:
     return DuckDBStore(settings, engine)
 
 
-def published_version(connection: Connection) -> Version | None:
-    """The version readers see now."""
-    name = connection.execute(select(ops.published.c.version)).scalar_one_or_none()
+def published_version(connection: Connection, *, hold: bool = False) -> Version | None:
+    """The version readers see now; `hold` keeps it from moving in this transaction."""
+    query = select(ops.published.c.version)
+    query = query.with_for_update() if hold else query
+    name = connection.execute(query).scalar_one_or_none()
     return find_version(connection, name) if name is not None else None
 
 
@@ -128,16 +133,16 @@ def record_version(connection: Connection, version: Version) -> None:
 
 def point_to(connection: Connection, version: Version) -> None:
     """Make `version` the published one."""
-    connection.execute(delete(ops.published))
-    connection.execute(
-        insert(ops.published).values(
-            name="current",
-            version=version.version,
-            fence=version.fence,
-            as_of_date=version.as_of_date,
-            published_at=version.published_at,
-        )
-    )
+    values = {
+        "version": version.version,
+        "fence": version.fence,
+        "as_of_date": version.as_of_date,
+        "published_at": version.published_at,
+    }
+    # Moved rather than replaced: a rollback beside a publish waits instead of failing.
+    moved = connection.execute(update(ops.published).values(**values))
+    if not moved.rowcount:
+        connection.execute(insert(ops.published).values(name="current", **values))
 
 
 def roll_back(store: Store, engine: Engine, to: str | None) -> tuple[Version, Version]:
@@ -147,7 +152,7 @@ def roll_back(store: Store, engine: Engine, to: str | None) -> tuple[Version, Ve
         PublishFailed: nothing is published, or there is no such version to go to.
     """
     with engine.begin() as connection:
-        current = published_version(connection)
+        current = published_version(connection, hold=True)
         if current is None:
             raise PublishFailed("nothing is published yet; run `make daily` first")
         older = [
@@ -162,15 +167,15 @@ def roll_back(store: Store, engine: Engine, to: str | None) -> tuple[Version, Ve
                 f" to; kept versions: {known}"
             )
         target = older[0]
+        store.repoint(connection, target)
         point_to(connection, target)
-        store.repoint(target)
     return current, target
 
 
 def drop_old_versions(store: Store, engine: Engine, keep: int) -> list[Version]:
     """Remove versions past the newest `keep`; the published one always stays."""
     with engine.begin() as connection:
-        current = published_version(connection)
+        current = published_version(connection, hold=True)
         old = [
             version
             for version in kept_versions(connection)[keep:]

@@ -19,6 +19,7 @@ from ingest.landing import Part
 from ingest.lastfm.recipes import SCHEMA, TABLES, create_raw_tables
 from ingest.load.item_sql import name_literal, text_literal
 from ingest.load.stage import STAGE_PREFIX
+from warehouse import fence
 from warehouse.errors import LoadFailed
 from warehouse.run import Target
 
@@ -94,7 +95,7 @@ def open_raw(
     """Schema raw in one transaction, created where missing; commits at the end.
 
     Args:
-        fence_check: called first and last in the transaction.
+        fence_check: called last in the transaction, and first where that is cheap.
         attach: a DuckDB file to read as database ``stage``.
     """
     if target.duckdb_path is not None:
@@ -124,8 +125,8 @@ def open_raw(
     )
     try:
         with engine.begin() as transaction:
-            if fence_check is not None:
-                fence_check(transaction)
+            # The lease's row is locked last and not from here on: it must be renewed.
+            fence.guard(transaction, target.fence)
             # Two loads that both create what is missing would collide.
             transaction.execute(text("select pg_advisory_xact_lock(7365627375)"))
             create_raw_tables(_Execute(transaction), "postgres")
