@@ -1,0 +1,9 @@
+{# A post-hook's statement: gives the planner the figures of the model's new rows.
+   Nothing for views and on engines that keep such figures themselves.
+   Exists because PostgreSQL plans the next models blindly until somebody analyses. #}
+{% macro analyzed() -%}
+    {%- if execute and target.type == 'postgres'
+        and model.config.materialized in ('table', 'incremental') -%}
+        analyze {{ this }}
+    {%- endif -%}
+{%- endmacro %}
