@@ -108,7 +108,10 @@ class HetrecWorld(World):
             self._own_tags.setdefault(listener.index, []).append(
                 PersonalTag(tag, "artist", artist, at)
             )
-            by_artist.setdefault(artist, Counter())[tag] += 1
+            counts = by_artist.get(artist)
+            if counts is None:
+                counts = by_artist[artist] = Counter()
+            counts[tag] += 1
             self._tag_counts[tag] += 1
             if (user, tag) not in pairs:
                 pairs.add((user, tag))

@@ -129,6 +129,13 @@ class LocalLastfm:
         """An httpx2 transport that answers without sockets, whatever the host."""
         return _Transport(self.service)
 
+    def redirecting_transport(self) -> httpx2.BaseTransport:
+        """An httpx2 transport that sends calls for any host to this server's socket.
+
+        pylast: `network.enable_proxy({"https://": lastfm.redirecting_transport()})`.
+        """
+        return _Redirecting(self.base_url)
+
 
 class _Transport(httpx2.BaseTransport):
     def __init__(self, service: Service) -> None:
@@ -158,6 +165,21 @@ class _Transport(httpx2.BaseTransport):
         return httpx2.Response(
             reply.status, headers=headers, content=reply.body, request=request
         )
+
+
+class _Redirecting(httpx2.BaseTransport):
+    def __init__(self, base_url: str) -> None:
+        self._base = httpx2.URL(base_url)
+        self._transport = httpx2.HTTPTransport()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.url = request.url.copy_with(
+            scheme=self._base.scheme, host=self._base.host, port=self._base.port
+        )
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 @dataclass(slots=True)
