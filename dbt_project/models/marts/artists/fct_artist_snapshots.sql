@@ -186,9 +186,8 @@ compared as (
         listeners,
         playcount,
         touched_load_id,
-        -- A back-filled day was asked for later: its time of day says nothing.
-        {{ days_between('snapshot_date', 'cast(observed_at as date)') }}
-        between 0 and 1 as is_live,
+        -- A day asked for on a later one is back-filled: its time of day says nothing.
+        cast(observed_at as date) = snapshot_date as is_live,
         lag(snapshot_date) over series as previous_date,
         lag(listeners) over series as previous_listeners,
         lag(playcount) over series as previous_playcount,

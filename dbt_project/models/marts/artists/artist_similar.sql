@@ -1,0 +1,74 @@
+-- One row per artist and artist that last.fm calls similar.
+with
+
+answered as (
+
+    select * from {{ ref('stg_lastfm__artist_similar') }}
+
+),
+
+-- The last answer that named anything has the say.
+calls as (
+
+    select
+        artist_id,
+        call_id,
+        row_number() over (
+            partition by artist_id
+            order by max(as_of_date) desc, max(fetched_at) desc, call_id desc
+        ) as recency
+
+    from answered
+
+    group by artist_id, call_id
+
+),
+
+listed as (
+
+    select
+        answered.artist_id,
+        answered.similar_artist_id,
+        answered.similar_artist_name,
+        answered.match,
+        answered.position,
+        answered.as_of_date,
+        row_number() over (
+            partition by answered.artist_id, answered.similar_artist_id
+            order by answered.position, answered.item_index
+        ) as repetition
+
+    from answered
+
+    inner join calls
+        on
+            answered.artist_id = calls.artist_id
+            and answered.call_id = calls.call_id
+
+    where
+        calls.recency = 1
+        and answered.similar_artist_id <> answered.artist_id
+
+),
+
+final as (
+
+    select
+        artist_id,
+        similar_artist_id,
+        similar_artist_name,
+        match,
+        cast(
+            row_number() over (
+                partition by artist_id order by position, similar_artist_id
+            ) as integer
+        ) as rank,
+        as_of_date
+
+    from listed
+
+    where repetition = 1
+
+)
+
+select * from final

@@ -1,0 +1,57 @@
+-- One row per artist name that last.fm corrects to another artist.
+with
+
+aliases as (
+
+    select * from {{ ref('int_artist_aliases') }}
+
+),
+
+spellings as (
+
+    select * from {{ ref('stg_lastfm__artist_spellings') }}
+
+),
+
+names as (
+
+    select * from {{ ref('int_names') }}
+
+),
+
+-- Of several spellings of one alias the one answered last; equal ones by hash, as text
+-- order differs by collation.
+ranked as (
+
+    select
+        names.name_key,
+        spellings.artist_name,
+        row_number() over (
+            partition by names.name_key
+            order by spellings.last_seen_date desc, md5(spellings.artist_name)
+        ) as choice
+
+    from spellings
+
+    inner join names on spellings.artist_name = names.name
+
+    where names.is_artist_alias
+
+),
+
+final as (
+
+    select
+        aliases.alias_artist_id,
+        coalesce(ranked.artist_name, aliases.alias_key) as alias_name,
+        aliases.artist_id
+
+    from aliases
+
+    left join ranked on aliases.alias_key = ranked.name_key and ranked.choice = 1
+
+    where aliases.is_alias
+
+)
+
+select * from final

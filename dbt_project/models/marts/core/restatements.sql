@@ -1,0 +1,204 @@
+-- One row per thing that a load changed on a day which was in the marts before.
+with
+
+loads as (
+
+    select * from {{ ref('stg_ledger__loads') }}
+
+),
+
+aliases as (
+
+    select * from {{ ref('int_artist_aliases') }}
+
+),
+
+infos as (
+
+    select * from {{ ref('stg_lastfm__artist_infos') }}
+
+),
+
+names as (
+
+    select * from {{ ref('int_names') }}
+
+),
+
+scrobbles as (
+
+    select * from {{ ref('fct_scrobbles') }}
+
+),
+
+artists as (
+
+    select * from {{ ref('dim_artists') }}
+
+),
+
+-- The last day in the marts when a load came.
+load_days as (
+
+    select
+        load_id,
+        as_of_date,
+        loaded_at,
+        max(as_of_date) over (
+            order by load_id rows between unbounded preceding and 1 preceding
+        ) as built_date
+
+    from loads
+
+),
+
+identities as (
+
+    select
+        'artist_identity' as subject,
+        aliases.alias_artist_id as entity_id,
+        aliases.identity_load_id as load_id,
+        cast(null as date) as from_date,
+        cast(null as date) as to_date,
+        aliases.alias_key as old_value,
+        aliases.artist_key as new_value,
+        case
+            when aliases.is_alias then 'last.fm corrects the name to another artist'
+            else 'last.fm corrects the name no longer'
+        end as reason
+
+    from aliases
+
+),
+
+-- Answers about one artist and day, in the order they came in.
+answered as (
+
+    select
+        names.artist_id,
+        infos.as_of_date,
+        infos.load_id,
+        infos.listeners,
+        infos.playcount,
+        lag(infos.listeners) over answers_of_day as previous_listeners,
+        lag(infos.playcount) over answers_of_day as previous_playcount
+
+    from infos
+
+    inner join names on infos.artist_name = names.name
+
+    where not names.is_artist_alias
+
+    window answers_of_day as (
+        partition by names.artist_id, infos.as_of_date
+        order by infos.load_id, infos.fetched_at, infos.call_id, infos.item_index
+    )
+
+),
+
+late_answers as (
+
+    select
+        'artist_snapshot' as subject,
+        answered.artist_id as entity_id,
+        answered.load_id,
+        answered.as_of_date as from_date,
+        answered.as_of_date as to_date,
+        cast(answered.previous_listeners as text) || ' listeners, '
+        || cast(answered.previous_playcount as text) || ' plays' as old_value,
+        cast(answered.listeners as text) || ' listeners, '
+        || cast(answered.playcount as text) || ' plays' as new_value,
+        case
+            when answered.previous_listeners is null
+                then 'the day was answered after a later one'
+            else 'the day was answered again with other counters'
+        end as reason
+
+    from answered
+
+    inner join load_days on answered.load_id = load_days.load_id
+
+    where
+        answered.as_of_date < load_days.built_date
+        or answered.previous_listeners <> answered.listeners
+        or answered.previous_playcount <> answered.playcount
+
+),
+
+first_loads as (
+
+    select
+        listener_id,
+        min(load_id) as load_id
+
+    from scrobbles
+
+    group by listener_id
+
+),
+
+-- A listener's first load is history, not news; the day before is still open.
+late_scrobbles as (
+
+    select
+        'scrobbles' as subject,
+        scrobbles.listener_id as entity_id,
+        scrobbles.load_id,
+        min(scrobbles.scrobbled_date) as from_date,
+        max(scrobbles.scrobbled_date) as to_date,
+        cast(null as text) as old_value,
+        cast(count(*) as text) || ' scrobbles' as new_value,
+        'plays of earlier days came in late' as reason
+
+    from scrobbles
+
+    inner join load_days on scrobbles.load_id = load_days.load_id
+
+    inner join first_loads on scrobbles.listener_id = first_loads.listener_id
+
+    where
+        scrobbles.load_id > first_loads.load_id
+        and scrobbles.scrobbled_date < {{ add_days('load_days.built_date', -1) }}
+
+    group by scrobbles.listener_id, scrobbles.load_id
+
+),
+
+together as (
+
+    select * from identities
+
+    union all
+
+    select * from late_answers
+
+    union all
+
+    select * from late_scrobbles
+
+),
+
+final as (
+
+    select
+        together.load_id,
+        together.subject,
+        together.entity_id,
+        coalesce(artists.artist_name, together.old_value, together.entity_id)
+            as entity_name,
+        together.from_date,
+        together.to_date,
+        together.old_value,
+        together.new_value,
+        together.reason,
+        load_days.loaded_at as restated_at
+
+    from together
+
+    left join load_days on together.load_id = load_days.load_id
+
+    left join artists on together.entity_id = artists.artist_id
+
+)
+
+select * from final
