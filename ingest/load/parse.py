@@ -167,13 +167,15 @@ class Parser:
     def _read_stretch(self, parts: Sequence[Part]) -> None:
         paths = {str(self._whole_path(part)): part.part for part in parts}
         try:
-            self._read_lines(list(paths), LINE_BYTES)
+            self.line_bytes = LINE_BYTES
+            self._read_lines(list(paths))
         except duckdb.Error as error:
             if "maximum_object_size" not in str(error):
                 raise LoadFailed(
                     f"cannot read landing parts {', '.join(paths.values())}: {error}"
                 ) from error
-            self._read_lines(list(paths), LONGEST_LINE_BYTES)
+            self.line_bytes = LONGEST_LINE_BYTES
+            self._read_lines(list(paths))
         self.database.register(
             "part_names",
             pa.table({"path": list(paths), "part": list(paths.values())}),
@@ -218,7 +220,7 @@ class Parser:
                 left -= len(piece)
         return cut
 
-    def _read_lines(self, paths: Sequence[str], line_bytes: int) -> None:
+    def _read_lines(self, paths: Sequence[str]) -> None:
         """Table `chunk`: one row per landed answer; the body only where needed."""
         files = ", ".join(text_literal(path) for path in paths)
         columns = ", ".join(
@@ -260,7 +262,7 @@ class Parser:
                     format = 'newline_delimited',
                     compression = 'gzip',
                     filename = 'path',
-                    maximum_object_size = {line_bytes},
+                    maximum_object_size = {self.line_bytes},
                     columns = {{{columns}}}
                 )
             )
@@ -313,7 +315,7 @@ class Parser:
                 format = 'newline_delimited',
                 compression = 'gzip',
                 filename = 'path',
-                maximum_object_size = {LONGEST_LINE_BYTES // 4},
+                maximum_object_size = {self.line_bytes},
                 columns = {{{columns}}}
             ) as lines
             join chunk
