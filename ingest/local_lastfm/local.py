@@ -246,7 +246,7 @@ def start_process(
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                process.wait()
+                process.communicate()
                 said = errors.read_text(errors="replace").strip()
                 raise RuntimeError(f"the local last.fm did not start: {said}")
             time.sleep(0.01)
