@@ -249,6 +249,7 @@ class _Workers:
         self._waiting = 0
         self._started: dict[int, float] = {}
         self._latencies: deque[float] = deque(maxlen=64)
+        self._best = math.inf
         self._closing = False
 
     @property
@@ -265,10 +266,10 @@ class _Workers:
         """
         rate = min(self.limiter.rate, CLIENT_RATE)
         is_real = self.limiter.rate <= CLIENT_RATE / 4
-        if len(self._latencies) < 4:
-            return min(self.most, max(4, math.ceil(rate * 0.25 if is_real else 0)))
         taken = sorted(self._latencies)
-        latency = taken[int(len(taken) * 0.9)] if is_real else taken[0]
+        if len(taken) < (4 if is_real else 16):
+            return min(self.most, max(4, math.ceil(rate * 0.25 if is_real else 0)))
+        latency = taken[int(len(taken) * 0.9)] if is_real else self._best
         # A worker in the hands of a hanging server works on nothing else.
         late = time.monotonic() - max(5.0, 5 * latency)
         stuck = sum(1 for started in list(self._started.values()) if started < late)
@@ -380,6 +381,7 @@ class _Workers:
     def _measure(self, seconds: float) -> None:
         with self._lock:
             self._latencies.append(seconds)
+            self._best = min(self._best, seconds)
 
 
 def _dropped(job: _Job) -> _Outcome:

@@ -111,6 +111,7 @@ class Limiter:
                     update(fetch_limits)
                     .where(fetch_limits.c.name == self.name)
                     .values(
+                        next_slot=until,
                         blocked_until=until,
                         slowed_at=database,
                         factor=max(LOWEST_FACTOR, row.factor / 2),
@@ -131,7 +132,6 @@ class Limiter:
         return self._slots.popleft()
 
     def _reserve(self) -> None:
-        count = max(1, int(self.rate * self.batch_seconds))
         with self.engine.begin() as connection:
             row = connection.execute(self._row().with_for_update()).one()
             database = self._database_now(connection)
@@ -141,6 +141,7 @@ class Limiter:
             if factor < 1 and database - slowed_at > RECOVERY_SECONDS:
                 factor, slowed_at = min(1.0, factor * 2), database
             interval = 1 / (self.rate * factor)
+            count = max(1, int(self.batch_seconds / interval))
             # A clock that was set back must not block for longer than it takes.
             ahead = max(60.0, 2 * self.penalty_seconds)
             next_slot = min(row.next_slot, database + ahead)

@@ -79,10 +79,10 @@ class FetchPlan:
     countries: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     top_artists: int = 1000
-    top_tracks: int = 1000
-    top_tags: int = 250
-    country_top: int = 200
-    tag_top: int = 200
+    top_tracks: int = 200
+    top_tags: int = 100
+    country_top: int = 50
+    tag_top: int = 50
     most_used_tags: int = 10
     panel_artists: int = 200
     """the artists the panel plays most are tracked as well"""
@@ -417,9 +417,10 @@ def second_phase(
             calls += _tag_calls(plan, tag)
     if mode == "snapshot":
         return calls
-    for name in artists:
-        for method, params in ARTIST_METHODS:
-            calls.append(Call(method, {"artist": name, **params}))
+    # By method: an artist that getInfo does not know is then not asked about again.
+    names = list(artists)
+    for method, params in ARTIST_METHODS:
+        calls += [Call(method, {"artist": name, **params}) for name in names]
     for method, heard, wanted in (
         ("track.getInfo", notes.tracks, plan.track_infos),
         ("album.getInfo", notes.albums, plan.album_infos),

@@ -1,4 +1,4 @@
-"""A small world for the tests of the fetch: charts, artists, listeners, scrobbles."""
+"""A small world for tests of the fetch: charts, artists, listeners, scrobbles."""
 
 from __future__ import annotations
 
