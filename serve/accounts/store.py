@@ -297,7 +297,16 @@ def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:
         row = connection.execute(
             select(accounts).where(accounts.c.account_id == account_id)
         ).first()
-    return None if row is None else dict(row._mapping)
+    if row is None:
+        return None
+    return {
+        "account_id": row.account_id,
+        "listener_id": row.listener_id,
+        "listener_name": row.listener_name,
+        "is_public": bool(row.is_public),
+        "created_at": row.created_at,
+        "last_login_at": row.last_login_at,
+    }
 
 
 def delete_account(engine: Engine, account: Account) -> None:

@@ -40,13 +40,20 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _integral(value: Any) -> Any:
+    """JSON has one kind of number: 90.0 is a whole one."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
 class TokenBody(Body):
     name: Annotated[
         str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$")
     ]
     scopes: list[Scope] = Field(min_length=1, max_length=4)
-    expires_in_days: Annotated[int, BeforeValidator(lambda value: value)] = Field(
-        90, ge=1, le=366
+    expires_in_days: Annotated[int, Field(ge=1, le=366), BeforeValidator(_integral)] = (
+        90
     )
 
 
@@ -305,7 +312,6 @@ def _account_row(asking: Account) -> dict[str, Any]:
         raise Problem("unauthenticated", "the account was deleted")
     return {
         **row,
-        "is_public": bool(row["is_public"]),
         "scopes": [scope for scope in store.SCOPES if scope in asking.scopes],
         "via": asking.via,
         "csrf_token": csrf_token(asking),

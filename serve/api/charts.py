@@ -13,7 +13,16 @@ from pydantic import Field
 
 from serve import answers
 from serve.api.description import Row, listing
-from serve.api.parameters import Day, Flag, Key, Page, Parameters, Scope, Whole
+from serve.api.parameters import (
+    Day,
+    Flag,
+    Key,
+    Page,
+    Parameters,
+    Revision,
+    Scope,
+    Whole,
+)
 from serve.context import reading
 from serve.problems import Problem
 from serve.queries import charts as queries
@@ -52,7 +61,7 @@ class IssueQuery(Of):
     issue: Day | None = Field(
         None, description="the issue in force that day; default: the last"
     )
-    revision: Whole | None = Field(None, ge=0, le=1_000_000)
+    revision: Revision | None = None
     by: queries.Measure = Field("rank", description="rank anew by this measure")
     bubbling_under: Flag = Field(
         "false", description="the places just below the chart instead"

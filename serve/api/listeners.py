@@ -17,7 +17,7 @@ from serve import answers
 from serve.accounts import current_account
 from serve.accounts import store as accounts
 from serve.api.description import Row, listing, single
-from serve.api.parameters import Filters, ListenerPath, Nothing, Page, Whole
+from serve.api.parameters import Filters, ListenerPath, Nothing, Page, Whole, Year
 from serve.api.trends import DayRow, TrendRow, WeekHourRow
 from serve.context import reading, services
 from serve.problems import Problem
@@ -55,7 +55,7 @@ class TrendQuery(Filters, Page):
 
 
 class CalendarQuery(Nothing):
-    year: Whole | None = Field(None, ge=2002, le=2200)
+    year: Year | None = None
 
 
 class Listener(Row):

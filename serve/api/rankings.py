@@ -11,7 +11,7 @@ from pydantic import Field
 
 from serve import answers
 from serve.api.description import Row, listing
-from serve.api.parameters import Page, Text, Whole
+from serve.api.parameters import Page, Text, Whole, Year
 from serve.context import reading
 from serve.queries import listeners as queries
 
@@ -27,7 +27,7 @@ _TABLE = {"x-table": True}
 class RankingQuery(Page):
     sort: queries.Sort = "scrobbles"
     direction: queries.Direction = "descending"
-    year: Whole | None = Field(None, ge=2002, le=2200)
+    year: Year | None = None
     country: Text | None = None
 
 

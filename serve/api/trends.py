@@ -12,7 +12,7 @@ from pydantic import Field
 
 from serve import answers
 from serve.api.description import Row, listing, single
-from serve.api.parameters import Filters, Page, Parameters, Whole
+from serve.api.parameters import Filters, Page, Parameters, Whole, Year
 from serve.context import reading
 from serve.queries import trends as queries
 
@@ -36,9 +36,7 @@ class TrendQuery(Filters, Page):
 
 
 class CalendarQuery(Parameters):
-    year: Whole | None = Field(
-        None, ge=2002, le=2200, description="default: the published day's year"
-    )
+    year: Year | None = Field(None, description="default: the published day's year")
 
 
 class TrendRow(Row):
