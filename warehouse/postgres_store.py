@@ -60,6 +60,7 @@ class PostgresStore:
         self.settings = settings
         self.engine = engine
         self.url = settings.warehouse_url
+        self._engines: dict[int, Engine] = {}
         ops.ensure_tables(engine, metadata)
 
     def repair(self) -> list[str]:
@@ -173,23 +174,26 @@ class PostgresStore:
     def discard(self, run: Run) -> None:
         """Delete the run's work folder; `marts_build` is where the next run begins."""
         shutil.rmtree(run.work_dir, ignore_errors=True)
+        if run.lease.fence in self._engines:
+            self._engines.pop(run.lease.fence).dispose()
 
     @contextmanager
     def _writing(self, run: Run) -> Iterator[Connection]:
         """A transaction of this run that cannot commit after a takeover."""
-        engine = self._engine(run)
-        try:
-            with engine.begin() as connection:
-                fence.guard(connection, run.lease.fence)
-                yield connection
-        finally:
-            engine.dispose()
+        with self._engine(run).begin() as connection:
+            fence.guard(connection, run.lease.fence)
+            yield connection
 
     def _engine(self, run: Run) -> Engine:
-        return create_engine(
-            fence.named(self.url, run.lease.fence),
-            execution_options={"schema_translate_map": {None: "ops"}},
-        )
+        """Connections that bear the run's fence as their name."""
+        if run.lease.fence not in self._engines:
+            self._engines[run.lease.fence] = create_engine(
+                fence.named(self.url, run.lease.fence),
+                pool_size=1,
+                pool_pre_ping=True,
+                execution_options={"schema_translate_map": {None: "ops"}},
+            )
+        return self._engines[run.lease.fence]
 
     def _note_bench(self, connection: Connection, run: Run, hash_: str) -> None:
         connection.execute(delete(workbench))
@@ -213,8 +217,6 @@ class PostgresStore:
                     )
         except SQLAlchemyError as error:
             run.reporter.line(f"vacuum:   left to autovacuum ({type(error).__name__})")
-        finally:
-            engine.dispose()
 
 
 def ensure_schema(connection: Connection, name: str) -> None:

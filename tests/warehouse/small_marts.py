@@ -90,7 +90,9 @@ def begin_run(settings: Settings, engine: Engine, name: str) -> Run:
         last_published=None,
         version=f"20260101-{lease.fence:06d}",
     )
-    run.target = PostgresStore(settings, engine).open_candidate(run, None)
+    warehouse = PostgresStore(settings, engine)
+    run.target = warehouse.open_candidate(run, None)
+    warehouse.discard(run)
     return run
 
 
@@ -134,6 +136,7 @@ def publish_day(settings: Settings, day: int, name: str = "") -> store.Version:
             store.drop_old_versions(warehouse, engine, settings.keep_versions)
             return version
         finally:
+            warehouse.discard(run)
             run.lease.release()
     finally:
         engine.dispose()

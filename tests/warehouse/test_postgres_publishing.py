@@ -75,7 +75,7 @@ class Readers:
         self._threads: list[threading.Thread] = []
 
     def _read(self, ask: Callable[[Connection, str], dict[str, Any]]) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(0.005):
             try:
                 with self.engine.connect().execution_options(
                     isolation_level="REPEATABLE READ"
@@ -223,6 +223,7 @@ def change_columns(settings: Settings, name: str, *statements: str) -> None:
     try:
         warehouse.publish(run, version_of(run, warehouse.seal(run)))
     finally:
+        warehouse.discard(run)
         run.lease.release()
         engine.dispose()
 
@@ -307,6 +308,7 @@ def test_marts_that_changed_after_the_check_are_not_published(
         connection.execute(text("delete from marts_build.dim_artists"))
     with pytest.raises(PublishFailed, match="dim_artists has 0 rows, but 200"):
         warehouse.publish(run, version)
+    warehouse.discard(run)
     run.lease.release()
     engine.dispose()
     with readers.connect() as connection:
@@ -357,6 +359,8 @@ def test_an_unfinished_build_and_a_later_day_cannot_be_built_upon(
     fourth = begin_run(settings, engine, "fourth")
     assert fourth.target.rebuild, "marts_build is of a later day"
     fourth.lease.release()
+    for run in (first, second, third, fourth):
+        warehouse.discard(run)
     engine.dispose()
 
 
