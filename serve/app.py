@@ -89,6 +89,8 @@ def create_app(settings: ServeSettings) -> Flask:
     CORS(
         app,
         resources={r"/(api/|openapi\.json).*": {"origins": "*"}},
+        # A named origin would be cached and given to another site.
+        send_wildcard=True,
         methods=["GET", "HEAD", "OPTIONS"],
         allow_headers=["Authorization", "If-None-Match"],
         expose_headers=["ETag", "Link", "X-Version", "X-As-Of", "Age"],

@@ -52,12 +52,15 @@ class _Version:
         self.retired = False
         if not path.exists():
             raise StoreUnavailable(f"the published file {path.name} is missing")
-        self.connection = duckdb.connect(
-            str(path), read_only=True, config={"threads": 1, "memory_limit": memory}
-        )
-        # A query can then reach nothing but the version file.
-        self.connection.execute("set enable_external_access = false")
-        self.connection.execute("set lock_configuration = true")
+        # All given at once: a second connection of this process to the same file shares
+        # the instance, and must have the same configuration.
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": 1,
+            "memory_limit": memory,
+            "enable_external_access": False,  # nothing but the version file
+            "lock_configuration": True,
+        }
+        self.connection = duckdb.connect(str(path), read_only=True, config=config)
 
 
 class _Reader:
@@ -149,8 +152,9 @@ class EmbeddedStore:
         return self._pointed
 
     def _take(self) -> _Version:
-        published, path = self._read_pointer()
         with self._lock:
+            # Inside the lock, or a slow thread would open the version before last again.
+            published, path = self._read_pointer()
             current = self._current
             if current is None or current.published.version != published.version:
                 try:

@@ -199,7 +199,11 @@ HOSTILE = [
 
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_hostile_values_of_every_parameter_are_refused_or_harmless(
-    app: Flask, engine: str, request: pytest.FixtureRequest, tmp_path: Path, world: World
+    app: Flask,
+    engine: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    world: World,
 ) -> None:
     if engine == "postgres":
         from tests.serve.marts import write_postgres

@@ -1,0 +1,74 @@
+"""CSV, NDJSON, Parquet and JSON of one table hold the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pyarrow.parquet
+from flask.testing import FlaskClient
+
+
+def test_all_formats_hold_the_same_rows(client: FlaskClient) -> None:
+    path, query = "/api/v1/artists", "?sort=name&limit=100"
+    rows = client.get(path + query).get_json()["data"]
+    assert client.get(f"{path}.json{query}").get_json()["data"] == rows
+    lines = client.get(f"{path}.ndjson{query}").text.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert all(row.pop("version") == "20260314-000001" for row in found)
+    assert all(row.pop("as_of") == "2026-03-14" for row in found)
+    assert found == rows
+    parquet = pyarrow.parquet.read_table(
+        io.BytesIO(client.get(f"{path}.parquet{query}").data)
+    )
+    assert parquet.to_pylist() == rows
+    assert parquet.schema.metadata[b"version"] == b"20260314-000001"
+    table = list(csv.DictReader(io.StringIO(client.get(f"{path}.csv{query}").text)))
+    assert [row["artist_id"] for row in table] == [row["artist_id"] for row in rows]
+    assert [row["listeners"] for row in table] == [str(r["listeners"]) for r in rows]
+
+
+def test_a_cell_a_spreadsheet_would_run_is_quoted(client: FlaskClient) -> None:
+    text = client.get("/api/v1/artists.csv?limit=100").text
+    names = [row["artist_name"] for row in csv.DictReader(io.StringIO(text))]
+    assert {"'=1+1", "'@home", "'-Low-"} <= set(names)
+    assert not any(name.startswith(("=", "+", "-", "@")) for name in names)
+    assert 'Say "Hi", ok; drop' in names
+
+
+def test_files_say_their_type_and_name(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/charts/panel_artists.csv")
+    assert answer.mimetype == "text/csv"
+    assert "charts-panel_artists.csv" in answer.headers["Content-Disposition"]
+    parquet = client.get("/api/v1/tags.parquet")
+    assert parquet.mimetype == "application/vnd.apache.parquet"
+
+
+def test_next_of_a_file_is_a_file(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/artists.csv?limit=5")
+    assert answer.headers["Link"].startswith("</api/v1/artists.csv?limit=5&offset=5>")
+
+
+def test_an_unknown_suffix_is_not_found(client: FlaskClient) -> None:
+    assert client.get("/api/v1/artists.xml").status_code in (404, 422)
+    assert client.get("/api/v1/charts.tar").status_code == 404
+
+
+def test_markup_in_a_name_stays_data(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/artists?q=script")
+    assert answer.mimetype == "application/json"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.get_json()["data"][0]["artist_name"] == "<script>alert(1)</script>"
+
+
+def test_other_sites_may_read_but_not_write(client: FlaskClient) -> None:
+    foreign = {"Origin": "https://other.example"}
+    answer = client.get("/api/v1/tags", headers=foreign)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    asked = client.options(
+        "/api/v1/panel", headers={**foreign, "Access-Control-Request-Method": "POST"}
+    )
+    assert "POST" not in asked.headers.get("Access-Control-Allow-Methods", "")
