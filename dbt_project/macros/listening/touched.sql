@@ -1,24 +1,62 @@
-{# Returns an "and …" that keeps the scrobbles of the periods that the new loads touch
-   (each listener's own periods, or everybody's); nothing in a full build. #}
-{% macro and_touched(period, date_column, listener_column=none) -%}
+{# Conditions that keep the periods which the new loads touch. All return an "and …" for
+   a where clause, and nothing in a full build. #}
+
+{# A listener's own periods (the key is at hand). #}
+{% macro and_touched(period, date_column, listener_column) -%}
     {%- if is_partial_build() -%}
-        {%- set start = listening_period_start(period, date_column) -%}
-        {%- set touched_start = listening_period_start(period, 'scrobbled_date') -%}
-        {%- if listener_column is none -%}
-            and {{ start }} in (
-                select {{ touched_start }} from {{ ref('int_touched_days') }}
-            )
-        {%- else -%}
-            and ({{ listener_column }}, {{ start }}) in (
-                select listener_id, {{ touched_start }}
-                from {{ ref('int_touched_days') }}
-            )
-        {%- endif -%}
+        and ({{ listener_column }}, {{ listening_period_start(period, date_column) }})
+        in (
+            select
+                listener_id,
+                {{ listening_period_start(period, 'scrobbled_date') }}
+            from {{ ref('int_touched_days') }}
+        )
     {%- endif -%}
 {%- endmacro %}
 
-{# Returns the condition for rows (period, period_start) of periods that the new loads
-   touch, of anybody; for pre-hooks. #}
+{# Anybody's periods. #}
+{% macro and_touched_by_anybody(period, date_column) -%}
+    {%- if is_partial_build() -%}
+        and {{ listening_period_start(period, date_column) }} in (
+            select {{ listening_period_start(period, 'scrobbled_date') }}
+            from {{ ref('int_touched_days') }}
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{# A listener's own periods where the listener is a number (see numbered_plays). #}
+{% macro and_touched_by_number(period, date_column) -%}
+    {%- if is_partial_build() -%}
+        and (listener_number, {{ listening_period_start(period, date_column) }}) in (
+            select
+                listener_numbers.entity_number,
+                {{ listening_period_start(period, 'touched.scrobbled_date') }}
+            from {{ ref('int_touched_days') }} as touched
+            inner join listener_numbers
+                on touched.listener_id = listener_numbers.entity_id
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{# For listening by tag: everything, where the main tags of any artist are others now. #}
+{% macro or_retagged() -%}
+    {%- if is_partial_build() -%}
+        or exists (
+            select 1 from {{ ref('int_restated_entities') }}
+            where change = 'main_tags'
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{# The same for the pre-hook of a mart with the column entity_type. #}
+{% macro or_tag_rows_retagged() -%}
+    {{ '' }} or (entity_type = 'tag' and exists (
+        select 1 from {{ ref('int_restated_entities') }}
+        where change = 'main_tags'
+    ))
+{%- endmacro %}
+
+{# Rows (period, period_start) of anybody's touched periods; a condition for pre-hooks. #}
 {% macro touched_periods() -%}
     (period, period_start) in (
         {%- for period in [
@@ -33,8 +71,8 @@
     )
 {%- endmacro %}
 
-{# Returns the condition for rows (listener_id, period, period_start) of touched periods
-   of that listener, or of anybody where listener_id is '' (the panel); for pre-hooks. #}
+{# Rows (listener_id, period, period_start) of touched periods of that listener, or of
+   anybody where listener_id is '' (the panel); a condition for pre-hooks. #}
 {% macro touched_listening_periods() -%}
     ((listener_id = '' and {{ touched_periods() }}) or (
         (listener_id, period, period_start) in (

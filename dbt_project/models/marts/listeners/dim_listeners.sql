@@ -1,0 +1,144 @@
+-- One row per listener: a last.fm account that the panel follows.
+with
+
+user_infos as (
+
+    select * from {{ ref('stg_lastfm__user_infos') }}
+
+),
+
+top_artists as (
+
+    select * from {{ ref('stg_lastfm__user_top_artists') }}
+
+),
+
+listener_days as (
+
+    select * from {{ ref('fct_listener_days') }}
+
+),
+
+walks as (
+
+    select * from {{ ref('int_complete_walks') }}
+
+),
+
+listener_flags as (
+
+    select * from {{ ref('listener_flags') }}
+
+),
+
+ranked_infos as (
+
+    select
+        listener_id,
+        listener_name,
+        country,
+        registered_at,
+        playcount,
+        row_number() over (
+            partition by listener_id
+            order by fetched_at desc, load_id desc, call_id desc, item_index desc
+        ) as recency
+
+    from user_infos
+
+),
+
+infos as (
+
+    select * from ranked_infos
+
+    where recency = 1
+
+),
+
+listened as (
+
+    select
+        listener_id,
+        cast(sum(scrobbles) as bigint) as scrobbles,
+        min(first_scrobbled_at) as first_scrobbled_at,
+        max(last_scrobbled_at) as last_scrobbled_at
+
+    from listener_days
+
+    group by listener_id
+
+),
+
+listeners as (
+
+    select listener_id from infos
+
+    union
+
+    select listener_id from listened
+
+    union
+
+    select listener_id from top_artists
+
+),
+
+-- A walk from the beginning of time has seen the whole library.
+walked as (
+
+    select distinct listener_id
+
+    from walks
+
+    where
+        walk_from_uts <= cast(
+            extract(
+                epoch from cast('{{ var("first_scrobble_date") }}' as timestamp)
+            ) as bigint
+        )
+
+),
+
+flags as (
+
+    select
+        listener_id,
+        string_agg(flag, ', ' order by md5(flag)) as flags
+
+    from listener_flags
+
+    group by listener_id
+
+),
+
+final as (
+
+    select
+        listeners.listener_id,
+        coalesce(infos.listener_name, listeners.listener_id) as listener_name,
+        infos.country,
+        cast(infos.registered_at as date) as registered_date,
+        infos.playcount,
+        coalesce(listened.scrobbles, 0) as scrobbles,
+        greatest(infos.playcount - coalesce(listened.scrobbles, 0), 0)
+            as missing_scrobbles,
+        listened.first_scrobbled_at,
+        listened.last_scrobbled_at,
+        flags.flags is not null as is_flagged,
+        flags.flags,
+        walked.listener_id is not null as is_complete
+
+    from listeners
+
+    left join infos on listeners.listener_id = infos.listener_id
+
+    left join listened on listeners.listener_id = listened.listener_id
+
+    left join flags on listeners.listener_id = flags.listener_id
+
+    left join walked on listeners.listener_id = walked.listener_id
+
+)
+
+select * from final

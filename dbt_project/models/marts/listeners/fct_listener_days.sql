@@ -1,0 +1,51 @@
+-- One row per listener and UTC day with at least one scrobble.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_before_insert(
+            '(listener_id, scrobbled_date) in (select listener_id, scrobbled_date from '
+            ~ ref('int_touched_days') ~ ')'
+        ) }}"
+    )
+}}
+
+with
+
+scrobbles as (
+
+    select * from {{ ref('fct_scrobbles') }}
+
+),
+
+final as (
+
+    select
+        listener_id,
+        scrobbled_date,
+        cast(count(*) as bigint) as scrobbles,
+        cast(count(distinct track_id) as bigint) as tracks,
+        cast(count(distinct artist_id) as bigint) as artists,
+        cast(count(distinct album_id) as bigint) as albums,
+        cast(
+            count(distinct extract(hour from scrobbled_at)) as integer
+        ) as active_hours,
+        cast(sum({{ listening_seconds() }}) as bigint) as listening_seconds,
+        cast(
+            count(*) filter (where duration_seconds is null) as bigint
+        ) as scrobbles_without_duration,
+        min(scrobbled_at) as first_scrobbled_at,
+        max(scrobbled_at) as last_scrobbled_at
+
+    from scrobbles
+
+    where
+        1 = 1
+        {{ and_touched('day', 'scrobbled_date', 'listener_id') }}
+
+    group by listener_id, scrobbled_date
+
+)
+
+select * from final

@@ -1,0 +1,44 @@
+-- One row per listener and artist with at least one scrobble.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['listener_id']},
+            {'columns': ['artist_id']},
+        ] if target.type == 'postgres' else [],
+        pre_hook="{{ delete_before_insert(
+            'listener_id in (select listener_id from ' ~ ref('int_touched_days') ~ ')'
+        ) }}"
+    )
+}}
+
+with
+
+weeks as (
+
+    select * from {{ ref('artist_listener_weeks') }}
+
+),
+
+final as (
+
+    select
+        listener_id,
+        artist_id,
+        cast(sum(scrobbles) as bigint) as scrobbles,
+        min(first_scrobbled_at) as first_scrobbled_at,
+        max(last_scrobbled_at) as last_scrobbled_at
+
+    from weeks
+
+    {% if is_partial_build() %}
+        where listener_id in (select listener_id from {{ ref('int_touched_days') }})
+    {% endif %}
+
+    group by listener_id, artist_id
+
+)
+
+select * from final
