@@ -233,8 +233,7 @@ counted as (
         partition by artist_id
         order by snapshot_date
         range between
-        interval '{{ snapshot.trailing_days + 1 }} days' preceding
-        and interval '1 day' preceding
+        interval '{{ snapshot.trailing_days }} days' preceding and current row
     )
 
 ),
@@ -257,12 +256,15 @@ runs as (
         first_value(snapshot_date) over run_series as run_date,
         first_value(observed_at) over run_series as run_observed_at,
         first_value(is_live) over run_series as run_is_live,
-        {{
-            ratio(
-                'previous_playcount - trailing_playcount',
-                days_between('trailing_date', 'previous_date'),
-            )
-        }} as expected_plays
+        -- Plays a day in the weeks before the run; null where it is the first.
+        first_value(
+            {{
+                ratio(
+                    'playcount - trailing_playcount',
+                    days_between('trailing_date', 'snapshot_date'),
+                )
+            }}
+        ) over run_series as expected_plays
 
     from counted
 

@@ -1,0 +1,255 @@
+"""A small warehouse for tests of the dbt project: raw rows in, models built, marts out.
+
+Owns writing rows into the raw tables of a DuckDB file, running dbt over it in this
+process, and copying raw to a PostgreSQL database to build the same there. Rows are
+given as dictionaries; what every raw row needs is filled in.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg2
+import pyarrow as pa
+from psycopg2.extras import execute_values
+from sqlalchemy.engine import make_url
+
+from ingest.lastfm.recipes import NAME_COLUMNS, TABLES, raw_ddl
+from warehouse.build import PROFILE, PROJECT
+
+Row = Mapping[str, Any]
+
+
+def name_key(name: str) -> str:
+    """The key of a spelling: NFKC, case folded, white space collapsed."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", " ".join(folded.split())) or name
+
+
+class RawWarehouse:
+    """A DuckDB file with the raw tables, and dbt to build on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "warehouse.duckdb"
+        self._spelt: set[str] = set()
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("create schema raw")
+            for statement in raw_ddl("duckdb"):
+                connection.execute(statement)
+
+    def insert(self, table: str, rows: Iterable[Row]) -> None:
+        """Append rows to `raw.<table>`; day, call and name keys are filled in.
+
+        A row needs `as_of_date`; `load_id` is 1, `fetched_at` 5 o'clock on that day and
+        `call_id` unique unless given.
+        """
+        columns = TABLES[table].column_names
+        filled = []
+        for number, row in enumerate(rows):
+            whole = dict(row)
+            if "as_of_date" in whole:
+                day = whole["as_of_date"]
+                whole.setdefault("fetched_at", datetime.combine(day, time(5)))
+                whole.setdefault("item_index", 0)
+                whole.setdefault(
+                    "call_id", f"{table} {day} {whole.get('load_id', 1)} {number}"
+                )
+            whole.setdefault("load_id", 1)
+            filled.append({column: whole.get(column) for column in columns})
+        self._append(table, filled)
+        new = {
+            row[column]
+            for row in filled
+            for column in NAME_COLUMNS & row.keys()
+            if row[column] is not None
+        } - self._spelt
+        self._spelt |= new
+        self._append(
+            "lastfm__name_keys",
+            [{"load_id": 1, "name": n, "name_key": name_key(n)} for n in sorted(new)],
+        )
+
+    def _append(self, table: str, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        batch = pa.table({name: [row[name] for row in rows] for name in rows[0]})
+        with duckdb.connect(str(self.path)) as connection:
+            connection.register("batch", batch)
+            connection.execute(f"insert into raw.{table} by name select * from batch")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement on the built file."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def rows(self, table: str, order: str) -> list[dict[str, Any]]:
+        """All rows of a table as dictionaries."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            found = connection.execute(f"select * from {table} order by {order}")
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def build(self, *select: str, command: str = "run", **options: Any) -> None:
+        """Run dbt on the file; `options` as of :func:`run_dbt`."""
+        run_dbt(
+            self.folder,
+            command,
+            select,
+            {"SCROBBLE_DUCKDB_PATH": str(self.path)},
+            target="duckdb",
+            **options,
+        )
+
+    def copy_raw_to(self, url: str) -> None:
+        """Make the raw tables in a PostgreSQL database, with the same rows."""
+        with connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute("create schema raw")
+            for statement in raw_ddl("postgres"):
+                cursor.execute(statement)
+            for table in TABLES:
+                rows = self.query(f"select * from raw.{table}")
+                if rows:
+                    execute_values(cursor, f"insert into raw.{table} values %s", rows)
+        connection.close()
+
+
+def connect(url: str) -> Any:
+    """A psycopg2 connection to a database given by its SQLAlchemy URL."""
+    return psycopg2.connect(
+        make_url(url).set(drivername="postgresql").render_as_string(False)
+    )
+
+
+def postgres_rows(url: str, table: str, order: str) -> list[dict[str, Any]]:
+    """All rows of a table of a PostgreSQL database as dictionaries."""
+    connection = connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"select * from {table} order by {order}")
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    finally:
+        connection.close()
+
+
+def build_on_postgres(folder: Path, url: str, *select: str, **options: Any) -> None:
+    """Run dbt on a PostgreSQL database."""
+    parts = make_url(url)
+    run_dbt(
+        folder,
+        "run",
+        select,
+        {
+            "SCROBBLE_PG_HOST": parts.host or str(parts.query.get("host", "127.0.0.1")),
+            "SCROBBLE_PG_PORT": str(parts.port or parts.query.get("port", 5432)),
+            "SCROBBLE_PG_USER": parts.username or "",
+            "SCROBBLE_PG_PASSWORD": str(parts.password or ""),
+            "SCROBBLE_PG_DATABASE": parts.database or "",
+        },
+        target="postgres",
+        **options,
+    )
+
+
+def run_dbt(
+    folder: Path,
+    command: str,
+    select: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    target: str,
+    built_through: int = 0,
+    full_refresh: bool = False,
+) -> None:
+    """One dbt invocation in this process.
+
+    Raises:
+        AssertionError: naming the models and tests that failed.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    shutil.copyfile(PROFILE, folder / "profiles.yml")
+    arguments = [
+        "--quiet",
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+        "--log-level-file",
+        "none",
+        command,
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(folder),
+        "--target-path",
+        # Shared by all tests of a session: parsing the project takes seconds.
+        str(folder.parent / "dbt-target"),
+        "--target",
+        target,
+    ]
+    if command != "parse":
+        arguments += ["--vars", json.dumps({"built_through": built_through})]
+    if select:
+        arguments += ["--select", *select]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    with _variables(environment):
+        try:
+            outcome = dbtRunner().invoke(arguments)
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    failed = [
+        f"{node.node.name}: {node.message}"
+        for node in (getattr(outcome.result, "results", None) or ())
+        if str(node.status) not in ("success", "pass", "no-op")
+    ]
+    assert outcome.success and not failed, failed or outcome.exception
+
+
+@contextmanager
+def _variables(values: Mapping[str, str]) -> Any:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def differences(
+    left: Sequence[Row], right: Sequence[Row], tolerance: float = 1e-9
+) -> list[str]:
+    """Where two lists of rows differ, floats by relative or absolute tolerance."""
+    if len(left) != len(right):
+        return [f"{len(left)} rows and {len(right)} rows"]
+    found = []
+    for number, (one, other) in enumerate(zip(left, right, strict=True)):
+        for name in one:
+            a, b = one[name], other[name]
+            if isinstance(a, float) and isinstance(b, float):
+                same = math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+            else:
+                same = a == b
+            if not same:
+                found.append(f"row {number} {name}: {a!r} and {b!r} in {one}")
+    return found[:5]
+
+
+def day(number: int) -> date:
+    """The n-th day of the tests' calendar, from 0, a Wednesday."""
+    return date.fromordinal(date(2025, 1, 1).toordinal() + number)
