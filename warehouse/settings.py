@@ -111,17 +111,7 @@ class Settings(BaseSettings):
     def _psycopg2(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            url = make_url(value)
-        except ArgumentError as error:
-            raise ValueError("is not a database URL") from error
-        if url.get_backend_name() not in ("postgresql", "postgres"):
-            raise ValueError(
-                "must start with postgresql:// (leave it empty for DuckDB)"
-            )
-        # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, which is not here.
-        url = url.set(drivername="postgresql+psycopg2")
-        return url.render_as_string(hide_password=False)
+        return normal_url(value)
 
     @classmethod
     def settings_customise_sources(
@@ -161,6 +151,23 @@ class _File(PydanticBaseSettingsSource):
                 f"{path} has the unknown key {unknown[0]!r}; known keys are: {known}"
             )
         return values
+
+
+def normal_url(value: str) -> str:
+    """A PostgreSQL URL with the driver that is installed.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        url = make_url(value)
+    except ArgumentError as error:
+        raise ValueError("is not a database URL") from error
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise ValueError("must start with postgresql:// (leave it empty for DuckDB)")
+    # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, which is not here.
+    url = url.set(drivername="postgresql+psycopg2")
+    return url.render_as_string(hide_password=False)
 
 
 def config_path() -> Path:

@@ -1,0 +1,102 @@
+"""``scrobble db``: make a PostgreSQL database ready, and say whether it still is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from warehouse.errors import SettingsError, WarehouseError
+from warehouse.roles import Change, bring_about, parse_login
+from warehouse.settings import missing, normal_url, settings_options, take_settings
+
+
+@click.group()
+def db() -> None:
+    """Schemas, roles and rights in PostgreSQL."""
+
+
+_admin = click.option(
+    "--admin-url",
+    envvar="SCROBBLE_ADMIN_URL",
+    metavar="URL",
+    help="login that may create roles and schemas (default: WAREHOUSE_URL)",
+)
+
+
+@db.command()
+@_admin
+@click.option(
+    "--login",
+    "logins",
+    multiple=True,
+    metavar="NAME=DUTY[,DUTY]",
+    help="create a login user, e.g. daily=ingest,transform,job or web=serve",
+)
+@settings_options
+def init(admin_url: str | None, logins: tuple[str, ...], **options: Any) -> None:
+    """Create schemas, roles by duty and their rights; harmless to repeat.
+
+    Everything happens in one transaction. Run it again after a new login or when
+    `scrobble db check` says that something is missing.
+    """
+    asked = [parse_login(value) for value in logins]
+    with _admin_transaction(admin_url, options) as connection:
+        changes = bring_about(connection, asked)
+    _say(changes)
+    if not changes:
+        click.echo("nothing to change")
+
+
+@db.command()
+@_admin
+@settings_options
+def check(admin_url: str | None, **options: Any) -> None:
+    """Say what `init` would change; exit code 1 if anything."""
+    with _admin_transaction(admin_url, options) as connection:
+        changes = bring_about(connection)
+        connection.rollback()
+    _say(changes)
+    if changes:
+        raise WarehouseError(
+            f"{len(changes)} things are not as they should be; run `scrobble db init`"
+        )
+    click.echo("schemas, roles and rights are as they should be")
+
+
+def _say(changes: list[Change]) -> None:
+    for change in changes:
+        click.echo(change.text)
+        if change.secret:
+            click.echo(f"  its password, shown this once: {change.secret}")
+
+
+@contextmanager
+def _admin_transaction(
+    admin_url: str | None, options: dict[str, Any]
+) -> Iterator[Connection]:
+    settings = take_settings(options)
+    try:
+        url = normal_url(admin_url) if admin_url else settings.warehouse_url
+    except ValueError as error:
+        raise SettingsError(f"--admin-url {error}") from None
+    if url is None:
+        raise missing("warehouse_url", "which database")
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            # Tables change hands here; better to fail than to make readers queue.
+            connection.exec_driver_sql("set local lock_timeout = '5s'")
+            yield connection
+            connection.commit()
+    except DBAPIError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise WarehouseError(
+            f"{engine.url.render_as_string()}: {reason} (nothing was changed)"
+        ) from error
+    finally:
+        engine.dispose()
