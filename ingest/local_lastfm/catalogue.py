@@ -7,9 +7,11 @@ whole days since 1970-01-01, both UTC.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 
 DAY_SECONDS = 86_400
+COUNTS_KEPT = 6
 
 
 @dataclass(slots=True)
@@ -98,6 +100,9 @@ class Plays:
     def __init__(self, uts: list[int], variants: list[int]) -> None:
         self.uts = uts
         self.variants = variants
+        # When each artist, album and track was first played; made by the world.
+        self.firsts: tuple[list[int], ...] | None = None
+        self._counts: dict[tuple[int, int], Counter[int]] = {}
 
     def at(self, now: int) -> Plays:
         """The plays a server would show at `now`; scripted histories override it."""
@@ -107,7 +112,22 @@ class Plays:
         """Half-open index range of the plays with start <= uts <= end."""
         return bisect_left(self.uts, start), bisect_right(self.uts, end)
 
+    def counted(self, first: int, last: int) -> Counter[int]:
+        """Plays by variant in a range of indices; the last few are remembered."""
+        found = self._counts.get((first, last))
+        if found is None:
+            found = Counter(self.variants[first:last])
+            if len(self._counts) >= COUNTS_KEPT:
+                self._counts = {}
+            self._counts[first, last] = found
+        return found
+
+    def _forget(self) -> None:
+        self.firsts = None
+        self._counts = {}
+
     def add(self, uts: int, variant: int) -> None:
+        self._forget()
         place = bisect_right(self.uts, uts)
         self.uts = [*self.uts[:place], uts, *self.uts[place:]]
         self.variants = [*self.variants[:place], variant, *self.variants[place:]]
@@ -121,11 +141,13 @@ class Plays:
         raise LookupError(f"no play at {uts}")
 
     def delete(self, uts: int, variant: int) -> None:
+        self._forget()
         place = self._place(uts, variant)
         self.uts = self.uts[:place] + self.uts[place + 1 :]
         self.variants = self.variants[:place] + self.variants[place + 1 :]
 
     def replace(self, uts: int, variant: int, other: int) -> None:
+        self._forget()
         variants = list(self.variants)
         variants[self._place(uts, variant)] = other
         self.variants = variants

@@ -251,6 +251,8 @@ class DemoWorld(World):
         self.tag_names = list(TAGS)
         self.release_days: dict[int, list[int]] = {}
         self._day_charts: dict[tuple[str, int], list[int]] = {}
+        self._country_charts: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self._affinity: dict[int, list[float]] = {}
         self._similar: dict[tuple[int, int], list[tuple[int, float]]] = {}
         self._rng = Random(_mix(seed, 1))
         self._make_artists()
@@ -538,16 +540,20 @@ class DemoWorld(World):
         """All plays up to the end of the current day, made when first asked for."""
         found = self._plays.get(listener.index)
         day = self.now() // DAY_SECONDS
-        if found is None or day > self.last_day:
-            if day > self.last_day:
+        if found is not None and day <= self.last_day:
+            return found
+        with self._lock:
+            if day > self.last_day:  # the clock has passed midnight
                 self._plays.clear()
                 self._loved.clear()
                 self._own_tags.clear()
                 self._day_charts.clear()
+                self._country_charts.clear()
                 self.last_day = day
-            found = self._generate(listener, self.last_day)
-            self._plays[listener.index] = found
-        return found
+            found = self._plays.get(listener.index)
+            if found is None:
+                found = self._plays[listener.index] = self._generate(listener, day)
+            return found
 
     def _generate(self, listener: Listener, until: int) -> Plays:
         uts: list[int] = []
@@ -782,8 +788,13 @@ class DemoWorld(World):
         return max(c[0] for c in counters), sum(c[1] for c in counters)
 
     def _current(self, index: int, day: int) -> float:
+        """Plays of the last 7 days: what the charts are ordered by."""
         counters = self._counters[index]
-        return sum(counters.flow_on(day - back) for back in range(7))
+        counters.extend(day)
+        last = day - counters.first_day + 1
+        if last < 7:
+            return sum(counters.flow_on(day - back) for back in range(7))
+        return sum(counters.flows[last - 7 : last])
 
     def chart_artists(self, now: int) -> list[int]:
         day = now // DAY_SECONDS
@@ -810,9 +821,10 @@ class DemoWorld(World):
                 for number in self.artists[artist].tracks:
                     track = self.tracks[number]
                     age = day - track.released_day
-                    if age >= 0:
-                        fresh = 1 + 4 * exp(-age / 25)
-                        flows[number] = flow * track.share * fresh
+                    if age >= 300:
+                        flows[number] = flow * track.share
+                    elif age >= 0:
+                        flows[number] = flow * track.share * (1 + 4 * exp(-age / 25))
             found = sorted(flows, key=lambda number: (-flows[number], number))
             self._day_charts["tracks", day] = found
         return found
@@ -834,23 +846,36 @@ class DemoWorld(World):
                 return number
         return None
 
-    def _affinity(self, artist: int, country: int) -> float:
-        draw = _mix(self.seed, 40, artist, country) % 10_000 / 10_000
-        is_home = self.artists[artist].country == list(COUNTRIES)[country]
-        return (5.0 if is_home else 1.0) * exp(1.6 * draw - 0.8)
+    def _affinities(self, country: int) -> list[float]:
+        """How much more than elsewhere a country hears each artist."""
+        found = self._affinity.get(country)
+        if found is None:
+            home = list(COUNTRIES)[country]
+            found = []
+            for artist in self.artists:
+                draw = _mix(self.seed, 40, artist.index, country) % 10_000 / 10_000
+                own = 5.0 if artist.country == home else 1.0
+                found.append(own * exp(1.6 * draw - 0.8))
+            self._affinity[country] = found
+        return found
 
     def geo_artists(self, country: str, now: int) -> list[tuple[int, int]] | None:
         number = self._country(country)
         if number is None:
             return None
         day = now // DAY_SECONDS
-        share = COUNTRY_SHARE[number]
-        rows = []
-        for artist in self.chart_artists(now):
-            flow = self._current(artist, day) * share / 40
-            rows.append((artist, int(flow * self._affinity(artist, number))))
-        rows.sort(key=lambda row: (-row[1], row[0]))
-        return [row for row in rows if row[1] > 0]
+        found = self._country_charts.get((number, day))
+        if found is None:
+            share = COUNTRY_SHARE[number] / 40
+            affinities = self._affinities(number)
+            rows = [
+                (artist, int(self._current(artist, day) * share * affinities[artist]))
+                for artist in self.chart_artists(now)
+            ]
+            rows.sort(key=lambda row: (-row[1], row[0]))
+            found = [row for row in rows if row[1] > 0]
+            self._country_charts[number, day] = found
+        return found
 
     def geo_tracks(self, country: str, now: int) -> list[tuple[int, int]] | None:
         artists = self.geo_artists(country, now)

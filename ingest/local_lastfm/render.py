@@ -18,15 +18,15 @@ STAR = "2a96cbd8b46e442fc41c2b86b821562f.png"
 IMAGE_SIZES = (("small", "34s"), ("medium", "64s"), ("large", "174s"))
 
 
+_IMAGES: list[Tree] = [
+    {"#text": f"https://lastfm.freetls.fastly.net/i/u/{folder}/{STAR}", "size": size}
+    for size, folder in IMAGE_SIZES
+]
+
+
 def images() -> list[Tree]:
-    """The star placeholder, the only artist image last.fm still gives."""
-    return [
-        {
-            "#text": f"https://lastfm.freetls.fastly.net/i/u/{folder}/{STAR}",
-            "size": size,
-        }
-        for size, folder in IMAGE_SIZES
-    ]
+    """The star placeholder, the only artist image last.fm still gives; shared."""
+    return _IMAGES
 
 
 def json_bytes(tree: Tree) -> bytes:

@@ -359,12 +359,9 @@ class Service:
 
     @staticmethod
     def _rendered(call: Call) -> bytes:
-        if (
-            call.method == "user.getRecentTracks"
-            and not call.as_xml
-            and call.params.get("extended") != "1"
-        ):
-            return api.recent_tracks_json(call)
+        quick = api.QUICK.get(call.method)
+        if quick and not call.as_xml and call.params.get("extended") != "1":
+            return quick(call)
         tree = api.answer(call)
         return xml_bytes(tree) if call.as_xml else json_bytes(tree)
 

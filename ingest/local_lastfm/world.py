@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
+from threading import RLock
 
 from ingest.local_lastfm.catalogue import (
     DAY_SECONDS,
@@ -34,6 +34,9 @@ PERIOD_DAYS = {
     "12month": 365,
     "overall": 0,
 }
+
+
+GROUPS = ("artist", "album", "track")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,12 @@ class World:
         self.tags: tuple[str, ...] = ()
         self.artist_names: dict[str, int] = {}
         self.artist_aliases: dict[str, int] = {}
-        # Rows of recent tracks as JSON, by variant, made when first shown.
-        self.fragments: dict[int, str] = {}
+        self._lock = RLock()
+        self._groups: dict[
+            str, tuple[list[int], list[int], dict[tuple[str, str], int]]
+        ] = {kind: ([], [], {}) for kind in GROUPS}
+        # Rows as JSON, by kind and variant, made when first shown.
+        self.fragments: dict[tuple[str, int], str] = {}
         self._tag_tops: dict[str, list[tuple[int, int]]] = {}
 
     # -- time ---------------------------------------------------------------
@@ -247,59 +254,70 @@ class World:
     def distinct(self, listener: Listener, now: int) -> tuple[int, int, int]:
         """How many (artists, albums, tracks) the listener has played by then."""
         shown = self.plays(listener).at(now)
-        heard = set(shown.variants[: shown.window(0, now)[1]])
-        variants = self.variants
-        artists = {variants[v].artist_name for v in heard}
-        albums = {
-            (variants[v].artist_name, variants[v].album_name)
-            for v in heard
-            if variants[v].album_name
-        }
-        tracks = {variants[v].track for v in heard}
-        return len(artists), len(albums), len(tracks)
+        if shown.firsts is None:
+            shown.firsts = tuple(self._firsts(shown, kind) for kind in GROUPS)
+        artists, albums, tracks = (bisect_right(f, now) for f in shown.firsts)
+        return artists, albums, tracks
 
-    def counted(self, listener: Listener, start: int, end: int) -> Counter[int]:
-        """Plays by variant with start <= uts <= end."""
+    def _firsts(self, shown: Plays, kind: str) -> list[int]:
+        """When each artist, album or track was first played, in order of time."""
+        groups, _ = self._grouping(kind)
+        first: dict[int, int] = {}
+        for uts, variant in zip(shown.uts, shown.variants, strict=True):
+            first.setdefault(groups[variant], uts)
+        first.pop(-1, None)
+        return sorted(first.values())
+
+    def _grouping(self, kind: str) -> tuple[list[int], list[int]]:
+        """(the group of each variant, -1 for none; one variant of each group)."""
+        groups, chosen, known = self._groups[kind]
+        for number in range(len(groups), len(self.variants)):
+            variant = self.variants[number]
+            name = (variant.artist_name, "")
+            if kind == "album":
+                name = (variant.artist_name, variant.album_name)
+            elif kind == "track":
+                name = (variant.artist_name, variant.track_name)
+            if kind == "album" and not variant.album_name:
+                groups.append(-1)
+                continue
+            group = known.get(name)
+            if group is None:
+                group = known[name] = len(chosen)
+                chosen.append(number)
+            groups.append(group)
+        return groups, chosen
+
+    def ranked(
+        self, kind: str, listener: Listener, start: int, end: int
+    ) -> list[tuple[int, int]]:
+        """(a variant of it, plays) of each artist, album or track, most played first.
+
+        Counts start <= uts <= end; ties go by the order of the catalogue.
+        """
+        with self._lock:
+            groups, chosen = self._grouping(kind)
         shown = self.plays(listener).at(end)
         first, last = shown.window(start, end)
-        return Counter(shown.variants[first:last])
+        counts: dict[int, int] = {}
+        for variant, plays in shown.counted(first, last).items():
+            group = groups[variant]
+            counts[group] = counts.get(group, 0) + plays
+        counts.pop(-1, None)
+        # One number carries both, so that sorting needs no key function.
+        size = len(chosen)
+        packed = sorted(group - plays * size for group, plays in counts.items())
+        return [(chosen[key % size], -(key // size)) for key in packed]
 
     def top_artists(
         self, listener: Listener, start: int, end: int
     ) -> list[tuple[str, str, int]]:
-        """(name, mbid, plays), most played first, ties by name."""
-        found: dict[str, list[int]] = {}
-        for variant, plays in self.counted(listener, start, end).items():
-            name = self.variants[variant].artist_name
-            if name in found:
-                found[name][0] += plays
-            else:
-                found[name] = [plays, variant]
-        ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
-        return [(n, self.variants[v].artist_mbid, p) for n, (p, v) in ranked]
-
-    def top_albums(
-        self, listener: Listener, start: int, end: int
-    ) -> list[tuple[Variant, int]]:
-        found: dict[tuple[str, str], list[int]] = {}
-        for number, plays in self.counted(listener, start, end).items():
-            variant = self.variants[number]
-            if variant.album_name:
-                key = (variant.artist_name, variant.album_name)
-                found.setdefault(key, [0, number])[0] += plays
-        ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
-        return [(self.variants[v], p) for _, (p, v) in ranked]
-
-    def top_tracks(
-        self, listener: Listener, start: int, end: int
-    ) -> list[tuple[Variant, int]]:
-        found: dict[tuple[str, str], list[int]] = {}
-        for number, plays in self.counted(listener, start, end).items():
-            variant = self.variants[number]
-            key = (variant.artist_name, variant.track_name)
-            found.setdefault(key, [0, number])[0] += plays
-        ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
-        return [(self.variants[v], p) for _, (p, v) in ranked]
+        """(name, mbid, plays), most played first."""
+        variants = self.variants
+        return [
+            (variants[number].artist_name, variants[number].artist_mbid, plays)
+            for number, plays in self.ranked("artist", listener, start, end)
+        ]
 
     def loved(self, listener: Listener, now: int) -> list[tuple[int, int]]:
         """(variant, uts), newest first."""
