@@ -103,6 +103,9 @@ class FetchPlan:
     weeks: int = 4
     overlap_seconds: int = 3 * 3600
     private_retry_days: int = 7
+    full_walk_days: int = 0
+    """walk each whole history again after so many days, which alone shows old edits
+    that leave the number of scrobbles as it was; 0 never (raw keeps every walk)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class ListenerState:
     counted_scrobbles: int | None = None
     is_private: bool = False
     private_since: date | None = None
-    last_walk_date: date | None = None
+    full_walk_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +347,7 @@ def first_phase(
         for name in plan.listeners:
             state = listeners.get(name.casefold()) or ListenerState(name)
             if not state.is_private or _retries_private(plan, state, as_of):
-                calls.append(_first_probe(plan, name, walk_to, state))
+                calls.append(_first_probe(plan, name, as_of, walk_to, state))
         for name in plan.listeners:
             state = listeners.get(name.casefold()) or ListenerState(name)
             calls += _listener_calls(plan, name, state)
@@ -554,10 +557,14 @@ def _weekly(call: Call, answer: Digest, situation: Situation) -> list[Call]:
 
 
 def _first_probe(
-    plan: FetchPlan, name: str, walk_to: int, state: ListenerState
+    plan: FetchPlan, name: str, as_of: date, walk_to: int, state: ListenerState
 ) -> Call:
     context: dict[str, Any] = {"probe": "all", "probe_to": walk_to}
-    if state.is_history_complete and state.watermark_uts is not None:
+    walked = state.full_walk_date
+    is_due = plan.full_walk_days > 0 and (
+        walked is None or (as_of - walked).days >= plan.full_walk_days
+    )
+    if state.watermark_uts is not None and state.is_history_complete and not is_due:
         since = max(0, min(state.watermark_uts, walk_to) - plan.overlap_seconds)
         context["since"] = since
         if state.counted_uts is not None and state.counted_uts <= walk_to:

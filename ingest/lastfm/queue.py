@@ -107,7 +107,7 @@ fetch_listeners = Table(
     Column("is_private", Boolean, nullable=False),
     Column("private_since", Date),
     Column("last_walk_id", Text),
-    Column("last_walk_date", Date),
+    Column("full_walk_date", Date, doc="when the whole history was walked last"),
 )
 
 fetch_artists = Table(
@@ -380,7 +380,7 @@ class Queue:
                 counted_scrobbles=row.counted_scrobbles,
                 is_private=row.is_private,
                 private_since=row.private_since,
-                last_walk_date=row.last_walk_date,
+                full_walk_date=row.full_walk_date,
             )
             for row in rows
         }
@@ -590,16 +590,23 @@ class Queue:
         pages, lowest, highest = found
         if pages != context["pages"] or not lowest == highest == context["total"]:
             return False
-        self._put_listener(
-            connection,
-            call.params["user"],
-            watermark_uts=context["walk_to"],
-            is_history_complete=True,
-            counted_uts=context["walk_to"],
-            counted_scrobbles=context["history_total"],
-            last_walk_id=walk_id,
-            last_walk_date=as_of,
-        )
+        name = call.params["user"]
+        values: dict[str, Any] = {"last_walk_id": walk_id}
+        if context["walk_from"] == 0:
+            values["full_walk_date"] = as_of
+        known = connection.execute(
+            select(fetch_listeners.c.watermark_uts).where(
+                fetch_listeners.c.listener_id == name.casefold()
+            )
+        ).scalar()
+        # A past day fetched late must not take a newer watermark back.
+        if known is None or known < context["walk_to"]:
+            values |= {
+                "watermark_uts": context["walk_to"],
+                "counted_uts": context["walk_to"],
+                "counted_scrobbles": context["history_total"],
+            }
+        self._put_listener(connection, name, is_history_complete=True, **values)
         return True
 
 
