@@ -36,7 +36,7 @@ ERRORS: dict[int, tuple[tuple[int, ...], str]] = {
     29: ((429,), "Rate Limit Exceeded - Your IP has made too many requests"),
 }
 WIRE_KINDS = ("error", "html", "truncated", "cut", "drip", "reset", "latency")
-ANSWER_KINDS = ("wrong_user", "now_playing", "stall", "step_back")
+ANSWER_KINDS = ("wrong_user", "now_playing", "stall", "step_back", "control_character")
 WORLD_KINDS = (
     "arrive",
     "arrive_late",

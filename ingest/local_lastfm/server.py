@@ -6,12 +6,15 @@ package and manages a few hundred answers a second; this one does several thousa
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 import threading
 from contextlib import suppress
 
 from ingest.local_lastfm.service import Reply, Service
+
+log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 DRIP_PIECES = 20
@@ -112,7 +115,7 @@ class Server:
                     pending += received
                 body, pending = pending[:length], pending[length:]
                 keep = version == "HTTP/1.1" and "connection: close" not in lowered
-                reply = self.service.reply(verb, target, body)
+                reply = self._reply(verb, target, body)
                 if not self._send(connection, reply, keep, verb == "HEAD"):
                     return
                 if not keep:
@@ -125,6 +128,15 @@ class Server:
             with self._lock:
                 self._connections.discard(connection)
             connection.close()
+
+    def _reply(self, verb: str, target: str, body: bytes) -> Reply:
+        try:
+            return self.service.reply(verb, target, body)
+        except Exception:
+            # A mistake of ours; the caller sees what last.fm shows for its own.
+            log.exception("no answer to %s %s", verb, target.partition("?")[0])
+            message = b'{"message":"Operation failed","error":8,"links":[]}'
+            return Reply(500, "application/json", message)
 
     def _send(
         self, connection: socket.socket, reply: Reply, keep: bool, head_only: bool

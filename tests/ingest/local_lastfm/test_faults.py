@@ -189,6 +189,14 @@ def test_counters_stall_and_step_back_when_asked(
     assert int(yesterday["artist"]["stats"]["playcount"]) < honest
 
 
+def test_a_name_can_carry_a_character_that_databases_refuse(
+    trouble: LocalLastfm, caller: Any
+) -> None:
+    trouble.set_faults([Fault("control_character", count=1)])
+    rows = caller.json("user.getRecentTracks", user="calm")["recenttracks"]["track"]
+    assert rows[0]["name"].startswith("\x00") and "\x00" not in rows[1]["name"]
+
+
 @pytest.mark.parametrize(("kind", "change"), [("arrive_late", 1), ("delete", -1)])
 def test_pages_drift_while_they_are_read(
     kind: str, change: int, trouble: LocalLastfm, caller: Any

@@ -76,6 +76,20 @@ def test_nonsense_is_answered_with_400_and_the_end(wire: socket.socket) -> None:
     assert wire.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def test_a_mistake_of_the_server_is_an_answer_and_not_the_end(
+    wire: socket.socket, demo: LocalLastfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(demo.service, "reply", fail)
+        wire.sendall(get("chart.getTopTags"))
+        assert read_answer(wire)[0].startswith(b"HTTP/1.1 500")
+    wire.sendall(get("chart.getTopTags"))
+    assert read_answer(wire)[0].startswith(b"HTTP/1.1 200")
+
+
 def test_closing_the_server_ends_its_connections(today: date) -> None:
     with LocalLastfm("trouble", today=today) as lastfm, httpx2.Client() as client:
         world = f"{lastfm.base_url}world.json"
