@@ -22,7 +22,7 @@ from warehouse.errors import SettingsError
 PREFIX = "scrobble_"
 DUTIES: Mapping[str, str] = {
     "owner": "holds the schemas and may do everything the writing duties may",
-    "ingest": "loads last.fm's answers; alone writes schema raw",
+    "ingest": "loads what last.fm answered; alone writes schema raw",
     "transform": "builds staging, intermediate and the marts (dbt)",
     "job": "keeps the journal and the lease, publishes, settles the exchange",
     "serve": "answers the pages and the API, keeps the exchange",

@@ -1,0 +1,302 @@
+"""Roles by duty: the grant matrix, new tables, repeated and partial set-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from tests.warehouse.small_marts import (
+    answers,
+    make_settings,
+    publish_day,
+    read_all,
+)
+from warehouse.db_cli import db
+from warehouse.errors import SettingsError, WarehouseError
+from warehouse.roles import DUTIES, SCHEMAS, Login, bring_about, parse_login
+
+pytestmark = pytest.mark.postgres
+VERBS = ("select", "insert", "update", "delete")
+
+# s select, i insert, u update, d delete; `owner` may do what the writing duties may.
+MATRIX = {
+    "raw.lastfm__user_recent_tracks": {"ingest": "si", "transform": "s", "job": "s"},
+    "raw.lastfm__chart_top_artists": {"ingest": "si", "transform": "s", "job": "s"},
+    "raw.loads": {"ingest": "si", "transform": "s", "job": "s"},
+    "staging.stg_lastfm__scrobbles": {"transform": "siud"},
+    "intermediate.int_names": {"transform": "siud"},
+    "marts_build.totals": {"transform": "siud", "job": "s"},
+    "marts_store.totals": {"job": "siud"},
+    "marts.totals": {"job": "s", "serve": "s", "analyst": "s"},
+    "ops.runs": {"job": "siud"},
+    "ops.lease": {"job": "siud", "ingest": "s", "transform": "s"},
+    "ops.published": {"job": "siud", "serve": "s"},
+    "ops.versions": {"job": "siud", "serve": "s"},
+    "exchange.trades": {"serve": "siud", "job": "siud", "ingest": "s"},
+}
+OWNED = {  # each made by the login that would make it
+    "daily": [
+        "create table {} (n integer)",
+        ("raw", "lastfm__user_recent_tracks", "lastfm__chart_top_artists", "loads"),
+        ("staging", "stg_lastfm__scrobbles"),
+        ("intermediate", "int_names"),
+        ("marts_build", "totals"),
+        ("marts_store", "totals"),
+    ],
+    "web": ["create table {} (n integer)", ("exchange", "trades")],
+}
+
+
+@pytest.fixture
+def admin(postgres_url: str) -> Iterator[Engine]:
+    engine = create_engine(postgres_url)
+    yield engine
+    with engine.begin() as connection:
+        for login in ("daily", "web", "ana", "second"):
+            if connection.execute(text(f"select to_regrole('{login}')")).scalar():
+                connection.execute(text(f"drop owned by {login} cascade"))
+                connection.execute(text(f"drop role {login}"))
+    engine.dispose()
+
+
+def set_up(admin: Engine) -> None:
+    logins = [
+        Login("daily", ("ingest", "transform", "job")),
+        Login("web", ("serve",)),
+        Login("ana", ("analyst",)),
+    ]
+    with admin.begin() as connection:
+        bring_about(connection, logins)
+
+
+def become(connection: Connection, role: str) -> None:
+    connection.execute(text(f"set local role {role}"))
+
+
+def make_tables(admin: Engine) -> None:
+    for login, (statement, *schemas) in OWNED.items():
+        with admin.begin() as connection:
+            become(connection, login)
+            for schema, *tables in schemas:
+                for table in tables:
+                    connection.execute(text(statement.format(f"{schema}.{table}")))
+            if login == "daily":
+                connection.execute(
+                    text("create view marts.totals as select n from marts_store.totals")
+                )
+
+
+def may(admin: Engine, role: str, table: str, verb: str) -> bool:
+    """Whether the role really can, by doing it to no row."""
+    column = {"ops": "fence"}.get(table.split(".")[0], "n")
+    statement = {
+        "select": f"select {column} from {table} limit 0",
+        "insert": f"insert into {table} ({column}) select 1 where false",
+        "update": f"update {table} set {column} = {column} where false",
+        "delete": f"delete from {table} where false",
+    }[verb]
+    with admin.connect() as connection:
+        become(connection, role)
+        try:
+            connection.execute(text(statement))
+        except DBAPIError as error:
+            assert "permission denied" in str(error.orig), str(error.orig)
+            return False
+        return True
+
+
+def found_matrix(admin: Engine) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for table in MATRIX:
+        for duty in DUTIES:
+            verbs = "".join(
+                verb[0] for verb in VERBS if may(admin, f"scrobble_{duty}", table, verb)
+            )
+            if verbs and duty != "owner":
+                found.setdefault(table, {})[duty] = verbs
+    return found
+
+
+def test_every_role_may_do_with_every_table_what_its_duty_needs(admin: Engine) -> None:
+    set_up(admin)
+    make_tables(admin)
+    assert found_matrix(admin) == MATRIX
+    for table, rights in MATRIX.items():
+        most = max(rights.values(), key=len)
+        for verb in VERBS:
+            if verb[0] in most:
+                assert may(admin, "scrobble_owner", table, verb), (table, verb)
+
+
+def test_nothing_but_ingest_writes_what_last_fm_said(admin: Engine) -> None:
+    set_up(admin)
+    make_tables(admin)
+    for login in ("web", "ana", *(f"scrobble_{d}" for d in DUTIES)):
+        for verb in ("insert", "update", "delete"):
+            allowed = may(admin, login, "raw.lastfm__user_recent_tracks", verb)
+            expected = verb == "insert" and login in (
+                "scrobble_ingest",
+                "scrobble_owner",
+            )
+            assert allowed == expected, (login, verb)
+
+
+def test_control_a_right_too_many_is_seen_and_taken_away(admin: Engine) -> None:
+    set_up(admin)
+    make_tables(admin)
+    with admin.begin() as connection:
+        connection.execute(
+            text("grant select, update on raw.loads to scrobble_analyst")
+        )
+        connection.execute(text("grant usage on schema raw to scrobble_analyst"))
+    assert found_matrix(admin) != MATRIX
+    with admin.begin() as connection:
+        said = [change.text for change in bring_about(connection)]
+    assert "revoked select, update on tables of raw from scrobble_analyst" in said
+    assert found_matrix(admin) == MATRIX
+
+
+def test_tables_made_anew_keep_their_rights(admin: Engine) -> None:
+    set_up(admin)
+    make_tables(admin)
+    with admin.begin() as connection:
+        become(connection, "daily")
+        connection.execute(text("drop view marts.totals"))
+        for table in ("raw.loads", "marts_build.totals"):
+            connection.execute(text(f"drop table {table}"))
+            connection.execute(text(f"create table {table} as select 1 as n"))
+        connection.execute(
+            text("create view marts.totals as select n from marts_store.totals")
+        )
+    assert found_matrix(admin) == MATRIX
+
+
+def test_a_second_set_up_changes_nothing(admin: Engine) -> None:
+    with admin.begin() as connection:
+        first = bring_about(connection, [parse_login("ana=analyst")])
+    assert any("created schema marts_store" in change.text for change in first)
+    assert [bool(change.secret) for change in first].count(True) == 1
+    with admin.begin() as connection:
+        assert bring_about(connection, [parse_login("ana=analyst")]) == []
+
+
+def test_a_set_up_after_work_gives_it_to_the_duty_so_another_login_can_go_on(
+    admin: Engine,
+) -> None:
+    set_up(admin)
+    make_tables(admin)
+    with admin.begin() as connection:
+        said = [change.text for change in bring_about(connection)]
+        assert "gave 3 tables of raw to scrobble_ingest" in said
+        assert bring_about(connection) == []
+        bring_about(connection, [Login("second", ("ingest", "transform", "job"))])
+        become(connection, "second")
+        connection.execute(text("drop table marts_build.totals"))
+        connection.execute(text("create table marts_build.totals as select 1 as n"))
+    owning = {
+        table: {**rights, SCHEMAS[table.split(".")[0]].writer: "siud"}
+        for table, rights in MATRIX.items()
+    }
+    assert found_matrix(admin) == owning, "nobody gained anything but the owner"
+
+
+def test_an_analyst_reads_marts_only_read_only_and_not_for_ever(
+    postgres_url: str, admin: Engine, tmp_path: Path
+) -> None:
+    with admin.begin() as connection:
+        changes = bring_about(
+            connection,
+            [parse_login("daily=ingest,transform,job"), Login("ana", ("analyst",))],
+        )
+    passwords = {
+        change.text.split()[-1]: change.secret for change in changes if change.secret
+    }
+    daily = make_url(postgres_url).set(username="daily", password=passwords["daily"])
+    settings = make_settings(
+        daily.render_as_string(hide_password=False), tmp_path / "data"
+    )
+    publish_day(settings, 3)
+    publish_day(settings, 4)
+    ana = create_engine(
+        make_url(postgres_url).set(username="ana", password=passwords["ana"])
+    )
+    with ana.connect() as connection:
+        assert read_all(connection) == answers(4)
+        shown = {
+            name: connection.execute(text(f"show {name}")).scalar_one()
+            for name in ("statement_timeout", "default_transaction_read_only")
+        }
+        assert shown == {
+            "statement_timeout": "1min",
+            "default_transaction_read_only": "on",
+        }
+        assert connection.execute(text("select count(*) from totals")).scalar_one() == 1
+    for refused in (
+        "select * from marts_store.totals",
+        "select * from ops.published",
+        "select * from raw.loads",
+        "create temporary table mine as select 1",
+        "create table marts.mine as select 1",
+        "create table public.mine as select 1",
+    ):
+        with ana.connect() as connection, pytest.raises(DBAPIError) as caught:
+            connection.execute(text("set transaction read write"))
+            connection.execute(text(refused))
+        assert "permission denied" in str(caught.value.orig), refused
+    ana.dispose()
+
+
+def test_the_commands_say_what_they_did_and_what_is_missing(
+    postgres_url: str, admin: Engine
+) -> None:
+    runner = CliRunner()
+    arguments = ["--admin-url", postgres_url]
+    with pytest.raises(WarehouseError, match="not as they should be"):
+        runner.invoke(db, ["check", *arguments], catch_exceptions=False)
+    done = runner.invoke(db, ["init", *arguments, "--login", "ana=analyst"])
+    assert done.exit_code == 0, done.output
+    assert "created login ana\n  its password, shown this once: " in done.output
+    again = runner.invoke(db, ["init", *arguments, "--login", "ana=analyst"])
+    assert again.output == "nothing to change\n"
+    fine = runner.invoke(db, ["check", *arguments])
+    assert fine.output == "schemas, roles and rights are as they should be\n"
+    with admin.begin() as connection:
+        connection.execute(text("alter role ana set statement_timeout = '5h'"))
+    worse = runner.invoke(db, ["check", *arguments])
+    assert "set statement_timeout = 60s for ana" in worse.output
+    assert isinstance(worse.exception, WarehouseError)
+
+
+def test_an_admin_who_may_not_is_told_and_nothing_is_changed(
+    postgres_url: str, admin: Engine
+) -> None:
+    with admin.begin() as connection:
+        connection.execute(text("create role second login password 'second'"))
+    url = make_url(postgres_url).set(username="second", password="second")
+    result = CliRunner().invoke(
+        db, ["init", "--admin-url", url.render_as_string(hide_password=False)]
+    )
+    assert isinstance(result.exception, WarehouseError)
+    assert "nothing was changed" in str(result.exception)
+    assert "second:***@" in str(result.exception)
+    with admin.connect() as connection:
+        assert (
+            connection.execute(text("select to_regnamespace('raw')")).scalar() is None
+        )
+
+
+@pytest.mark.parametrize(
+    "value", ["ana", "ana=", "ana=king", "A b=analyst", "=job", "scrobble_job=job"]
+)
+def test_a_login_that_cannot_be_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError):
+        parse_login(value)
+
+
+def test_every_schema_of_the_matrix_is_in_the_table_of_rights() -> None:
+    assert {table.split(".")[0] for table in MATRIX} == set(SCHEMAS)
