@@ -153,7 +153,7 @@ class EmbeddedStore:
 
     def _take(self) -> _Version:
         with self._lock:
-            # Inside the lock, or a slow thread would open the version before last again.
+            # Inside the lock, or a slow thread would open an older version again.
             published, path = self._read_pointer()
             current = self._current
             if current is None or current.published.version != published.version:

@@ -38,7 +38,8 @@ def copies(data_dir: Path, marts_file: Path, count: int) -> list[tuple[str, date
         with duckdb.connect(str(path)) as connection:
             connection.execute(f"update marts.dim_tags set reach = {number}")
             connection.execute(
-                f"update marts.totals set scrobbles = {number} where period = 'all_time'"
+                f"update marts.totals set scrobbles = {number}"
+                " where period = 'all_time'"
             )
             connection.execute(
                 f"update marts.fct_chart_positions set scrobbles = {number}"
