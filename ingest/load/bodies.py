@@ -78,7 +78,7 @@ def _without_broken_text(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         if value.isascii() or not re.search("[\ud800-\udfff]", value):
             return value
-        return {BROKEN_TEXT: ascii(value)}
+        return {BROKEN_TEXT: value.encode("utf-8", "backslashreplace").decode()}
     if isinstance(value, list):
         return [_without_broken_text(each, depth + 1) for each in value]
     if isinstance(value, dict):

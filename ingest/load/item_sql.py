@@ -207,7 +207,7 @@ def parsed_sql(recipe: Recipe) -> str:
             select
                 * exclude (node, node_type),
                 (generate_subscripts(list, 1) - 1)::integer as item_index,
-                unnest(list) as item
+                coalesce(unnest(list), cast('null' as json)) as item
             from (
                 select *, case
                     when node_type = 'ARRAY' then cast(node as json[]) else [node]

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from ingest.landing import Part, list_parts
+from ingest.load import dead_letters
 from ingest.load.parse import Parser
 from ingest.load.promote import (
     FenceCheck,
@@ -21,6 +22,7 @@ from ingest.load.promote import (
     promote,
 )
 from ingest.load.stage import fill_stage, stage_name
+from warehouse import ops
 from warehouse.run import Run, StepResult, Target
 
 Progress = Callable[[str, int, int], None]
@@ -124,9 +126,14 @@ def load(
 
 
 def load_step(run: Run) -> StepResult:
-    """The step ``load`` of the daily run: everything landed that raw does not have."""
+    """The step ``load`` of the daily run: everything landed that raw does not have.
+
+    What operators wish for dead letters is carried out here too.
+    """
+    ops.ensure_tables(run.engine, dead_letters.metadata)
     with run.engine.begin() as connection:
         parts = list_parts(connection, complete_only=True)
+        wishes = dead_letters.open_wishes(connection)
     result = load(
         run.target,
         run.landing_dir,
@@ -137,6 +144,21 @@ def load_step(run: Run) -> StepResult:
         run.lease.check,
         lambda phase, done, total: run.reporter.advance(done, total, phase),
     )
+    replayed = dead_letters.Replay(None, (), (), 0)
+    if wishes:
+        replayed = dead_letters.carry_out(
+            run.target,
+            run.landing_dir,
+            wishes,
+            run.run_id,
+            run.as_of_date,
+            run.work_dir,
+            run.lease.check,
+        )
+        with run.engine.begin() as connection:
+            dead_letters.give_up_wishes(
+                connection, replayed.still_dead, "does not fit today either"
+            )
     text = "nothing new in landing"
     if result.load_id is not None:
         text = (
@@ -144,15 +166,21 @@ def load_step(run: Run) -> StepResult:
             f" ({result.errors:,} errors) in {result.parts} landing files,"
             f" {result.dead:,} dead letters"
         )
+    if replayed.replayed or replayed.still_dead:
+        text += (
+            f"; {len(replayed.replayed)} dead letters replayed,"
+            f" {len(replayed.still_dead)} still do not fit"
+        )
     return StepResult(
         text,
         {
-            "load_id": result.load_id,
+            "load_id": replayed.load_id or result.load_id,
             "parts": result.parts,
             "answers": result.answers,
             "errors": result.errors,
             "items": result.items,
             "rows": result.rows,
             "dead_letters": result.dead,
+            "replayed": len(replayed.replayed),
         },
     )

@@ -40,6 +40,17 @@ class Promotion:
     rows: int
     dead: int
     rows_by_table: dict[str, int]
+    decisions: Sequence["Decision"] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a dead letter: ``replayed`` or ``waived``, and why."""
+
+    dead_letter_id: str
+    decision: str
+    reason: str | None
+    decided_at: datetime
 
 
 class Raw(Protocol):
@@ -201,6 +212,24 @@ def _enter(raw: Raw, load_id: int, promotion: Promotion) -> None:
             f"insert into {SCHEMA}.load_parts values ({load_id},"
             f" {text_literal(part.part)}, {part.bytes},"
             f" {promotion.part_answers[part.part]})"
+        )
+    enter_decisions(raw, load_id, promotion.decisions)
+
+
+def enter_decisions(
+    raw: Raw, load_id: int | None, decisions: Sequence[Decision]
+) -> None:
+    """Record what became of dead letters; the first decision stands."""
+    for each in decisions:
+        reason = "null" if each.reason is None else text_literal(each.reason)
+        letter = text_literal(each.dead_letter_id)
+        raw.run(
+            f"insert into {SCHEMA}.dead_letter_decisions select {letter},"
+            f" {text_literal(each.decision)}, {reason},"
+            f" timestamp '{each.decided_at.isoformat(sep=' ')}',"
+            f" {'null' if load_id is None else load_id} where not exists"
+            f" (select 1 from {SCHEMA}.dead_letter_decisions"
+            f" where dead_letter_id = {letter})"
         )
 
 

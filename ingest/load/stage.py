@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from sqlalchemy import make_url
 
 from ingest.lastfm.recipes import TABLES, Column
 from warehouse.errors import LoadFailed
+from warehouse.redact import redact
 from warehouse.run import Target
 
 _DLT_TYPES: dict[str, dict[str, Any]] = {
@@ -71,7 +73,7 @@ def fill_stage(
             destination: Any = dlt.destinations.duckdb(str(stage_file))
             file_format: Any = "parquet"
         else:
-            destination = dlt.destinations.postgres(str(target.url))
+            destination = dlt.destinations.postgres(_plain_url(str(target.url)))
             file_format = "csv"
         resources = [
             _resource(table, paths, file_format)
@@ -88,10 +90,20 @@ def fill_stage(
             info = pipeline.run(source(), loader_file_format=file_format)
             info.raise_on_failed_jobs()
         except PipelineStepFailed as error:
-            raise LoadFailed(f"dlt could not fill the stage: {error}") from error
+            # Its text and its causes can hold the URL with the password.
+            said = redact(str(error))
+            if target.url is not None and (password := make_url(target.url).password):
+                said = said.replace(str(password), "***")
+            raise LoadFailed(f"dlt could not fill the stage: {said}") from None
         finally:
             pipeline.deactivate()
     return stage_file
+
+
+def _plain_url(url: str) -> str:
+    """The URL without the name of a driver, which is SQLAlchemy's own addition."""
+    plain = make_url(url).set(drivername="postgresql")
+    return plain.render_as_string(hide_password=False)
 
 
 def _resource(table: str, paths: list[Path], file_format: str) -> Any:
