@@ -39,6 +39,11 @@ MATRIX = {
     "ops.versions": {"job": "siud", "serve": "s"},
     "exchange.trades": {"serve": "siud", "job": "siud", "ingest": "s"},
 }
+# After a set-up has given the tables to their duties: nobody gains but the owner.
+OWNING = {
+    table: {**rights, SCHEMAS[table.split(".")[0]].writer: "siud"}
+    for table, rights in MATRIX.items()
+}
 OWNED = {  # each made by the login that would make it
     "daily": [
         "create table {} (n integer)",
@@ -158,7 +163,7 @@ def test_control_a_right_too_many_is_seen_and_taken_away(admin: Engine) -> None:
     with admin.begin() as connection:
         said = [change.text for change in bring_about(connection)]
     assert "revoked select, update on tables of raw from scrobble_analyst" in said
-    assert found_matrix(admin) == MATRIX
+    assert found_matrix(admin) == OWNING
 
 
 def test_tables_made_anew_keep_their_rights(admin: Engine) -> None:
@@ -198,11 +203,7 @@ def test_a_set_up_after_work_gives_it_to_the_duty_so_another_login_can_go_on(
         become(connection, "second")
         connection.execute(text("drop table marts_build.totals"))
         connection.execute(text("create table marts_build.totals as select 1 as n"))
-    owning = {
-        table: {**rights, SCHEMAS[table.split(".")[0]].writer: "siud"}
-        for table, rights in MATRIX.items()
-    }
-    assert found_matrix(admin) == owning, "nobody gained anything but the owner"
+    assert found_matrix(admin) == OWNING
 
 
 def test_an_analyst_reads_marts_only_read_only_and_not_for_ever(
