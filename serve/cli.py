@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @settings_options
 @click.pass_context
 def command(
-    context: click.Context, port: int, workers: int, jobs: bool, **options: Any
+    context: click.Context, /, port: int, workers: int, jobs: bool, **options: Any
 ) -> None:
     """The read service and pages on 127.0.0.1."""
     given = {name: value for name, value in options.items() if value is not None}

@@ -146,7 +146,12 @@ def ensure_tables(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("select pg_advisory_xact_lock(7365627375)"))
-            connection.execute(text("create schema if not exists exchange"))
+            # Even `if not exists` needs the right to make schemas; the service has none.
+            is_there = connection.execute(
+                text("select 1 from pg_namespace where nspname = 'exchange'")
+            ).first()
+            if is_there is None:
+                connection.execute(text("create schema exchange"))
         metadata.create_all(connection)
 
 

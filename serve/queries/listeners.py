@@ -148,8 +148,8 @@ def pairs(
         inner join marts.dim_listeners as other
             on other.listener_id = couples.neighbour_id
         where couples.shared_artists >= :min_shared_artists
-        order by couples.affinity desc, couples.shared_artists desc, couples.listener_id,
-            couples.neighbour_id
+        order by couples.affinity desc, couples.shared_artists desc,
+            couples.listener_id, couples.neighbour_id
         limit :limit offset :offset
         """,
         {
