@@ -1,0 +1,141 @@
+"""Daily runs as a person starts them: child processes in a folder of their own.
+
+Owns a small day of the demo world (few listeners, few artists) that takes seconds, and
+what is compared of two warehouses that should hold the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).parents[1]
+SMALL = {
+    "LASTFM_TOP_ARTISTS": "15",
+    "LASTFM_COUNTRIES": "Germany",
+    "LASTFM_TAGS": "ambient",
+    "BACKFILL_DAYS": "3",
+    "LEASE_SECONDS": "3",
+}
+# What must be equal however often a run died: everything but when it was asked.
+COMPARED = {
+    "fct_scrobbles": "listener_id, scrobbled_at, artist_id, track_id, album_id",
+    "fct_artist_snapshots": "artist_id, snapshot_date, listeners, playcount",
+    "top_charts": "entity_type, period, period_start, entity_id, rank, scrobbles",
+    "fct_chart_positions": "chart, scope, period, issue_date, entity_id, rank",
+    "listener_top": "listener_id, entity_type, period, period_start, rank, entity_id",
+    "totals": "period, period_start, scrobbles, tracks, artists, listeners",
+}
+
+
+@dataclass
+class Daily:
+    """A warehouse folder and the environment its runs see."""
+
+    data_dir: Path
+    environment: dict[str, str]
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of `scrobble`."""
+        return [sys.executable, "-m", "warehouse", *arguments]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a run and do not wait for it."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str, expect: int = 0) -> str:
+        """Run to the end; returns what it said."""
+        process = self.start(*arguments)
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == expect, said
+        return said
+
+    def step(self) -> str | None:
+        """The step the newest run is in, None before the first."""
+        path = self.data_dir / "ops.sqlite"
+        if not path.exists():
+            return None
+        with sqlite3.connect(path, timeout=10) as journal:
+            try:
+                row = journal.execute(
+                    "select step, state from runs order by fence desc limit 1"
+                ).fetchone()
+            except sqlite3.OperationalError:
+                return None
+        journal.close()
+        if row is None:
+            return None
+        return str(row[0]) if row[1] == "running" else str(row[1])
+
+    def wait_for(self, step: str, process: subprocess.Popen[str]) -> bool:
+        """Wait until the run is in this step; False when it ended before."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if self.step() == step:
+                return True
+            if process.poll() is not None:
+                return False
+            time.sleep(0.01)
+        raise AssertionError(f"no run came to step {step} within two minutes")
+
+    def published(self) -> dict[str, str] | None:
+        """The pointer's content."""
+        path = self.data_dir / "published.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    @contextmanager
+    def open_published(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The published version, read-only."""
+        pointer = self.published()
+        assert pointer is not None, "nothing is published"
+        path = self.data_dir / pointer["file"]
+        with duckdb.connect(str(path), read_only=True) as connection:
+            yield connection
+
+    def fingerprint(self) -> dict[str, tuple[int, str]]:
+        """Rows and a hash of every compared mart of the published version."""
+        with self.open_published() as connection:
+            return {
+                mart: connection.execute(
+                    f"select count(*), coalesce(bit_xor(hash(({columns})))::varchar,"
+                    f" '') from marts.{mart}"
+                ).fetchall()[0]
+                for mart, columns in COMPARED.items()
+            }
+
+
+def make_daily(data_dir: Path, url: str, listeners: tuple[str, ...]) -> Daily:
+    """A warehouse in `data_dir` that fetches the small day from the server at `url`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LASTFM_", "WAREHOUSE_", "SCROBBLE_"))
+    }
+    return Daily(
+        data_dir,
+        {
+            **kept,
+            **SMALL,
+            "DATA_DIR": str(data_dir),
+            "LASTFM_URL": url,
+            "LASTFM_LISTENERS": ",".join(listeners),
+            "SCROBBLE_CONFIG": str(data_dir / "none.toml"),
+        },
+    )

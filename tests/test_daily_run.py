@@ -1,0 +1,323 @@
+"""The daily run as a whole: once, twice, killed, raced, frozen, and out of disk."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ingest.local_lastfm import LocalLastfm
+from tests.daily_runs import Daily, make_daily
+from warehouse.daily import STEPS
+
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def lastfm() -> Iterator[LocalLastfm]:
+    with LocalLastfm(world="demo", today=TODAY) as server:
+        yield server
+
+
+def new_daily(lastfm: LocalLastfm, folder: Path) -> Daily:
+    return make_daily(folder, lastfm.as_of_url, lastfm.world.listeners[:4])
+
+
+@pytest.fixture(scope="module")
+def yesterday(
+    lastfm: LocalLastfm, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Daily, str]:
+    """A warehouse that has published yesterday, and what it said."""
+    daily = new_daily(lastfm, tmp_path_factory.mktemp("yesterday") / "data")
+    said = daily.run("daily", "--as-of", str(TODAY - timedelta(days=1)))
+    return daily, said
+
+
+@pytest.fixture(scope="module")
+def today(
+    lastfm: LocalLastfm,
+    yesterday: tuple[Daily, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Daily:
+    """The same warehouse a day later, never interrupted: what the others must equal."""
+    daily = copy_of(lastfm, yesterday[0], tmp_path_factory.mktemp("today") / "data")
+    daily.run("daily", "--as-of", str(TODAY))
+    return daily
+
+
+def copy_of(lastfm: LocalLastfm, daily: Daily, folder: Path) -> Daily:
+    shutil.copytree(daily.data_dir, folder)
+    return new_daily(lastfm, folder)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate(timeout=30)
+
+
+def test_a_first_run_publishes_and_says_what_it_did(
+    yesterday: tuple[Daily, str],
+) -> None:
+    daily, said = yesterday
+    for word in ("requests", "bytes", "rows loaded", "dead letters", "tests passed"):
+        assert word in said
+    pointer = daily.published()
+    assert pointer is not None
+    assert pointer["as_of"] == str(TODAY - timedelta(days=1))
+    assert pointer["version"] in said
+    rows = {mart: count for mart, (count, _) in daily.fingerprint().items()}
+    assert min(rows.values()) > 0, rows
+
+
+def test_backfilled_days_have_snapshots(yesterday: tuple[Daily, str]) -> None:
+    with yesterday[0].open_published() as connection:
+        days = connection.execute(
+            "select distinct snapshot_date from marts.fct_artist_snapshots order by 1"
+        ).fetchall()
+    newest = TODAY - timedelta(days=1)
+    assert [day for (day,) in days] == [newest - timedelta(days=n) for n in (2, 1, 0)]
+
+
+def test_a_second_run_on_the_same_day_says_already_done(
+    yesterday: tuple[Daily, str],
+) -> None:
+    daily, _ = yesterday
+    before = daily.published()
+    said = daily.run("daily", "--as-of", str(TODAY - timedelta(days=1)))
+    assert "already done" in said
+    assert daily.published() == before
+
+
+def test_running_again_by_force_changes_no_mart(
+    lastfm: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(lastfm, today, tmp_path / "data")
+    daily.run("daily", "--as-of", str(TODAY), "--force")
+    assert daily.published() != today.published()
+    assert daily.fingerprint() == today.fingerprint()
+
+
+def test_missed_days_are_caught_up_in_order(
+    lastfm: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    """Two days at once end like one day after the other."""
+    daily = new_daily(lastfm, tmp_path / "data")
+    daily.run("daily", "--as-of", str(TODAY - timedelta(days=3)))
+    daily.run("daily", "--as-of", str(TODAY))
+    with daily.open_published() as late, today.open_published() as steady:
+        sql = (
+            "select distinct snapshot_date from marts.fct_artist_snapshots"
+            f" where snapshot_date > date '{TODAY - timedelta(days=4)}' order by 1"
+        )
+        assert late.execute(sql).fetchall() == steady.execute(sql).fetchall()
+
+
+def test_a_landed_day_gives_the_same_marts_when_built_from_nothing(
+    lastfm: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    """Incremental days equal one full build from the same landing files."""
+    daily = copy_of(lastfm, today, tmp_path / "data")
+    daily.run("publish", "--as-of", str(TODAY), "--full-refresh")
+    assert daily.fingerprint() == today.fingerprint()
+
+
+def kill_and_mend(
+    lastfm: LocalLastfm,
+    yesterday: Daily,
+    today: Daily,
+    folder: Path,
+    kills: list[tuple[str, float]],
+) -> None:
+    """Kill a run at each of these places; then one run must end like `today`."""
+    daily = copy_of(lastfm, yesterday, folder)
+    before, content = daily.published(), daily.fingerprint()
+    killed = 0
+    for step, delay in kills:
+        process = daily.start("daily", "--as-of", str(TODAY))
+        try:
+            if daily.wait_for(step, process):
+                time.sleep(delay)
+            killed += process.poll() is None
+        finally:
+            end(process)
+        if daily.published() == before:
+            assert daily.fingerprint() == content
+        else:
+            assert daily.fingerprint() == today.fingerprint()
+            break
+    assert killed > 0, "every run ended before it could be killed"
+    daily.run("daily", "--as-of", str(TODAY))
+    assert daily.fingerprint() == today.fingerprint()
+    assert not list((daily.data_dir / "work").glob("*"))
+    with daily.open_published() as connection:
+        twice = connection.execute(
+            "select count(*) - count(distinct (listener_id, scrobbled_at, track_id,"
+            " album_id)) from marts.fct_scrobbles"
+        ).fetchall()
+        lost = connection.execute(
+            "select count(*) from raw.loads where items <> rows + dead"
+        ).fetchall()
+    assert (twice, lost) == ([(0,)], [(0,)])
+
+
+@pytest.mark.parametrize("trial", range(4))
+def test_a_run_killed_at_every_step_leaves_the_last_day_and_the_next_run_mends_it(
+    lastfm: LocalLastfm,
+    yesterday: tuple[Daily, str],
+    today: Daily,
+    tmp_path: Path,
+    trial: int,
+) -> None:
+    """Five kills in a row a trial: each step once, at a random moment inside it."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    steps = [step for step in STEPS if step != "settle"]
+    kills = [(step, draw.random() * draw.choice((0.05, 0.5, 2))) for step in steps]
+    kill_and_mend(lastfm, yesterday[0], today, tmp_path / "data", kills)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("trial", range(40))
+def test_a_run_killed_at_any_moment_leaves_the_last_day_and_the_next_run_mends_it(
+    lastfm: LocalLastfm,
+    yesterday: tuple[Daily, str],
+    today: Daily,
+    tmp_path: Path,
+    trial: int,
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    kills = [(draw.choice(STEPS[:4]), draw.random() * 4) for _ in range(5)]
+    kill_and_mend(lastfm, yesterday[0], today, tmp_path / "data", kills)
+
+
+def test_of_ten_runs_started_at_once_one_works(
+    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(lastfm, yesterday[0], tmp_path / "data")
+    processes = [daily.start("daily", "--as-of", str(TODAY)) for _ in range(10)]
+    said = [process.communicate(timeout=300)[0] for process in processes]
+    published = [text for text in said if "Published" in text]
+    assert len(published) == 1, said
+    for process, text in zip(processes, said, strict=True):
+        if "already done" not in text and "Published" not in text:
+            assert process.returncode == 75, text
+            assert "holds the lock" in text
+    assert daily.fingerprint() == today.fingerprint()
+
+
+def test_a_run_frozen_before_publishing_publishes_nothing_when_it_wakes(
+    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(lastfm, yesterday[0], tmp_path / "data")
+    frozen = daily.start("daily", "--as-of", str(TODAY))
+    try:
+        assert daily.wait_for("build", frozen)
+        os.kill(frozen.pid, signal.SIGSTOP)
+        time.sleep(3.2)
+        daily.run("daily", "--as-of", str(TODAY))
+        pointer = daily.published()
+        os.kill(frozen.pid, signal.SIGCONT)
+        said, _ = frozen.communicate(timeout=120)
+    finally:
+        end(frozen)
+    assert frozen.returncode == 76, said
+    assert "lost the lock" in said
+    assert daily.published() == pointer
+    assert daily.fingerprint() == today.fingerprint()
+
+
+def test_a_stopped_run_ends_at_once_and_the_next_one_goes_on(
+    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(lastfm, yesterday[0], tmp_path / "data")
+    process = daily.start("daily", "--as-of", str(TODAY))
+    try:
+        assert daily.wait_for("fetch", process)
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+    finally:
+        end(process)
+    assert process.returncode == 130, said
+    assert daily.step() == "failed"
+    daily.run("daily", "--as-of", str(TODAY))
+    assert daily.fingerprint() == today.fingerprint()
+
+
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(
+    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount the small disk this test fills")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = sum(
+        path.stat().st_size
+        for path in yesterday[0].data_dir.rglob("*")
+        if path.is_file()
+    )
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size + 2**20}", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}")
+    try:
+        daily = copy_of(lastfm, yesterday[0], disk / "data")
+        before = daily.fingerprint()
+        said = daily.run("daily", "--as-of", str(TODAY), expect=74)
+        assert "the disk is full" in said or "no room" in said
+        assert "Traceback" not in said
+        assert daily.fingerprint() == before
+        subprocess.run(
+            ["mount", "-o", f"remount,size={size * 20}", str(disk)], check=True
+        )
+        daily.run("daily", "--as-of", str(TODAY))
+        assert daily.fingerprint() == today.fingerprint()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def test_rollback_shows_the_day_before_and_the_next_run_brings_today_back(
+    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(lastfm, today, tmp_path / "data")
+    daily.run("rollback")
+    assert daily.fingerprint() == yesterday[0].fingerprint()
+    daily.run("daily", "--as-of", str(TODAY))
+    assert daily.fingerprint() == today.fingerprint()
+
+
+def test_status_and_sql_answer_about_the_published_version(today: Daily) -> None:
+    pointer = today.published()
+    assert pointer is not None
+    said = today.run("status")
+    assert pointer["version"] in said
+    assert "fetch" in said
+    rows = today.run("sql", "select count(*) as n from totals", "--format", "csv")
+    assert rows.splitlines()[0] == "n"
+    assert int(rows.splitlines()[1]) > 0
+    said = today.run("sql", "create table marts.mine (n integer)", expect=7)
+    assert "read-only" in said
+
+
+def test_a_day_in_the_future_is_refused_by_name(today: Daily) -> None:
+    future = date.fromordinal(TODAY.toordinal() + 2)
+    said = today.run("daily", "--as-of", str(future), expect=2)
+    assert "is in the future" in said
+
+
+def test_an_unknown_gate_is_refused_with_the_known_ones(today: Daily) -> None:
+    said = today.run("daily", "--accept", "everything", expect=2)
+    assert "completeness" in said
