@@ -35,6 +35,8 @@ STRETCH_BYTES = 4 * 1024 * 1024
 # Bodies read the careful way at a time.
 CAREFUL_BYTES = 16 * 1024 * 1024
 MEMORY_LIMIT = "450MB"
+# No answer of last.fm comes near this; one that does is kept unread, as a dead letter.
+BODY_BYTES = 8 * 1024 * 1024
 # Rows of a table are written out when so many have gathered.
 FLUSH_ROWS = 400_000
 # DuckDB reads lines of at most so many bytes; twice that is its buffer.
@@ -245,6 +247,7 @@ class Parser:
                 f"case when method = {text_literal(self.plain.method)}"
                 " and status = 200 and encoding = 'utf-8'"
                 " and coalesce(verdict, 'data') = 'data'"
+                f" and strlen(body) <= {BODY_BYTES}"
                 f" then try(from_json(body, {text_literal(self.plain.structure)})) end"
             )
             is_plain = f"coalesce({self.plain.usable}, false)"
@@ -378,12 +381,21 @@ class Parser:
             create or replace table looked_at as
             select
                 answer_no, method_key, params, status, verdict, encoding, body,
-                encoding = 'utf-8' and json_valid(body) as is_json
+                bytes > {BODY_BYTES} as is_too_large,
+                case when bytes <= {BODY_BYTES} and encoding = 'utf-8'
+                    then json_valid(body) else false end as is_json
             from chunk
             where has_body and answer_no between {first} and {last}
             """
         )
         self._read_odd_bodies()
+        self.database.execute(
+            f"""
+            insert into odd
+            select answer_no, null, false, 'is larger than {BODY_BYTES} bytes'
+            from looked_at where is_too_large
+            """
+        )
         self.database.execute(
             """
             create or replace table judged as
@@ -448,7 +460,8 @@ class Parser:
         cursor = self.database.cursor()
         cursor.execute(
             "select answer_no, case when encoding = 'base64' then from_base64(body)"
-            " else encode(body) end from looked_at where not is_json"
+            " else encode(body) end from looked_at"
+            " where not is_json and not is_too_large"
         )
         while batch := cursor.fetchmany(64):
             read = [(number, bodies.read_body(body)) for number, body in batch]
