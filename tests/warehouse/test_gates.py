@@ -46,11 +46,13 @@ BAD_DAYS = {
     ),
     "dead-letters": replace(
         ORDINARY,
-        steps=ORDINARY.steps | {"load": {"items": 10_000, "rows": 9_949, "dead_letters": 51}},
+        steps=ORDINARY.steps
+        | {"load": {"items": 10_000, "rows": 9_949, "dead_letters": 51}},
     ),
     "reconciliation": replace(
         ORDINARY,
-        steps=ORDINARY.steps | {"load": {"items": 10_000, "rows": 9_989, "dead_letters": 10}},
+        steps=ORDINARY.steps
+        | {"load": {"items": 10_000, "rows": 9_989, "dead_letters": 10}},
     ),
     "row-counts": replace(ORDINARY, audit=Audit({"fct_scrobbles": 800}, 6, 1000)),
     "listeners": replace(ORDINARY, days=ORDINARY.days | {"listeners": 1_060_000}),
