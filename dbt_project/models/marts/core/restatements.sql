@@ -69,6 +69,10 @@ identities as (
 
     from aliases
 
+    inner join load_days on aliases.identity_load_id = load_days.load_id
+
+    where load_days.built_date is not null
+
 ),
 
 -- Answers about one artist and day, in the order they came in.
@@ -80,6 +84,7 @@ answered as (
         infos.load_id,
         infos.listeners,
         infos.playcount,
+        lag(infos.load_id) over answers_of_day as previous_load_id,
         lag(infos.listeners) over answers_of_day as previous_listeners,
         lag(infos.playcount) over answers_of_day as previous_playcount
 
@@ -119,9 +124,14 @@ late_answers as (
     inner join load_days on answered.load_id = load_days.load_id
 
     where
-        answered.as_of_date < load_days.built_date
-        or answered.previous_listeners <> answered.listeners
-        or answered.previous_playcount <> answered.playcount
+        (answered.previous_load_id is null and answered.as_of_date < load_days.built_date)
+        or (
+            answered.previous_load_id < answered.load_id
+            and (
+                answered.previous_listeners <> answered.listeners
+                or answered.previous_playcount <> answered.playcount
+            )
+        )
 
 ),
 
