@@ -1,6 +1,6 @@
 {# A post-hook's statement: gives the rows that stay from earlier builds the names of
    today, so that a partial build prints what a full one would. #}
-{% macro rename_restated() -%}
+{% macro rename_restated(entity_type='entity_type') -%}
     {%- if execute and is_partial_build() -%}
         update {{ this }}
         set entity_name = names.entity_name, artist_name = names.artist_name
@@ -18,7 +18,7 @@
             where restated.change = 'name'
         ) as names
         where
-            {{ this }}.entity_type = names.entity_type
+            {{ entity_type }} = names.entity_type
             and {{ this }}.entity_id = names.entity_id
     {%- else -%}
         select 1 as nothing_to_rename
