@@ -57,9 +57,9 @@ from warehouse.errors import FetchFailed
 MAX_WORKERS = 64
 FLUSH_SECONDS = 1.0
 FLUSH_ANSWERS = 400
-FLUSH_BYTES = 8 * 1024 * 1024
+FLUSH_BYTES = 4 * 1024 * 1024
 # Answers waiting to be landed may not fill the memory.
-WAITING_BYTES = 48 * 1024 * 1024
+WAITING_BYTES = 24 * 1024 * 1024
 CHUNK = 2000
 KEEP_CALLS_DAYS = 45
 # Above this many requests a second a Python client is bound by its processor.

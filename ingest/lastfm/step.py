@@ -7,7 +7,7 @@ calls says where last.fm is.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from ingest.lastfm.client import ROOT_URL, Client
@@ -27,7 +27,7 @@ class Server:
     good. `rate` is in requests a second. `plan` says what is covered.
     """
 
-    api_key: str
+    api_key: str = field(repr=False)
     plan: FetchPlan
     url: str = ROOT_URL
     rate: float = DEFAULT_RATE

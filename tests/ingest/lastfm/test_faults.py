@@ -43,8 +43,8 @@ RETRIED = {
     "truncated": Fault("truncated"),
     "cut": Fault("cut"),
     "reset": Fault("reset"),
-    "drip": Fault("drip", seconds=1.0),
-    "latency beyond patience": Fault("latency", seconds=1.0),
+    "drip": Fault("drip", seconds=0.8),
+    "latency beyond patience": Fault("latency", seconds=0.8),
 }
 SKIPPED = {
     **{f"error 6 with {s}": Fault("error", code=6, status=s) for s in (200, 400, 404)},
@@ -139,7 +139,7 @@ def test_a_passing_fault_is_repeated_until_it_is_gone(
     fault = RETRIED[name]
     rule = Fault(**{**fault.as_dict(), "method": "track.getInfo", "count": TIMES})
     faulty.set_faults([rule])
-    patience = 0.7 if fault.kind in ("drip", "latency") else 10.0
+    patience = 0.4 if fault.kind in ("drip", "latency") else 10.0
     result = run(engine, tmp_path, faulty.url, patience=patience)
     assert rule.hits == TIMES
     assert result.completeness == 1.0 and result.failed == 0
@@ -305,9 +305,9 @@ def truth(lastfm: LocalLastfm) -> set[Row]:
     [
         ("trouble", None, 0),
         ("trouble", "flaky", 0),
-        ("trouble", "trouble", 6),
+        ("trouble", "trouble", 5),
         ("trouble:deep", None, 0),
-        ("trouble:deep", None, 6),
+        ("trouble:deep", None, 5),
     ],
 )
 def test_a_troubled_history_comes_out_exactly_right(
@@ -326,7 +326,7 @@ def test_a_troubled_history_comes_out_exactly_right(
         full_walk_days=full_walk_days,
     )
     with LocalLastfm(world=world, today=DAY) as lastfm:
-        for back in range(6, -1, -1):
+        for back in range(5, -1, -1):
             day = DAY - timedelta(days=back)
             # The last day is calm: what changes after it was read is tomorrow's.
             is_faulty = faults == "flaky" or back > 0

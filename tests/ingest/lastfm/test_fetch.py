@@ -31,6 +31,7 @@ from ingest.lastfm.fetch import (
     FetchResult,
     FetchStopped,
     Progress,
+    _Workers,
     fetch,
 )
 from ingest.lastfm.limiter import Limiter
@@ -50,7 +51,9 @@ from tests.ingest.lastfm.tiny_lastfm import (
     error_reply,
     json_reply,
 )
+from warehouse import ops
 from warehouse.errors import LeaseLost
+from warehouse.settings import load_settings
 
 DAY = date(2026, 11, 22)
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
@@ -572,17 +575,55 @@ def test_old_finished_days_are_forgotten(engine: Engine, tmp_path: Path) -> None
     assert queue.counts(DAY) == {}
 
 
+@pytest.mark.parametrize(
+    ("rate", "most", "fewest", "at_most"),
+    [(50.0, 64, 8, 24), (50.0, 1, 1, 1), (4.0, 64, 1, 4)],
+    ids=["fast", "one worker, the control", "as last.fm allows"],
+)
 def test_workers_are_as_many_as_latency_asks_for(
-    engine: Engine, tmp_path: Path
+    engine: Engine,
+    tmp_path: Path,
+    rate: float,
+    most: int,
+    fewest: int,
+    at_most: int,
 ) -> None:
-    with TinyLastfm(world(), latency=0.1) as server:
-        run(engine, tmp_path, server.url, rate=100.0, plan=replace(PLAN, listeners=()))
-        times = sorted(server.times)
-    # 12 artists × 6 calls in a row: the rate is the bound, whatever the latency.
-    middle = times[-60:]
-    assert 59 / (middle[-1] - middle[0]) >= 100 * 0.8
-    control = RetryPolicy()
-    assert control.tries == FAST.tries
+    """Requests under way = rate × latency: 50 a second × 0.2 s are 10."""
+    under_way, peak = 0, 0
+    lock = threading.Lock()
+    small = world(artists=10 if most > 1 and rate > 4 else 1)
+
+    def answers(method: str, params: Mapping[str, str], path: str) -> Reply:
+        nonlocal under_way, peak
+        with lock:
+            under_way += 1
+            peak = max(peak, under_way)
+        time.sleep(0.2)
+        with lock:
+            under_way -= 1
+        return small(method, params, path)
+
+    plan = replace(PLAN, listeners=(), most_used_tags=0)
+    with TinyLastfm(answers) as server:
+        run(engine, tmp_path, server.url, rate=rate, plan=plan, max_workers=most)
+    assert fewest <= peak <= at_most
+
+
+def test_a_hanging_request_is_made_up_for_by_another_worker() -> None:
+    """At a local server's rate the best latency counts, however busy all are."""
+
+    class Rate:
+        rate = 5000.0
+
+    workers = _Workers(None, Rate(), "run", 64)  # type: ignore[arg-type]
+    assert workers.wanted() == 4
+    for seconds in [0.002, *[0.08] * 40]:
+        workers._measure(seconds)
+    assert workers.wanted() == 5, "1,000 a second × 2 ms × 1.5, and two"
+    workers._started = {1: time.monotonic() - 60, 2: time.monotonic()}
+    assert workers.wanted() == 6
+    Rate.rate = 100.0
+    assert workers.wanted() == 15, "100 a second × 80 ms × 1.5, two, one that hangs"
 
 
 # Secrets ---------------------------------------------------------------------------
@@ -690,9 +731,6 @@ def kill_trials(root: Path, trials: int, seed: int) -> None:
             place = root / str(trial)
             kills, ended = killed_until_done(place, server.url, 2, draw)
             unfinished += kills - ended
-            from warehouse import ops
-            from warehouse.settings import load_settings
-
             engine = ops.open_ops(load_settings({"data_dir": place}))
             try:
                 check_nothing_lost_or_doubled(place, engine)
