@@ -146,7 +146,7 @@ def ensure_tables(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("select pg_advisory_xact_lock(7365627375)"))
-            # Even `if not exists` needs the right to make schemas; the service has none.
+            # Even `if not exists` needs the right to make schemas.
             is_there = connection.execute(
                 text("select 1 from pg_namespace where nspname = 'exchange'")
             ).first()

@@ -317,7 +317,12 @@ def artist_ranks(path: ArtistPath, query: Page) -> Response:
 def _series(reader: Reader, keys: list[str], query: SeriesQuery) -> Response:
     first, last = _days(reader.published, query)
     result = queries.series(
-        reader, artist_ids=keys, measure=query.measure, first=first, last=last
+        reader,
+        artist_ids=keys,
+        measure=query.measure,
+        first=first,
+        last=last,
+        days=query.limit,
     )
     if not result.rows:
         for key in keys:

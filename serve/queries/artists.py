@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any, Literal, get_args
 
 from serve.store.contract import Reader, Result
@@ -366,16 +367,25 @@ def ranks(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result:
 
 
 def series(
-    reader: Reader, *, artist_ids: list[str], measure: str, first: date, last: date
+    reader: Reader,
+    *,
+    artist_ids: list[str],
+    measure: str,
+    first: date,
+    last: date,
+    days: int = 3660,
 ) -> Result:
     """One row per artist and day from its first to its last known day in the range.
+
+    At least the newest `days` days are in, and one before them when there is one.
 
     A day without an observation is a row with `is_gap`; its value is null where nothing
     is known. Panel counts have no gaps: no play is 0.
     """
     binds: dict[str, Any] = {f"a{index}": key for index, key in enumerate(artist_ids)}
     keys = ", ".join(f":a{index}" for index in range(len(artist_ids)))
-    binds.update(first=first, last=last)
+    # An artist has at most one row a day, so this many rows reach that far back.
+    binds.update(first=first, last=last, points=(days + 1) * len(artist_ids))
     if measure in _PANEL:
         source = f"""
             select artist_id, scrobbled_date as day,
@@ -407,10 +417,13 @@ def series(
         from ({source}) as points
         inner join marts.dim_artists as artists
             on artists.artist_id = points.artist_id
-        order by points.artist_id, points.day
+        order by points.day desc, points.artist_id
+        limit :points
         """,
         binds,
     )
+    ordered = sorted(found.rows, key=itemgetter(0, 2))
+    found = Result(found.columns, found.types, ordered)
     zero_to = last if measure in _PANEL else None
     return _filled(found, zero_to)
 

@@ -76,6 +76,10 @@ def charts(
     )
 
 
+_LENGTH = {period: number for number, period in enumerate(get_args(Period))}
+_REMEMBERED = 1024
+
+
 def find_issue(
     reader: Reader,
     *,
@@ -89,32 +93,47 @@ def find_issue(
 
     Without `period` it is the shortest one the chart has.
     """
-    return reader.query(
-        """
-        select chart, scope, period, issue_date, max(revision) as revision
-        from marts.fct_chart_positions
-        where chart = :chart and scope = :scope
-            and (:period is null or period = :period)
-            and (:day is null or issue_date <= cast(:day as date))
-            and (:revision is null or revision = :revision)
-        group by chart, scope, period, issue_date
-        order by
-            case period
-                when 'day' then 1 when 'week' then 2 when 'month' then 3
-                when 'quarter' then 4 when 'half_year' then 5 when 'year' then 6
-                else 7
-            end,
-            issue_date desc
-        limit 1
-        """,
-        {
-            "chart": chart,
-            "scope": scope,
-            "period": period,
-            "day": day,
-            "revision": revision,
-        },
-    ).first()
+    candidates = [
+        found
+        for found in _issues(reader, chart, scope)
+        if (period is None or found[0] == period)
+        and (day is None or found[1] <= day)
+        and (revision is None or found[2] == revision)
+    ]
+    if not candidates:
+        return None
+    shortest = min(_LENGTH[found[0]] for found in candidates)
+    of_period = [found for found in candidates if _LENGTH[found[0]] == shortest]
+    found = max(of_period, key=lambda issue: (issue[1], issue[2]))
+    return {
+        "chart": chart,
+        "scope": scope,
+        "period": found[0],
+        "issue_date": found[1],
+        "revision": found[2],
+    }
+
+
+def _issues(reader: Reader, chart: str, scope: str) -> list[tuple[str, date, int]]:
+    """Period, date and revision of all issues; a version never changes, so kept."""
+    place = ("issues", chart, scope)
+    known: list[tuple[str, date, int]] | None = reader.memo.get(place)
+    if known is None:
+        known = [
+            (row[0], row[1], row[2])
+            for row in reader.query(
+                """
+                select distinct period, issue_date, revision
+                from marts.fct_chart_positions
+                where chart = :chart and scope = :scope
+                """,
+                {"chart": chart, "scope": scope},
+            ).rows
+        ]
+        # A scope nobody has is not worth a place.
+        if known and len(reader.memo) < _REMEMBERED:
+            reader.memo[place] = known
+    return known
 
 
 def issue(

@@ -57,6 +57,10 @@ class Reader(Protocol):
     def published(self) -> Published:
         """The version this reader reads."""
 
+    @property
+    def memo(self) -> dict[Any, Any]:
+        """What questions remember of this version, dropped with it; keep it small."""
+
     def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
         """Run one statement; `:name` binds a value of `binds` (more may be given)."""
 

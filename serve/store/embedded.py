@@ -48,6 +48,7 @@ class _Version:
 
     def __init__(self, published: Published, path: Path, memory: str) -> None:
         self.published = published
+        self.memo: dict[Any, Any] = {}
         self.readers = 0
         self.retired = False
         if not path.exists():
@@ -64,8 +65,14 @@ class _Version:
 
 
 class _Reader:
-    def __init__(self, published: Published, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self,
+        published: Published,
+        cursor: duckdb.DuckDBPyConnection,
+        memo: dict[Any, Any],
+    ) -> None:
         self.published = published
+        self.memo = memo
         self._cursor = cursor
 
     def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
@@ -188,7 +195,7 @@ class EmbeddedStore:
             cursor = version.connection.cursor()
             self._limit(cursor)
             try:
-                yield _Reader(version.published, cursor)
+                yield _Reader(version.published, cursor, version.memo)
             except duckdb.CatalogException as error:
                 raise StoreUnavailable(
                     f"version {version.published.version} lacks what this question"

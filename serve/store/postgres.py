@@ -54,8 +54,9 @@ _BUMP = """
 
 
 class _Reader:
-    def __init__(self, published: Published, cursor: Any) -> None:
+    def __init__(self, published: Published, cursor: Any, memo: dict[Any, Any]) -> None:
         self.published = published
+        self.memo = memo
         self._cursor = cursor
 
     def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
@@ -91,6 +92,7 @@ class PostgresStore:
         self._every = settings.pointer_seconds
         self._lock = threading.Lock()
         self._known: tuple[float, Published, str] | None = None
+        self._memo: tuple[str, dict[Any, Any]] = ("", {})
 
     def _poll(self) -> tuple[float, Published, str]:
         known = self._known
@@ -168,7 +170,11 @@ class PostgresStore:
     @contextmanager
     def read(self) -> Iterator[_Reader]:
         with self._transaction() as cursor:
-            yield _Reader(_pointer(cursor), cursor)
+            published = _pointer(cursor)
+            memo = self._memo
+            if memo[0] != published.version:
+                memo = self._memo = (published.version, {})
+            yield _Reader(published, cursor, memo[1])
 
     def versions(self) -> list[dict[str, Any]]:
         with self._transaction() as cursor:
