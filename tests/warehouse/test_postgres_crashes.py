@@ -267,7 +267,7 @@ def test_dbt_guards_its_models_with_the_same_statement() -> None:
     body = body[: body.index("$guard$", 10) + len("$guard$")]
     assert body.replace("{{ fence }}", "7").split() == fence.guard_sql(7).split()
     project = (ROOT / "dbt_project" / "dbt_project.yml").read_text()
-    assert '+pre-hook: "{{ fence_guard() }}"' in project
+    assert '+pre-hook: ["{{ fence_guard() }}", ' in project
 
 
 @pytest.mark.chaos
