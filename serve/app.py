@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -48,8 +49,11 @@ MAX_BODY_BYTES = 1 << 20
 OPTIONAL_PARTS = ("serve.exchange.api", "serve.pages")
 
 
-def create_app(settings: ServeSettings) -> Flask:
-    """Build the service; a warehouse that is down is no reason not to start."""
+def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -> Flask:
+    """Build the service; a warehouse that is down is no reason not to start.
+
+    `parts` are the packages installed beside the read API, where they are there.
+    """
     app = description.Api("serve", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["RATELIMIT_HEADERS_ENABLED"] = False
@@ -83,7 +87,7 @@ def create_app(settings: ServeSettings) -> Flask:
     app.register_blueprint(accounts.browser)
     app.register_blueprint(description.pages())
     _describe(app)
-    for name in OPTIONAL_PARTS:
+    for name in parts:
         if _is_there(name):
             importlib.import_module(name).install(app)
     CORS(

@@ -125,7 +125,7 @@ class Cache:
     def _follow(self) -> bool:
         """Drop everything when the pointer or the generation moved; False when down."""
         try:
-            state = (self._store.published().version, self._store.generation())
+            state = self._store.state()
         except StoreUnavailable:
             return False
         if state != self._state:

@@ -75,8 +75,14 @@ class Store(Protocol):
             StoreUnavailable: nothing is published, or it cannot be read.
         """
 
-    def generation(self) -> str:
-        """Changes when cached answers must be dropped though the version stays."""
+    def state(self) -> tuple[str, str]:
+        """The version now, and a word that changes when cached answers must go.
+
+        Asked at every request, so it must cost next to nothing.
+
+        Raises:
+            StoreUnavailable: nothing is published, or the pointer cannot be read.
+        """
 
     def read(self) -> AbstractContextManager[Reader]:
         """A transaction on the version of now."""

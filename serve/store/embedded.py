@@ -7,6 +7,7 @@ and each has its own connection, closed when the last reader has gone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -104,6 +105,9 @@ class EmbeddedStore:
         self._folder = settings.data_dir
         self._pointer = settings.data_dir / "published.json"
         self._generation = settings.data_dir / "serve.generation"
+        self._pointer_name = str(self._pointer)
+        self._dropped_name = str(self._generation)
+        self._seen_state: tuple[tuple[int, ...], tuple[str, str]] | None = None
         self._memory = settings.duckdb_memory
         self._seconds = settings.statement_seconds
         self._lock = threading.Lock()
@@ -117,12 +121,28 @@ class EmbeddedStore:
     def published(self) -> Published:
         return self._read_pointer()[0]
 
-    def generation(self) -> str:
+    def state(self) -> tuple[str, str]:
         try:
-            state = self._generation.stat()
-        except FileNotFoundError:
-            return ""
-        return f"{state.st_ino}.{state.st_mtime_ns}"
+            pointer, dropped = os.stat(self._pointer_name), os.stat(self._dropped_name)
+        except OSError:
+            # No pointer, which reading it says, or no file of drops yet: make it, so
+            # that the next time is cheap. A folder one may not write to has none.
+            version = self._read_pointer()[0].version
+            with contextlib.suppress(OSError):
+                self.invalidate()
+            return version, ""
+        seen = (
+            pointer.st_ino,
+            pointer.st_mtime_ns,
+            dropped.st_ino,
+            dropped.st_mtime_ns,
+        )
+        known = self._seen_state
+        if known is None or known[0] != seen:
+            version = self._read_pointer()[0].version
+            known = (seen, (version, f"{dropped.st_ino}.{dropped.st_mtime_ns}"))
+            self._seen_state = known
+        return known[1]
 
     def invalidate(self) -> None:
         fresh = self._folder / f"serve.generation.{os.getpid()}.{threading.get_ident()}"

@@ -113,8 +113,9 @@ class PostgresStore:
     def published(self) -> Published:
         return self._poll()[1]
 
-    def generation(self) -> str:
-        return self._poll()[2]
+    def state(self) -> tuple[str, str]:
+        _, published, generation = self._poll()
+        return published.version, generation
 
     def invalidate(self) -> None:
         with self._engine.connect() as connection:

@@ -68,7 +68,8 @@ def make_service(data_dir: Path) -> Iterator[Callable[..., Flask]]:
     made: list[Flask] = []
 
     def make(**given: Any) -> Flask:
-        app = create_app(make_settings(given.pop("data_dir", data_dir), **given))
+        folder = given.pop("data_dir", data_dir)
+        app = create_app(make_settings(folder, **given), parts=())
         made.append(app)
         return app
 

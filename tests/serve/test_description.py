@@ -46,7 +46,7 @@ def app(
     path.parent.mkdir(parents=True)
     shutil.copy(marts_file, path)
     publish(folder, "20260314-000001", world.as_of)
-    made = create_app(make_settings(folder, public_panel=True))
+    made = create_app(make_settings(folder, public_panel=True), parts=())
     yield made
     close(made)
 
@@ -211,7 +211,10 @@ def test_hostile_values_of_every_parameter_are_refused_or_harmless(
         url = request.getfixturevalue("postgres_url")
         write_postgres(world, url)
         app = create_app(
-            make_settings(tmp_path, public_panel=True, warehouse={"warehouse_url": url})
+            make_settings(
+                tmp_path, public_panel=True, warehouse={"warehouse_url": url}
+            ),
+            parts=(),
         )
     client = app.test_client()
     try:

@@ -41,7 +41,9 @@ def app(
         path.parent.mkdir(parents=True)
         path.symlink_to(marts_file)
         publish(folder, "20260314-000001", world.as_of)
-    made = create_app(make_settings(folder, public_panel=True, warehouse=warehouse))
+    made = create_app(
+        make_settings(folder, public_panel=True, warehouse=warehouse), parts=()
+    )
     yield made
     close(made)
     if server is not None:
