@@ -20,7 +20,7 @@ CODES: dict[str, tuple[Kind, int, str]] = {
     "unknown_order": ("data", 404, "No such order"),
     "unknown_league": ("data", 404, "No such league"),
     "order_not_queued": ("data", 409, "The order is no longer queued"),
-    "quote_expired": ("data", 410, "The quote has expired"),
+    "quote_expired": ("data", 409, "The quote has expired"),
     "quote_used": ("data", 409, "The quote has been used"),
     "quote_invalid": ("programming", 400, "The quote was not made here"),
     "quote_mismatch": ("programming", 422, "The quote is for something else"),

@@ -222,7 +222,7 @@ def economy(connection: Connection, *, days: int = 90) -> list[dict[str, Any]]:
     ).mappings()
     report = []
     for row in rows:
-        shown_row = dict(row)
+        shown_row = {str(name): value for name, value in row.items()}
         shown_row["date"] = shown_row.pop("economy_date").isoformat()
         shown_row["is_rolled"] = bool(shown_row["is_rolled"])
         report.append(shown_row)

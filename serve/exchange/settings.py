@@ -29,7 +29,7 @@ class ExchangeSettings:
     """Fee of one side, of the value traded: 1 %."""
     staleness_z_milli: int = 2_000
     """z of the spread z·σ·sqrt(h/24), in thousandths."""
-    depth_value_units: int = 400_000 * UNITS_PER_CREDIT
+    depth_value_units: int = 100_000 * UNITS_PER_CREDIT
     """Depth b of a new listing in money: b = depth_value / price, in shares."""
     min_depth_shares: int = 100
     decay_half_life_days: int = 5

@@ -56,6 +56,8 @@ class Scenario:
     players: int = 120
     artists: int = 200
     warm_up_days: int = 60
+    listing_floor_plays: int = 3_098
+    """Artists whose median plays a day in the warm-up are fewer are not listed."""
 
 
 @dataclass
@@ -79,6 +81,7 @@ class SimArtist:
     sigma_ppm: int = 0
     fees_units: int = 0
     prices: list[int] = field(default_factory=list)
+    plays: list[float] = field(default_factory=list)
 
     @property
     def displacement(self) -> int:
@@ -199,6 +202,7 @@ class _Year:
         self.dice = random.Random(f"players {scenario.seed}")
         self.artists = [self._new_artist(n) for n in range(scenario.artists)]
         self.by_id = {artist.artist_id: artist for artist in self.artists}
+        self.cache: dict[tuple[int, float], dict[str, float]] = {}
         self.players = [
             SimPlayer(f"{kind}-{n:03}", kind, settings.starting_cash_units)
             for kind, count in _counts(scenario.players).items()
@@ -208,8 +212,8 @@ class _Year:
         self.orders: list[Order] = []
         self.day = 0
         self.flows: dict[str, tuple[float, float]] = {}
-        # Two views of the house's artist everybody in a scheme agrees on.
-        self.target = self.artists[len(self.artists) // 3]
+        self.listed = self.artists
+        self.target = self.artists[0]
         self.actions: dict[str, Callable[[SimPlayer], None]] = {
             "random": self._act_randomly,
             "momentum": self._follow_the_risers,
@@ -225,13 +229,17 @@ class _Year:
         for warm in range(self.scenario.warm_up_days):
             self._draw_flows(warm)
             self._take_flows(is_first=warm == 0)
+            self._price()
+        floor = self.scenario.listing_floor_plays
+        self.listed = [a for a in self.artists if median(a.plays[-28:]) >= floor]
+        self.target = self.listed[len(self.listed) // 3]
         self._price()
-        for artist in self.artists:
+        for artist in self.listed:
             artist.depth_shares = pricing.depth_for(
                 self.settings, artist.fundamental_units
             )
             artist.prices.append(artist.price_units)
-        basket = sum(artist.price_units for artist in self.artists)
+        basket = sum(artist.price_units for artist in self.listed)
         for day in range(self.scenario.days):
             self.day = day
             # Tomorrow's counters are already running while today is traded on.
@@ -241,7 +249,7 @@ class _Year:
             self._take_flows()
             self._price()
             self._close()
-            now = sum(artist.price_units for artist in self.artists)
+            now = sum(artist.price_units for artist in self.listed)
             self.result.index_ratio.append(now / basket)
         return self.result
 
@@ -250,7 +258,7 @@ class _Year:
     def _new_artist(self, number: int) -> SimArtist:
         return SimArtist(
             f"artist-{number:04}",
-            attention=self.world.gauss(0, 1.0),
+            attention=self.world.gauss(0, 1.5),
             audience=math.exp(self.world.gauss(0, 0.3)),
         )
 
@@ -270,11 +278,12 @@ class _Year:
             rate = 2000 * math.exp(expected + shock) * weekday
             artist.attention = expected + ALPHA * shock
             artist.trend = PHI * artist.trend + BETA * shock
-            listeners = max(0.0, rate * (1 + self.world.gauss(0, 0.01)))
-            plays = max(
-                0.0, rate * 20 * artist.audience * (1 + self.world.gauss(0, 0.01))
-            )
+            # People come one by one: counting noise, which is what a floor is for.
+            listeners = max(0.0, self.world.gauss(rate, math.sqrt(rate)))
+            heard = rate * 20 * artist.audience
+            plays = max(0.0, self.world.gauss(heard, math.sqrt(20 * heard)))
             self.flows[artist.artist_id] = (listeners, plays)
+            artist.plays.append(plays)
 
     def _log_shares(self, seen: float = 1.0) -> dict[str, float]:
         """y of every artist, from the part of the day's flow that was seen."""
@@ -306,10 +315,10 @@ class _Year:
     def _price(self) -> None:
         values = {
             artist.artist_id: math.exp(artist.level + KAPPA * artist.slope)
-            for artist in self.artists
+            for artist in self.listed
         }
         middle = mean(values.values())
-        for artist in self.artists:
+        for artist in self.listed:
             before = artist.value
             artist.value = values[artist.artist_id] / middle
             if before:
@@ -418,7 +427,7 @@ class _Year:
             chosen = self.by_id[self.dice.choice(sorted(player.shares))]
             self._sell_all(player, chosen, hours)
         else:
-            chosen = self.dice.choice(self.artists)
+            chosen = self.dice.choice(self.listed)
             self._buy_for(player, chosen, self._worth(player) // 20, hours)
 
     def _follow_the_risers(self, player: SimPlayer) -> None:
@@ -439,7 +448,7 @@ class _Year:
         self, player: SimPlayer, score: Callable[[SimArtist], float]
     ) -> None:
         hours = self.dice.uniform(0.2, 12)
-        best = sorted(self.artists, key=score, reverse=True)[:15]
+        best = sorted(self.listed, key=score, reverse=True)[:15]
         wanted = self.dice.sample(best, 7)
         for artist_id in sorted(player.shares):
             if self.by_id[artist_id] not in best:
@@ -452,7 +461,7 @@ class _Year:
         """On the first day one share of every artist, then nothing ever again."""
         if self.day:
             return
-        for artist in self.artists:
+        for artist in self.listed:
             self._trade(player, artist, "buy", 1, 0.5)
 
     def _order_for_the_open(self, player: SimPlayer) -> None:
@@ -464,7 +473,7 @@ class _Year:
                 Order(player, artist, "sell", player.shares[artist.artist_id])
             )
         else:
-            artist = self.dice.choice(self.artists)
+            artist = self.dice.choice(self.listed)
             shares = self._worth(player) // 15 // artist.price_units
             if shares > 0:
                 self.orders.append(Order(player, artist, "buy", shares))
@@ -483,7 +492,7 @@ class _Year:
         hours = 23.0
         forecast = self._forecast(hours / 24)
         hopes = []
-        for artist in self.artists:
+        for artist in self.listed:
             gain = forecast[artist.artist_id] / artist.value - 1
             costs = (self._rate(artist, hours) + self.settings.base_fee_ppm) / 1_000_000
             if gain > costs:
@@ -496,9 +505,8 @@ class _Year:
     def _forecast(self, seen: float) -> dict[str, float]:
         """Every artist's next value, from the part of the day that has been seen."""
         key = (self.day, seen)
-        cached: dict[str, float] | None = getattr(self, "_cache", {}).get(key)
-        if cached is not None:
-            return cached
+        if key in self.cache:
+            return self.cache[key]
         values = {}
         for artist_id, y in self._log_shares(seen).items():
             artist = self.by_id[artist_id]
@@ -506,9 +514,9 @@ class _Year:
             level = artist.level + PHI * artist.slope + ALPHA * error
             slope = PHI * artist.slope + BETA * error
             values[artist_id] = math.exp(level + KAPPA * slope)
-        middle = mean(values.values())
-        forecast = {key_: value / middle for key_, value in values.items()}
-        self._cache = {key: forecast}
+        middle = mean(values[artist.artist_id] for artist in self.listed)
+        forecast = {artist_id: value / middle for artist_id, value in values.items()}
+        self.cache = {key: forecast}
         return forecast
 
     def _trade_in_a_ring(self, player: SimPlayer) -> None:
@@ -520,7 +528,7 @@ class _Year:
 
     def _pump_one_artist(self, player: SimPlayer) -> None:
         """The first account buys early, the rest push, the first sells on top."""
-        artist = self.artists[len(self.artists) // 2 + self.day // 60 % 20]
+        artist = self.listed[len(self.listed) // 2 + self.day // 60 % 20]
         phase = self.day % 60
         is_head = player.player_id.endswith("-000")
         if (phase == 16 and is_head) or (phase == 20 and not is_head):
@@ -532,7 +540,7 @@ class _Year:
 
     def _close(self) -> None:
         self._clear()
-        for artist in self.artists:
+        for artist in self.listed:
             artist.baseline_micros = pricing.decayed(
                 self.settings, artist.net_shares, artist.baseline_micros
             )
@@ -576,7 +584,7 @@ class _Year:
         return order.player.cash_units >= 3 * order.shares * order.artist.price_units
 
     def _pay(self) -> None:
-        if len(self.artists[0].surprise_milli) < 3:
+        if len(self.listed[0].surprise_milli) < 3:
             return
         cap = self.settings.dividend_surprise_cap_milli
         weights: dict[tuple[str, str], int] = {}
@@ -594,8 +602,8 @@ class _Year:
         if not weights:
             return
         issuance = self.settings.issuance_per_player_units * len(self.players)
-        pool = sum(artist.fees_units for artist in self.artists) + issuance
-        for artist in self.artists:
+        pool = sum(artist.fees_units for artist in self.listed) + issuance
+        for artist in self.listed:
             artist.fees_units = 0
         self.result.issued_units += issuance
         self.result.dividends_units += pool

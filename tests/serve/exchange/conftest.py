@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serve.exchange.database import Database
-from tests.serve.exchange.world import World
+from tests.serve.exchange.game import Game
 from tests.system import PostgresServer
 
 _numbers = itertools.count()
@@ -96,6 +96,6 @@ def database(url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def world(database: Database) -> World:
+def game(database: Database) -> Game:
     """An open market with five artists and nobody in it yet."""
-    return World(database).opened()
+    return Game(database).opened()

@@ -28,13 +28,10 @@ from sqlalchemy import select
 from serve.exchange import desk, ledger, market, pricing, quotes, schema, trading
 from serve.exchange.database import Database
 from serve.exchange.errors import Refusal
-from serve.exchange.settings import ExchangeSettings
-from tests.serve.exchange.world import NAMES, World, artist, values
+from tests.serve.exchange.game import NAMES, SETTINGS, Game, artist, values
 
 DIGITS = Context(prec=60)
-RULES = ExchangeSettings(
-    novice_days=0, holding_limit_pct=100, impact_limit_pct=40, staleness_z_milli=0
-)
+RULES = dataclasses.replace(SETTINGS, holding_limit_pct=100, staleness_z_milli=0)
 PLAYERS = ("ann", "bob", "cyd")
 
 
@@ -82,9 +79,9 @@ class Exchange(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.database = Database(self.new_database(), sync="OFF")
-        self.world = World(self.database, RULES).opened()
+        self.game = Game(self.database, RULES).opened()
         self.model = Model()
-        self.ids = {name: self.world.join(name) for name in PLAYERS}
+        self.ids = {name: self.game.join(name) for name in PLAYERS}
         self.model.cash = dict.fromkeys(PLAYERS, RULES.starting_cash_units)
         self.quotes: list[tuple[str, str, str, int, dict[str, Any], int]] = []
         self.sent: list[tuple[str, str, dict[str, Any], desk.Answer]] = []
@@ -109,7 +106,7 @@ class Exchange(RuleBasedStateMachine):
         can_pay = side == "sell" or self.model.cash[who] >= expected + fee
         owns = side == "buy" or self.model.held.get((who, name), 0) >= shares
         try:
-            quote = self.world.quote(self.ids[who], side, shares, name)
+            quote = self.game.quote(self.ids[who], side, shares, name)
         except Refusal as refusal:
             assert refusal.code in (
                 "insufficient_funds",
@@ -149,7 +146,7 @@ class Exchange(RuleBasedStateMachine):
         given = quote["value_units"]
         moved = now > given if side == "buy" else now < given
         try:
-            answer = self.world.take(self.ids[who], quote, key)
+            answer = self.game.take(self.ids[who], quote, key)
         except Refusal as refusal:
             if not self.model.is_open:
                 assert refusal.code == "market_closed"
@@ -208,7 +205,7 @@ class Exchange(RuleBasedStateMachine):
         if not turned and who == owner:
             return
         user = owner if other else who
-        answer = self.world.take(self.ids[user], quote, f"m{len(self.sent)}", **turned)
+        answer = self.game.take(self.ids[user], quote, f"m{len(self.sent)}", **turned)
         self.sent.append((user, f"m{len(self.sent)}", {}, answer))
         assert answer.body.get("code") == "quote_mismatch"
 
@@ -220,7 +217,7 @@ class Exchange(RuleBasedStateMachine):
         who, key, quote, first = usable[n % len(usable)]
         changes = {"shares": quote["shares"] + 1} if change else {}
         try:
-            again = self.world.take(self.ids[who], quote, key, **changes)
+            again = self.game.take(self.ids[who], quote, key, **changes)
         except Refusal as refusal:
             assert change and refusal.code == "idempotency_key_reused"
             return
@@ -230,7 +227,7 @@ class Exchange(RuleBasedStateMachine):
     @precondition(lambda self: self.model.is_open)
     @rule()
     def close(self) -> None:
-        self.world.close()
+        self.game.close()
         self.model.is_open = False
         self.model.closes += 1
 
@@ -238,9 +235,9 @@ class Exchange(RuleBasedStateMachine):
     @rule(settle=st.booleans())
     def open(self, settle: bool) -> None:
         if settle:
-            self.world.settle(values())
+            self.game.settle(values())
             self._settle_model()
-        self.world.open()
+        self.game.open()
         self.model.is_open = True
 
     def _settle_model(self) -> None:

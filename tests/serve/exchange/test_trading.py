@@ -1,95 +1,97 @@
 """Quotes and trades on both databases."""
 
+from dataclasses import replace
+
 import pytest
 
 from serve.exchange import ledger, schema
 from serve.exchange.errors import Refusal
-from tests.serve.exchange.world import World
+from tests.serve.exchange.game import SETTINGS, Game, artist
 
 
 def test_a_trade_moves_cash_shares_and_fee_and_the_books_balance(
-    world: World,
+    game: Game,
 ) -> None:
-    ann = world.join("ann")
-    quote = world.quote(ann, "buy", 30)
-    answer = world.take(ann, quote)
+    ann = game.join("ann")
+    quote = game.quote(ann, "buy", 30)
+    answer = game.take(ann, quote)
     assert answer.status == 200
     assert answer.body["total_units"] == quote["value_units"] + quote["fee_units"]
-    assert world.player(ann).cash_units == 200_000_000 - quote["total_units"]
-    assert world.shares(ann) == 30
-    assert world.listing().net_shares == 30
-    assert world.listing().house_cash_units == quote["value_units"]
-    assert world.listing().fees_units == quote["fee_units"]
-    assert world.violations() == []
+    assert game.player(ann).cash_units == 200_000_000 - quote["total_units"]
+    assert game.shares(ann) == 30
+    assert game.listing().net_shares == 30
+    assert game.listing().house_cash_units == quote["value_units"]
+    assert game.listing().fees_units == quote["fee_units"]
+    assert game.violations() == []
 
 
-def test_a_repeated_key_gives_the_first_answer_and_trades_once(world: World) -> None:
-    ann = world.join("ann")
-    quote = world.quote(ann, "buy", 3)
-    first = world.take(ann, quote, "same")
-    again = world.take(ann, quote, "same")
+def test_a_repeated_key_gives_the_first_answer_and_trades_once(game: Game) -> None:
+    ann = game.join("ann")
+    quote = game.quote(ann, "buy", 3)
+    first = game.take(ann, quote, "same")
+    again = game.take(ann, quote, "same")
     assert again.is_replay
     assert again.body == first.body
-    assert world.shares(ann) == 3
+    assert game.shares(ann) == 3
 
 
-def test_a_key_used_for_another_request_is_refused(world: World) -> None:
-    ann = world.join("ann")
-    world.take(ann, world.quote(ann, "buy", 3), "same")
+def test_a_key_used_for_another_request_is_refused(game: Game) -> None:
+    ann = game.join("ann")
+    game.take(ann, game.quote(ann, "buy", 3), "same")
     with pytest.raises(Refusal, match="idempotency_key_reused"):
-        world.take(ann, world.quote(ann, "buy", 4), "same")
-    assert world.shares(ann) == 3
+        game.take(ann, game.quote(ann, "buy", 4), "same")
+    assert game.shares(ann) == 3
 
 
-def test_a_refusal_is_the_first_answer_of_its_key_too(world: World) -> None:
-    ann = world.join("ann")
-    quote = world.quote(ann, "buy", 3)
-    world.wait(seconds=16)
-    first = world.take(ann, quote, "same")
-    assert (first.status, first.body["code"]) == (410, "quote_expired")
-    assert world.take(ann, quote, "same").is_replay
+def test_a_refusal_is_the_first_answer_of_its_key_too(game: Game) -> None:
+    ann = game.join("ann")
+    quote = game.quote(ann, "buy", 3)
+    game.wait(seconds=16)
+    first = game.take(ann, quote, "same")
+    assert (first.status, first.body["code"]) == (409, "quote_expired")
+    assert game.take(ann, quote, "same").is_replay
 
 
-def test_a_quote_lives_for_fifteen_seconds_and_not_longer(world: World) -> None:
-    ann = world.join("ann")
-    quote = world.quote(ann, "buy", 3)
-    world.wait(seconds=14.9)
-    assert world.take(ann, quote).status == 200
-    late = world.quote(ann, "buy", 3)
-    world.wait(seconds=15)
-    assert world.take(ann, late).body["code"] == "quote_expired"
+def test_a_quote_lives_for_fifteen_seconds_and_not_longer(game: Game) -> None:
+    ann = game.join("ann")
+    quote = game.quote(ann, "buy", 3)
+    game.wait(seconds=14.9)
+    assert game.take(ann, quote).status == 200
+    late = game.quote(ann, "buy", 3)
+    game.wait(seconds=15)
+    assert game.take(ann, late).body["code"] == "quote_expired"
 
 
-def test_a_quote_is_used_once(world: World) -> None:
-    ann = world.join("ann")
-    quote = world.quote(ann, "buy", 3)
-    assert world.take(ann, quote).status == 200
-    assert world.take(ann, quote).body["code"] == "quote_used"
-    assert world.shares(ann) == 3
-    assert world.violations() == []
+def test_a_quote_is_used_once(game: Game) -> None:
+    ann = game.join("ann")
+    quote = game.quote(ann, "buy", 3)
+    assert game.take(ann, quote).status == 200
+    assert game.take(ann, quote).body["code"] == "quote_used"
+    assert game.shares(ann) == 3
+    assert game.violations() == []
 
 
 @pytest.mark.parametrize(
-    "changes", [{"side": "sell"}, {"shares": 4}, {"artist_id": "can" + "_" * 29}]
+    "changes", [{"side": "sell"}, {"shares": 4}, {"artist_id": artist("Can")}]
 )
 def test_a_quote_is_for_nothing_but_what_it_says(
-    world: World, changes: dict[str, object]
+    game: Game, changes: dict[str, object]
 ) -> None:
-    ann = world.join("ann")
-    world.trade(ann, "buy", 10)
-    quote = world.quote(ann, "buy", 3)
-    assert world.take(ann, quote, **changes).body["code"] == "quote_mismatch"
+    ann = game.join("ann")
+    game.trade(ann, "buy", 10)
+    quote = game.quote(ann, "buy", 3)
+    assert game.take(ann, quote, **changes).body["code"] == "quote_mismatch"
 
 
-def test_a_quote_is_for_nobody_else(world: World) -> None:
-    ann, bob = world.join("ann"), world.join("bob")
-    quote = world.quote(ann, "buy", 3)
-    assert world.take(bob, quote).body["code"] == "quote_mismatch"
+def test_a_quote_is_for_nobody_else(game: Game) -> None:
+    ann, bob = game.join("ann"), game.join("bob")
+    quote = game.quote(ann, "buy", 3)
+    assert game.take(bob, quote).body["code"] == "quote_mismatch"
 
 
-def test_a_forged_quote_is_refused(world: World) -> None:
-    ann = world.join("ann")
-    quote = world.quote(ann, "buy", 3)
+def test_a_forged_quote_is_refused(game: Game) -> None:
+    ann = game.join("ann")
+    quote = game.quote(ann, "buy", 3)
     body, _, signature = quote["quote"].partition(".")
     for forged in (
         f"{body[:-2]}AA.{signature}",
@@ -98,65 +100,65 @@ def test_a_forged_quote_is_refused(world: World) -> None:
         "é.é",
         "",
     ):
-        assert world.take(ann, quote, quote_text=forged).body["code"] == "quote_invalid"
+        assert game.take(ann, quote, quote_text=forged).body["code"] == "quote_invalid"
 
 
-def test_a_quote_dies_when_the_market_closes(world: World) -> None:
-    ann = world.join("ann")
-    quote = world.quote(ann, "buy", 3)
-    world.close()
+def test_a_quote_dies_when_the_market_closes(game: Game) -> None:
+    ann = game.join("ann")
+    quote = game.quote(ann, "buy", 3)
+    game.close()
     with pytest.raises(Refusal, match="market_closed") as refused:
-        world.take(ann, quote)
+        game.take(ann, quote)
     assert refused.value.facts["reopens_at"] == "2024-03-01T02:30:00.000000Z"
-    world.open()
-    assert world.take(ann, quote).body["code"] == "quote_expired"
+    game.open()
+    assert game.take(ann, quote).body["code"] == "quote_expired"
 
 
-def test_a_quote_is_refused_when_the_price_has_moved_against_it(world: World) -> None:
-    ann, bob = world.join("ann"), world.join("bob")
-    quote = world.quote(ann, "buy", 3)
-    world.trade(bob, "buy", 20)
+def test_a_quote_is_refused_when_the_price_has_moved_against_it(game: Game) -> None:
+    ann, bob = game.join("ann"), game.join("bob")
+    quote = game.quote(ann, "buy", 3)
+    game.trade(bob, "buy", 20)
     with pytest.raises(Refusal, match="price_changed"):
-        world.take(ann, quote)
-    assert world.shares(ann) == 0
+        game.take(ann, quote)
+    assert game.shares(ann) == 0
 
 
 def test_a_quote_is_honoured_at_its_price_when_the_price_has_moved_for_the_house(
-    world: World,
+    game: Game,
 ) -> None:
-    ann, bob = world.join("ann"), world.join("bob")
-    world.trade(bob, "buy", 20)
-    quote = world.quote(ann, "buy", 3)
-    world.trade(bob, "sell", 20)
-    assert world.take(ann, quote).body["value_units"] == quote["value_units"]
+    ann, bob = game.join("ann"), game.join("bob")
+    game.trade(bob, "buy", 20)
+    quote = game.quote(ann, "buy", 3)
+    game.trade(bob, "sell", 20)
+    assert game.take(ann, quote).body["value_units"] == quote["value_units"]
 
 
-def test_what_cannot_be_paid_or_delivered_is_refused(world: World) -> None:
-    ann = world.join("ann")
+def test_what_cannot_be_paid_or_delivered_is_refused(game: Game) -> None:
+    ann = game.join("ann")
     with pytest.raises(Refusal, match="insufficient_funds"):
-        world.quote(ann, "buy", 250)
+        game.quote(ann, "buy", 250)
     with pytest.raises(Refusal, match="insufficient_shares"):
-        world.quote(ann, "sell", 1)
+        game.quote(ann, "sell", 1)
     # A quote that was good is refused once the cash has gone elsewhere.
-    world.settings = type(world.settings)(novice_days=0, holding_limit_pct=100)
-    last = world.quote(ann, "buy", 150)
-    world.trade(ann, "buy", 100, "Can")
-    assert world.take(ann, last).body["code"] == "insufficient_funds"
+    game.settings = replace(SETTINGS, holding_limit_pct=100)
+    last = game.quote(ann, "buy", 150)
+    game.trade(ann, "buy", 100, "Can")
+    assert game.take(ann, last).body["code"] == "insufficient_funds"
 
 
-def test_a_holding_is_at_most_a_fifth_of_net_worth(world: World) -> None:
-    ann = world.join("ann")
-    world.quote(ann, "buy", 39)
+def test_a_holding_is_at_most_a_fifth_of_net_worth(game: Game) -> None:
+    ann = game.join("ann")
+    game.quote(ann, "buy", 39)
     with pytest.raises(Refusal, match="limit_reached") as refused:
-        world.quote(ann, "buy", 41)
+        game.quote(ann, "buy", 41)
     assert refused.value.facts["limit"] == "holding"
 
 
-def test_no_artist_can_be_moved_beyond_the_limit_of_its_depth(world: World) -> None:
-    rich = World(
-        world.database,
-        settings=type(world.settings)(
-            novice_days=0,
+def test_no_artist_can_be_moved_beyond_the_limit_of_its_depth(game: Game) -> None:
+    rich = Game(
+        game.database,
+        settings=replace(
+            SETTINGS,
             starting_cash_units=10**13,
             holding_limit_pct=100,
         ),
@@ -170,44 +172,44 @@ def test_no_artist_can_be_moved_beyond_the_limit_of_its_depth(world: World) -> N
     assert rich.trade(ann, "sell", 10).status == 200
 
 
-def test_limits_are_halved_in_the_first_fourteen_days(world: World) -> None:
-    world.settings = type(world.settings)()
-    ann = world.join("ann")
+def test_limits_are_halved_in_the_first_fourteen_days(game: Game) -> None:
+    game.settings = replace(SETTINGS, novice_days=14)
+    ann = game.join("ann")
     with pytest.raises(Refusal, match="limit_reached"):
-        world.quote(ann, "buy", 20)
+        game.quote(ann, "buy", 20)
     for _ in range(14):
-        world.next_day()
-    assert world.quote(ann, "buy", 20)["shares"] == 20
+        game.next_day()
+    assert game.quote(ann, "buy", 20)["shares"] == 20
 
 
-def test_prices_that_grow_old_cost_a_spread(world: World) -> None:
-    ann = world.join("ann")
-    fresh = world.quote(ann, "buy", 1)
+def test_prices_that_grow_old_cost_a_spread(game: Game) -> None:
+    ann = game.join("ann")
+    fresh = game.quote(ann, "buy", 1)
     assert fresh["fee_ppm"] == 10_000
-    world.wait(hours=6)
+    game.wait(hours=6)
     # z·σ·sqrt(h/24) = 2 · 2 % · sqrt(1/4)
-    assert world.quote(ann, "buy", 1)["fee_ppm"] == 10_000 + 20_000
+    assert game.quote(ann, "buy", 1)["fee_ppm"] == 10_000 + 20_000
 
 
 def test_an_unbalanced_or_unsealed_transaction_cannot_be_committed(
-    world: World,
+    game: Game,
 ) -> None:
-    ann = world.join("ann")
+    ann = game.join("ann")
     account = ledger.player_account(ann)
     for postings in (
         [(account, "cash", 5), ("bank", "cash", -4)],
         [(account, "cash", 5), ("bank", "shares", -5)],
         [(account, "cash", 5)],
     ):
-        entry = ledger.Entry("t1", "trick", 1, world.now, postings)
+        entry = ledger.Entry("t1", "trick", 1, game.now, postings)
         with (
             pytest.raises(Exception, match="sum to zero"),
-            world.database.write() as connection,
+            game.database.write() as connection,
         ):
             ledger.record(connection, entry)
     with (
         pytest.raises(Exception, match=r"(?i)foreign key"),
-        world.database.write() as connection,
+        game.database.write() as connection,
     ):
         connection.execute(
             schema.postings.insert(),
@@ -219,13 +221,13 @@ def test_an_unbalanced_or_unsealed_transaction_cannot_be_committed(
                 "amount": 5,
             },
         )
-    assert world.violations() == []
+    assert game.violations() == []
 
 
 @pytest.mark.parametrize("table", ["postings", "transactions", "trades", "answers"])
-def test_history_cannot_be_rewritten(world: World, table: str) -> None:
-    ann = world.join("ann")
-    world.trade(ann, "buy", 1)
+def test_history_cannot_be_rewritten(game: Game, table: str) -> None:
+    ann = game.join("ann")
+    game.trade(ann, "buy", 1)
     target = schema.metadata.tables[f"exchange.{table}"]
     for statement in (
         target.delete(),
@@ -233,6 +235,6 @@ def test_history_cannot_be_rewritten(world: World, table: str) -> None:
     ):
         with (
             pytest.raises(Exception, match="append-only"),
-            world.database.write() as connection,
+            game.database.write() as connection,
         ):
             connection.execute(statement)

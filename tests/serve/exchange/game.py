@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from hashlib import md5
 from typing import Any
 
 from sqlalchemy import select
@@ -25,12 +26,13 @@ from serve.exchange.settlement import ArtistValue, Settled, SettlementInputs
 
 FIRST_DAY = date(2024, 3, 1)
 START = datetime(2024, 3, 1, 2, 0, 0)
-SETTINGS = ExchangeSettings(novice_days=0)
+# b is 4,000 shares at 100 credits; nobody is new.
+SETTINGS = ExchangeSettings(novice_days=0, depth_value_units=400_000 * UNITS_PER_CREDIT)
 NAMES = ("Low", "Broadcast", "Stereolab", "Can", "Neu!")
 
 
 def artist(name: str) -> str:
-    return f"{name.lower():_<32}"[:32]
+    return md5(name.lower().encode()).hexdigest()
 
 
 def values(
@@ -53,7 +55,7 @@ def values(
     )
 
 
-class World:
+class Game:
     """A database, a clock, and the use cases with short names."""
 
     def __init__(
@@ -73,7 +75,7 @@ class World:
     def wait(self, **span: float) -> None:
         self.now += timedelta(**span)
 
-    def opened(self) -> World:
+    def opened(self) -> Game:
         self.settle()
         self.open()
         return self

@@ -1,0 +1,237 @@
+"""The exchange over HTTP, as a browser and a program see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from serve.exchange.api import Exchange
+from serve.exchange.database import Database
+from tests.serve.conftest import bearer, csrf, log_in
+from tests.serve.exchange.game import Game, artist
+
+ROOT = "/api/v1/exchange"
+
+
+@pytest.fixture
+def service(
+    make_service: Callable[..., Flask], new_sqlite: Callable[[], str]
+) -> Iterator[Flask]:
+    """The service with an open market in it."""
+    app = make_service()
+    game = Game(Database(new_sqlite(), sync="OFF")).opened()
+    # Keys of artists are 32 hex digits outside of these tests.
+    app.extensions["exchange"] = Exchange(
+        game.settings, lambda: game.database, game.clock
+    )
+    app.extensions["game"] = game
+    yield app
+    game.database.dispose()
+
+
+@pytest.fixture
+def game(service: Flask) -> Game:
+    found: Game = service.extensions["game"]
+    return found
+
+
+class Player:
+    """A program with a token."""
+
+    def __init__(self, app: Flask, name: str) -> None:
+        self.client: FlaskClient = app.test_client()
+        self.headers = bearer(app, name, "read", "trade")
+        self.count = 0
+
+    def get(self, path: str) -> Any:
+        return self.client.get(f"{ROOT}{path}", headers=self.headers)
+
+    def send(
+        self, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> Any:
+        self.count += 1
+        headers = {**self.headers, "Idempotency-Key": key or f"k{self.count}"}
+        return self.client.open(
+            f"{ROOT}{path}", method=method, json=body, headers=headers
+        )
+
+
+@pytest.fixture
+def anna(service: Flask) -> Player:
+    return Player(service, "anna")
+
+
+def buy(player: Player, shares: int, key: str | None = None) -> Any:
+    terms = {"artist_id": artist("Low"), "side": "buy", "shares": shares}
+    quote = player.client.post(f"{ROOT}/quotes", json=terms, headers=player.headers)
+    assert quote.status_code == 200, quote.text
+    return player.send(
+        "POST", "/trades", {**terms, "quote": quote.get_json()["data"]["quote"]}, key
+    )
+
+
+def test_the_first_visit_makes_an_account_a_player_with_20_000(anna: Player) -> None:
+    body = anna.get("/portfolio").get_json()
+    assert body["data"]["cash_units"] == 200_000_000
+    assert body["data"]["player_name"] == "anna"
+    assert (body["version"], body["as_of"]) == ("20240301-000001", "2024-03-01")
+    again = anna.get("/portfolio").get_json()
+    assert again["data"]["player_id"] == body["data"]["player_id"]
+
+
+def test_a_quote_and_a_trade_go_through_the_api(anna: Player) -> None:
+    answer = buy(anna, 3)
+    assert answer.status_code == 201
+    mine = anna.get("/portfolio").get_json()["data"]
+    assert [(h["artist_name"], h["shares"]) for h in mine["holdings"]] == [("Low", 3)]
+    assert mine["cash_units"] == answer.get_json()["data"]["cash_units"]
+    trades = anna.get("/history").get_json()["data"]["trades"]
+    assert [one["shares"] for one in trades] == [3]
+
+
+def test_a_repeated_key_is_answered_as_the_first_time(anna: Player, game: Game) -> None:
+    terms = {"artist_id": artist("Low"), "side": "buy", "shares": 3}
+    made = anna.client.post(f"{ROOT}/quotes", json=terms, headers=anna.headers)
+    body = {**terms, "quote": made.get_json()["data"]["quote"]}
+    first = anna.send("POST", "/trades", body, "one")
+    again = anna.send("POST", "/trades", body, "one")
+    assert again.get_json() == first.get_json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = anna.send("POST", "/trades", {**body, "shares": 4}, "one")
+    assert (other.status_code, other.get_json()["code"]) == (
+        422,
+        "idempotency_key_reused",
+    )
+
+
+def test_every_refusal_is_a_problem_document_with_a_reason_and_a_kind(
+    anna: Player, game: Game
+) -> None:
+    terms = {"artist_id": artist("Low"), "side": "buy", "shares": 3}
+    game.close()
+    closed = anna.client.post(f"{ROOT}/quotes", json=terms, headers=anna.headers)
+    assert closed.status_code == 409
+    assert closed.mimetype == "application/problem+json"
+    body = closed.get_json()
+    assert (body["code"], body["kind"]) == ("market_closed", "transient")
+    assert body["reopens_at"] == "2024-03-01T02:30:00.000000Z"
+    game.open()
+    poor = anna.client.post(
+        f"{ROOT}/quotes", json={**terms, "shares": 1000}, headers=anna.headers
+    )
+    assert (poor.status_code, poor.get_json()["kind"]) == (422, "data")
+    unknown = anna.get(f"/artists/{'0' * 32}")
+    assert (unknown.status_code, unknown.get_json()["code"]) == (404, "unknown_artist")
+
+
+def test_a_write_without_a_key_or_a_token_or_the_scope_is_refused(
+    service: Flask, anna: Player
+) -> None:
+    body = {"artist_id": artist("Low"), "side": "buy", "shares": 1}
+    no_key = anna.client.post(f"{ROOT}/orders", json=body, headers=anna.headers)
+    assert no_key.status_code == 422
+    key = {"Idempotency-Key": "k"}
+    nobody = anna.client.post(f"{ROOT}/orders", json=body, headers=key)
+    assert nobody.status_code == 401
+    reader = bearer(service, "anna", "read")
+    scope = anna.client.post(f"{ROOT}/orders", json=body, headers={**reader, **key})
+    assert (scope.status_code, scope.get_json()["code"]) == (403, "missing_scope")
+
+
+def test_a_browser_needs_the_csrf_token_to_trade(service: Flask) -> None:
+    browser = log_in(service, "anna")
+    body = {"artist_id": artist("Low"), "side": "buy", "shares": 1}
+    bare = browser.post(f"{ROOT}/orders", json=body, headers={"Idempotency-Key": "k"})
+    assert bare.get_json()["code"] == "csrf_failed"
+    good = browser.post(
+        f"{ROOT}/orders", json=body, headers={"Idempotency-Key": "k", **csrf(browser)}
+    )
+    assert good.status_code == 201
+
+
+def test_orders_are_placed_listed_and_cancelled(anna: Player) -> None:
+    placed = anna.send(
+        "POST",
+        "/orders",
+        {
+            "artist_id": artist("Low"),
+            "side": "buy",
+            "shares": 2,
+            "limit_units": 900_000,
+        },
+    ).get_json()["data"]
+    listed = anna.get("/orders?state=queued").get_json()["data"]["orders"]
+    assert [one["order_id"] for one in listed] == [placed["order_id"]]
+    path = f"/orders/{placed['order_id']}"
+    assert anna.send("DELETE", path).get_json()["data"]["state"] == "cancelled"
+    assert anna.send("DELETE", path).get_json()["code"] == "order_not_queued"
+
+
+def test_nobody_sees_or_cancels_what_is_anothers(service: Flask, anna: Player) -> None:
+    berta = Player(service, "berta")
+    order = anna.send(
+        "POST", "/orders", {"artist_id": artist("Low"), "side": "buy", "shares": 2}
+    ).get_json()["data"]
+    assert berta.get("/orders").get_json()["data"]["orders"] == []
+    assert berta.send("DELETE", f"/orders/{order['order_id']}").status_code == 404
+    anna.send("PATCH", "/player", {"is_public": False})
+    player_id = anna.get("/portfolio").get_json()["data"]["player_id"]
+    assert berta.get(f"/players/{player_id}").status_code == 404
+    assert anna.get(f"/players/{player_id}").status_code == 200
+
+
+def test_boards_leagues_trophies_and_economy_after_a_close(
+    service: Flask, anna: Player, game: Game
+) -> None:
+    berta = Player(service, "berta")
+    berta.get("/portfolio")
+    buy(anna, 10)
+    game.next_day()
+    for board in ("day", "week", "month", "season", "lifetime", "worth"):
+        rows = anna.get(f"/boards/{board}?league=mine").get_json()["data"]["rows"]
+        assert [row["player_name"] for row in rows] == ["berta", "anna"], board
+    near = anna.get("/boards/worth/near").get_json()["data"]
+    assert (near["position"], near["rank"]) == (2, 2)
+    code = anna.send("POST", "/friends-leagues", {"league_name": "us"}).get_json()
+    joined = berta.send("POST", "/friends-leagues/join", {"code": code["data"]["code"]})
+    league_id = joined.get_json()["data"]["league_id"]
+    rows = berta.get(f"/boards/worth?friends_league={league_id}").get_json()["data"]
+    assert rows["players"] == 2
+    stranger = Player(service, "carla")
+    assert stranger.get(f"/boards/worth?friends_league={league_id}").status_code == 404
+    won = {one["trophy"] for one in anna.get("/trophies").get_json()["data"]}
+    assert won == {"first_trade"}
+    days = anna.get("/economy").get_json()["data"]
+    assert [day["trades"] for day in days] == [0, 1]
+    assert len(anna.get(f"/artists/{artist('Low')}/prices").get_json()["data"]) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["dearest", "most_traded", "popular", "risers", "fallers", "recent"]
+)
+def test_every_list_answers(anna: Player, game: Game, name: str) -> None:
+    buy(anna, 10)
+    shown = anna.get(f"/lists/{name}?limit=2").get_json()["data"]
+    traded = {"most_traded", "recent", "risers"}
+    first = [one["artist_name"] for one in shown["artists"]][:1]
+    assert first == (["Low"] if name in traded else first)
+    assert anna.get(f"/lists/{name}?tag=nothing").get_json()["data"]["artists"] == []
+
+
+def test_recommended_artists_come_from_the_own_listening(anna: Player) -> None:
+    assert anna.get("/recommended").status_code == 200
+
+
+def test_a_deleted_account_leaves_the_game(service: Flask, game: Game) -> None:
+    browser = log_in(service, "anna")
+    browser.get(f"{ROOT}/portfolio")
+    assert browser.delete("/api/v1/account", headers=csrf(browser)).status_code == 200
+    from serve.exchange import schema
+
+    (player,) = game.rows(schema.players)
+    assert player.left_at is not None
+    assert player.player_name is None
