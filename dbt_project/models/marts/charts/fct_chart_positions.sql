@@ -3,6 +3,12 @@
 -- A partial build goes on from the state that each entity had before the first issue
 -- drawn up anew; that state stands on its row here, so nothing older is read twice.
 -- depends_on: {{ ref('int_touched_issues') }}
+-- depends_on: {{ ref('int_restated_entities') }}
+-- depends_on: {{ ref('dim_artists') }}
+-- depends_on: {{ ref('dim_tracks') }}
+-- depends_on: {{ ref('dim_albums') }}
+-- depends_on: {{ ref('dim_tags') }}
+-- depends_on: {{ ref('dim_listeners') }}
 {% set size = var('chart_size') %}
 {{
     config(
