@@ -94,7 +94,7 @@ def build(
         raise BuildFailed(_explain(failed, result.exception, dbt_target))
     kinds = [node.node.resource_type for node in found]
     tests = sum(kind in ("test", "unit_test") for kind in kinds)
-    if missing := watcher.expected - len(found):
+    if (missing := watcher.expected - len(found)) > 0:
         raise BuildFailed(f"{missing} dbt nodes never ran; see {dbt_target}/dbt.log")
     fresh = dbt_target / parsed.name
     if fresh.exists():

@@ -94,7 +94,7 @@ class FetchPlan:
     album_infos: int = 150
     remember_days: int = 30
     listener_top: int = 1000
-    periods: tuple[str, ...] = ("overall", "12month")
+    periods: tuple[str, ...] = ("overall",)
     own_tags: int = 50
     """personal tags asked of one listener"""
     tagging_types: tuple[str, ...] = ("artist",)
