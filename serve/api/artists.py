@@ -90,7 +90,9 @@ class ArtistRow(Row):
     value: float | None
     fundamental_price: float | None
     stage: str | None
+    growth: float | None = Field(description="28 days against 63, in robust sd")
     growth_label: str | None
+    trend_words: str | None
     is_listed: bool
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from flask import Response, request
@@ -324,7 +325,9 @@ def _atom(found: dict[str, Any], changes: Result) -> bytes:
     ElementTree.register_namespace("", space)
     feed = ElementTree.Element(f"{{{space}}}feed")
     name = " ".join(filter(None, (found["chart"], found["scope"], found["period"])))
-    address = request.base_url
+    # No host stands in it: the feed is cached, and Host is anybody's to choose.
+    place = ":".join((found["chart"], quote(found["scope"]), found["period"]))
+    identity = f"tag:scrobble-warehouse,2026:{place}"
     updated = f"{found['issue_date'].isoformat()}T00:00:00Z"
 
     def add(
@@ -334,15 +337,15 @@ def _atom(found: dict[str, Any], changes: Result) -> bytes:
         element.text = _xml_text(text)
 
     add(feed, "title", f"Changes in {name}")
-    add(feed, "id", address)
+    add(feed, "id", identity)
     add(feed, "updated", updated)
-    add(feed, "link", "", rel="self", href=address)
+    add(feed, "link", "", rel="self", href=request.path)
     author = ElementTree.SubElement(feed, f"{{{space}}}author")
     add(author, "name", "Scrobble Warehouse; data: last.fm")
     for row in changes.records():
         entry = ElementTree.SubElement(feed, f"{{{space}}}entry")
         day = row["issue_date"].isoformat()
-        add(entry, "id", f"{address}#{day}-{row['entity_id']}")
+        add(entry, "id", f"{identity}:{day}:{row['entity_id']}")
         add(entry, "title", _headline(row))
         add(entry, "updated", f"{day}T00:00:00Z")
         add(entry, "summary", f"{_headline(row)}, {name}, {day}")

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class _Version:
     def __init__(self, published: Published, path: Path, memory: str) -> None:
         self.published = published
         self.memo: dict[Any, Any] = {}
+        self.shapes: dict[str, _Shape] = {}
         self.readers = 0
         self.retired = False
         if not path.exists():
@@ -70,32 +72,54 @@ class _Reader:
         self,
         published: Published,
         cursor: duckdb.DuckDBPyConnection,
-        memo: dict[Any, Any],
+        version: _Version,
     ) -> None:
         self.published = published
-        self.memo = memo
+        self.memo = version.memo
+        self._shapes = version.shapes
         self._cursor = cursor
 
     def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
         text, names = translate(sql, "duckdb")
         cursor = self._cursor.execute(text, chosen(names, binds or {}))
-        description = cursor.description or []
-        kinds = tuple(
-            "double"
-            if (name := str(item[1])).startswith("DECIMAL")
-            else _KINDS.get(name, "text")
-            for item in description
-        )
+        shape = self._shapes.get(text)
+        if shape is None:
+            shape = self._shapes[text] = _shape(cursor)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
-        if any(str(item[1]).startswith("DECIMAL") for item in description):
-            rows = [
-                tuple(
-                    float(value) if kind == "double" and value is not None else value
-                    for value, kind in zip(row, kinds, strict=True)
-                )
-                for row in rows
-            ]
-        return Result(tuple(item[0] for item in description), kinds, rows)
+        if shape.decimals:
+            rows = [_without_decimals(row, shape.decimals) for row in rows]
+        return Result(shape.columns, shape.kinds, rows)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The columns of a statement; naming their types costs more than small answers."""
+
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    decimals: tuple[int, ...]
+
+
+def _shape(cursor: duckdb.DuckDBPyConnection) -> _Shape:
+    description = cursor.description or []
+    names = [str(item[1]) for item in description]
+    decimals = [index for index, name in enumerate(names) if name[:7] == "DECIMAL"]
+    kinds = ["double" if name[:7] == "DECIMAL" else _KINDS.get(name) for name in names]
+    return _Shape(
+        tuple(item[0] for item in description),
+        tuple(kind or "text" for kind in kinds),
+        tuple(decimals),
+    )
+
+
+def _without_decimals(
+    row: tuple[Any, ...], decimals: tuple[int, ...]
+) -> tuple[Any, ...]:
+    values = list(row)
+    for index in decimals:
+        if values[index] is not None:
+            values[index] = float(values[index])
+    return tuple(values)
 
 
 class EmbeddedStore:
@@ -123,7 +147,9 @@ class EmbeddedStore:
 
     def state(self) -> tuple[str, str]:
         try:
-            pointer, dropped = os.stat(self._pointer_name), os.stat(self._dropped_name)
+            # os.stat, at every request: Path.stat costs three times as much.
+            pointer = os.stat(self._pointer_name)  # noqa: PTH116
+            dropped = os.stat(self._dropped_name)  # noqa: PTH116
         except OSError:
             # No pointer, which reading it says, or no file of drops yet: make it, so
             # that the next time is cheap. A folder one may not write to has none.
@@ -215,7 +241,7 @@ class EmbeddedStore:
             cursor = version.connection.cursor()
             self._limit(cursor)
             try:
-                yield _Reader(version.published, cursor, version.memo)
+                yield _Reader(version.published, cursor, version)
             except duckdb.CatalogException as error:
                 raise StoreUnavailable(
                     f"version {version.published.version} lacks what this question"

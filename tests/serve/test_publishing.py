@@ -394,3 +394,12 @@ def test_a_logged_in_browser_gets_the_cached_public_answer(service: Flask) -> No
     assert second.data == first.data
     assert shared(service).cache.statistics()["hits"] == 1
     assert isinstance(shared(service).cache, Cache)
+
+
+def test_a_foreign_host_header_leaves_no_trace_in_what_is_kept(
+    client: FlaskClient,
+) -> None:
+    foreign = {"Host": "evil.example"}
+    for path in ("/api/v1/charts/panel_artists/feed.atom", "/api/v1/artists?limit=2"):
+        assert b"evil.example" not in client.get(path, headers=foreign).data
+        assert b"evil.example" not in client.get(path).data
