@@ -79,8 +79,8 @@ def build(
     if built_through == 0:
         command.append("--full-refresh")
     if target.url is not None:
-        # Their names are sentences, and dbt makes a relation of each: PostgreSQL stops
-        # at 63 characters. They test the models, not the day; the embedded run has them.
+        # Their names are sentences, and dbt makes relations of them: PostgreSQL stops
+        # at 63 characters. They test models, not the day; the embedded run has them.
         command += ["--exclude-resource-type", "unit_test"]
     watcher = _Watcher(progress)
     result = _invoke(target, command, dbt_target, threads, watcher)
