@@ -11,7 +11,14 @@ from typing import Any, Literal, get_args
 from serve.store.contract import Reader, Result
 
 Sort = Literal[
-    "listeners", "playcount", "scrobbles", "panel_listeners", "score", "value", "name"
+    "listeners",
+    "playcount",
+    "scrobbles",
+    "panel_listeners",
+    "score",
+    "value",
+    "growth",
+    "name",
 ]
 Measure = Literal[
     "listeners",
@@ -47,13 +54,14 @@ _ORDER = {
     "panel_listeners": "artists.panel_listeners desc nulls last",
     "score": "latest.score desc nulls last",
     "value": "latest.value desc nulls last",
+    "growth": "latest.growth desc nulls last",
     "name": "lower(artists.artist_name)",
 }
 _LATEST = """
     latest as (
 
-        select artist_id, score, value, fundamental_price, stage, growth_label,
-            is_listed
+        select artist_id, score, value, fundamental_price, stage, growth,
+            growth_label, trend_words, is_listed
         from marts.fct_artist_values
         where value_date = (select max(value_date) from marts.fct_artist_values)
 
@@ -106,7 +114,8 @@ def artists(
             artists.artist_id, artists.artist_name, artists.artist_mbid,
             artists.top_tag, artists.listeners, artists.playcount, artists.scrobbles,
             artists.panel_listeners, latest.score, latest.value,
-            latest.fundamental_price, latest.stage, latest.growth_label,
+            latest.fundamental_price, latest.stage, latest.growth,
+            latest.growth_label, latest.trend_words,
             coalesce(latest.is_listed, false) as is_listed
         from marts.dim_artists as artists
         left join latest on latest.artist_id = artists.artist_id
