@@ -52,7 +52,7 @@ api = APIBlueprint(
     "exchange",
     __name__,
     url_prefix="/api/v1/exchange",
-    abp_tags=[Tag(name="Exchangeexchange", description="artists as shares: a game")],
+    abp_tags=[Tag(name="exchange", description="artists as shares: a game")],
 )
 _SECURED: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from serve.exchange.api import Exchange
+from serve.exchange.api import Exchange, install
 from serve.exchange.database import Database
 from tests.serve.conftest import bearer, csrf, log_in
 from tests.serve.exchange.game import Game, artist
@@ -23,8 +23,8 @@ def service(
 ) -> Iterator[Flask]:
     """The service with an open market in it."""
     app = make_service()
+    install(app)
     game = Game(Database(new_sqlite(), sync="OFF")).opened()
-    # Keys of artists are 32 hex digits outside of these tests.
     app.extensions["exchange"] = Exchange(
         game.settings, lambda: game.database, game.clock
     )
