@@ -144,6 +144,8 @@ class _File(PydanticBaseSettingsSource):
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML: {error}") from error
+        # Tables are the settings of the packages that plug in; each checks its own.
+        values = {k: v for k, v in values.items() if not isinstance(v, dict)}
         unknown = sorted(set(values) - set(Settings.model_fields))
         if unknown:
             known = ", ".join(sorted(Settings.model_fields))
