@@ -236,12 +236,10 @@ def replay(
         )
         if not done:
             return Replay(None, (), still_dead, 0)
-        name = stage_name(f"{run_id} replay")
-        stage_file = fill_stage(target, parsed.files, name, folder)
+        stage = fill_stage(target, parsed.files, stage_name(f"{run_id} replay"), folder)
         load_id = promote(
             target,
-            name,
-            stage_file,
+            stage,
             _promotion(parsed, run_id, as_of_date, [wanted[each] for each in done]),
             fence_check,
         )

@@ -420,8 +420,8 @@ class PlainReading:
 
     structure: the type for from_json. usable: whether the parsed answer `plain` may be
     read this way at all. items: its list of items. rows: one row per item of table
-    `chunk`, with `is_plain` false where the careful reading must decide. listener_name
-    and total: what the page says of itself.
+    `chunk`; the answer's number is negative where the careful reading must decide.
+    listener_name and total: what the page says of itself.
     """
 
     method: str
@@ -484,8 +484,8 @@ def plain_reading(method: str) -> PlainReading:
         ),
         casted as (select *, {casts} from texts)
         select
-            answer_no, call_id, as_of_date, fetched_at, item_index, {results},
-            {checks} as is_plain
+            case when {checks} then answer_no else -answer_no end as answer_no,
+            call_id, as_of_date, fetched_at, item_index, {results}
         from casted
     """
     return PlainReading(

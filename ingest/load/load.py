@@ -21,7 +21,7 @@ from ingest.load.promote import (
     loaded_parts,
     promote,
 )
-from ingest.load.stage import fill_stage, stage_name
+from ingest.load.stage import fill_stage, import_dlt_meanwhile, stage_name
 from warehouse import ops
 from warehouse.run import Run, StepResult, Target
 
@@ -78,6 +78,7 @@ def load(
     folder = work_dir / "load"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    importing = import_dlt_meanwhile()
     try:
         days = sorted({part.as_of_date for part in todo})
         parser = Parser(landing_dir, folder)
@@ -91,12 +92,11 @@ def load(
             )
         finally:
             parser.close()
-        name = stage_name(run_id)
-        stage_file = fill_stage(target, parsed.files, name, folder)
+        importing.join()
+        stage = fill_stage(target, parsed.files, stage_name(run_id), folder)
         load_id = promote(
             target,
-            name,
-            stage_file,
+            stage,
             Promotion(
                 run_id=run_id,
                 as_of_date=as_of_date,

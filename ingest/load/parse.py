@@ -104,6 +104,7 @@ class Parser:
             },
         )
         self._files: dict[str, list[Path]] = {}
+        self._written = 0
         for table in ROW_TABLES:
             self.database.execute(item_sql.rows_table_ddl(table.name))
         self.database.execute(
@@ -170,7 +171,7 @@ class Parser:
             self._keep_only(only, result)
         self._write_dead_letters(result)
         self._write_name_keys(result)
-        result.files = self._files
+        result.files = {table: files for table, files in self._files.items() if files}
         return result
 
     # -------------------------------------------------------------------- reading
@@ -290,20 +291,22 @@ class Parser:
     def _read_plain(self, paths: Sequence[str]) -> None:
         """Read the bulk; leave answers with anything unusual to the careful way."""
         assert self.plain is not None
-        table = self.plain.table
-        self.database.execute(f"create or replace table items as {self.plain.rows}")
-        unusual = self._arrow("select distinct answer_no from items where not is_plain")
+        if not self._one("select count(*) from chunk where is_plain")[0]:
+            return
+        path = self._write(self.plain.table, self.plain.rows)
+        unusual = self._arrow(
+            "select distinct -answer_no as answer_no"
+            f" from read_parquet({text_literal(str(path))}) where answer_no < 0"
+        )
         if unusual.num_rows:
-            self._take_back(unusual, paths)
-        columns = ", ".join(
-            name_literal(column.name)
-            for column in TABLES[table].columns
-            if column.name != "load_id"
-        )
-        self.database.execute(
-            f"insert into rows_{table} (answer_no, {columns})"
-            f" select answer_no, {columns} from items"
-        )
+            self.database.register("unusual", unusual)
+            self._take_back(paths)
+            self._keep_rows(
+                self.plain.table,
+                path,
+                "abs(answer_no) not in (select answer_no from unusual)",
+            )
+            self.database.unregister("unusual")
         self.database.execute(
             f"insert into counts select answer_no, len({self.plain.items})"
             " from chunk where is_plain"
@@ -312,16 +315,13 @@ class Parser:
             f"insert into walk_totals select answer_no, {self.plain.listener_name},"
             f" try_cast({self.plain.total} as bigint) from chunk where is_plain"
         )
-        self.database.execute("drop table items")
-        self._flush(table, FLUSH_ROWS)
 
-    def _take_back(self, unusual: pa.Table, paths: Sequence[str]) -> None:
+    def _take_back(self, paths: Sequence[str]) -> None:
         """Bring back the bodies of answers that are not plain after all."""
         files = ", ".join(text_literal(path) for path in paths)
         columns = ", ".join(
             f"{name}: {text_literal(kind)}" for name, kind in _LANDING_COLUMNS.items()
         )
-        self.database.register("unusual", unusual)
         self.database.execute(
             f"""
             create or replace temp table unusual_bodies as
@@ -342,11 +342,9 @@ class Parser:
             update chunk set
                 is_plain = false, has_body = true, body = unusual_bodies.body
             from unusual_bodies where unusual_bodies.answer_no = chunk.answer_no;
-            delete from items where answer_no in (select answer_no from unusual);
             drop table unusual_bodies;
             """
         )
-        self.database.unregister("unusual")
 
     # --------------------------------------------------------- the careful reading
 
@@ -648,7 +646,7 @@ class Parser:
                 f" and (wanted_items.table_name is null{wanted}))",
             )
             if not result.rows_by_table[table]:
-                del self._files[table], result.rows_by_table[table]
+                del result.rows_by_table[table]
         self.database.execute(
             """
             delete from dead where table_name is null or answer_no not in (
@@ -668,21 +666,25 @@ class Parser:
 
     def _filter(self, table: str, condition: str) -> int:
         """Keep the written rows that meet the condition; returns how many."""
-        rows = 0
-        for number, path in enumerate(self._files[table]):
-            kept = path.with_name(f"{path.stem}-kept.parquet")
-            self.database.execute(
-                f"copy (select rows.* from read_parquet({text_literal(str(path))})"
-                f" as rows where {condition}) to {text_literal(str(kept))}"
-                " (format parquet)"
-            )
-            path.unlink()
-            self._files[table][number] = kept
-            rows += int(
-                self._one(
-                    f"select count(*) from read_parquet({text_literal(str(kept))})"
-                )[0]
-            )
+        files = list(self._files[table])
+        return sum(self._keep_rows(table, path, condition) for path in files)
+
+    def _keep_rows(self, table: str, path: Path, condition: str) -> int:
+        """Keep the rows of one written file that meet the condition."""
+        kept = path.with_name(f"{path.stem}-kept.parquet")
+        self.database.execute(
+            f"copy (select rows.* from read_parquet({text_literal(str(path))})"
+            f" as rows where {condition}) to {text_literal(str(kept))}"
+            " (format parquet)"
+        )
+        count = f"select count(*) from read_parquet({text_literal(str(kept))})"
+        rows = int(self._one(count)[0])
+        path.unlink()
+        self._files[table].remove(path)
+        if rows:
+            self._files[table].append(kept)
+        else:
+            kept.unlink()
         return rows
 
     def read_calls(self) -> set[str]:
@@ -699,7 +701,8 @@ class Parser:
         found: set[tuple[str, str, int]] = set()
         for table, files in self._files.items():
             if (
-                table.startswith("lastfm__")
+                files
+                and table.startswith("lastfm__")
                 and "item_index" in TABLES[table].column_names
             ):
                 paths = ", ".join(text_literal(str(path)) for path in files)
@@ -732,14 +735,16 @@ class Parser:
         self._write(table, f"select * from rows_{table}")
         self.database.execute(f"truncate rows_{table}")
 
-    def _write(self, table: str, query: str) -> None:
+    def _write(self, table: str, query: str) -> Path:
         files = self._files.setdefault(table, [])
-        path = self.out_dir / f"{table}-{len(files):04d}.parquet"
+        self._written += 1
+        path = self.out_dir / f"{table}-{self._written:06d}.parquet"
         self.database.execute(
             f"copy ({query}) to {text_literal(str(path))}"
             " (format parquet, compression snappy)"
         )
         files.append(path)
+        return path
 
     def _write_walks(self) -> None:
         """A row for each page of a walk; they come from our own planner's words."""
@@ -777,6 +782,8 @@ class Parser:
         self.database.execute("create table loaded (answer_no bigint, rows bigint)")
         result = Parsed()
         for table, files in self._files.items():
+            if not files:
+                continue
             paths = ", ".join(text_literal(str(path)) for path in files)
             result.rows_by_table[table] = int(
                 self._one(f"select count(*) from read_parquet([{paths}])")[0]
@@ -901,6 +908,8 @@ class Parser:
         """Every spelling in the rows, with its key."""
         queries = []
         for table, files in self._files.items():
+            if not files:
+                continue
             paths = ", ".join(text_literal(str(path)) for path in files)
             for column in TABLES[table].columns:
                 if column.name in NAME_COLUMNS:

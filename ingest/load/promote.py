@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
@@ -18,10 +17,13 @@ from sqlalchemy import Connection, create_engine, text
 from ingest.landing import Part
 from ingest.lastfm.recipes import SCHEMA, TABLES, create_raw_tables
 from ingest.load.item_sql import name_literal, text_literal
-from ingest.load.stage import STAGE_PREFIX
+from ingest.load.stage import STAGE_PREFIX, Stage
 from warehouse import fence
 from warehouse.errors import LoadFailed
 from warehouse.run import Target
+
+# The attached file; a schema must not share its name.
+_WAREHOUSE = "attached_warehouse"
 
 FenceCheck = Callable[[Connection | None], None]
 """Raises when this run may no longer write; takes the PostgreSQL transaction if any."""
@@ -101,25 +103,22 @@ class _Execute:
 def open_raw(
     target: Target,
     fence_check: FenceCheck | None = None,
-    attach: Path | None = None,
+    stage: Stage | None = None,
 ) -> Iterator[Raw]:
     """Schema raw in one transaction, created where missing; commits at the end.
 
     Args:
         fence_check: called last in the transaction, and first where that is cheap.
-        attach: a DuckDB file to read as database ``stage``.
+        stage: what the transaction reads besides raw.
     """
     if target.duckdb_path is not None:
         target.duckdb_path.parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(
-            str(target.duckdb_path), config={"preserve_insertion_order": "false"}
-        )
+        connection = stage.duckdb if stage is not None else None
+        connection = connection or duckdb.connect(":memory:")
         try:
+            path = text_literal(str(target.duckdb_path))
+            connection.execute(f"attach {path} as {_WAREHOUSE}; use {_WAREHOUSE}")
             create_raw_tables(connection, "duckdb")
-            if attach is not None:
-                connection.execute(
-                    f"attach {text_literal(str(attach))} as stage (read_only)"
-                )
             connection.execute("begin")
             if fence_check is not None:
                 fence_check(None)
@@ -150,8 +149,7 @@ def open_raw(
 
 def promote(
     target: Target,
-    stage: str,
-    stage_file: Path | None,
+    stage: Stage,
     promotion: Promotion,
     fence_check: FenceCheck,
 ) -> int:
@@ -160,8 +158,8 @@ def promote(
     Raises:
         LoadFailed: a part is in raw already or a row was lost on the way.
     """
-    schema = f"stage.{stage}" if stage_file is not None else stage
-    with open_raw(target, fence_check, stage_file) as raw:
+    schema = stage.schema if stage.duckdb is None else f"memory.{stage.schema}"
+    with open_raw(target, fence_check, stage) as raw:
         # One after the other: load ids and name keys are counted from what is there.
         if target.url is not None:
             raw.run(f"lock table {SCHEMA}.loads in exclusive mode")
@@ -178,8 +176,8 @@ def promote(
                     f"{expected} rows of {table} were parsed but {moved} arrived"
                 )
         _enter(raw, load_id, promotion)
-        if stage_file is None:
-            raw.run(f"drop schema {stage} cascade")
+        if stage.duckdb is None:
+            raw.run(f"drop schema {stage.schema} cascade")
     return load_id
 
 

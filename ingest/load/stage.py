@@ -1,18 +1,22 @@
 """Parsed rows into a stage, by dlt.
 
 Owns the one dlt pipeline of the load. dlt alone does not load atomically, so it fills
-a stage that belongs to this load only: a DuckDB file in the work folder, or a schema of
-its own in PostgreSQL. Promotion is somebody else's work.
+a stage that belongs to this load only: a DuckDB in memory that spills to the work
+folder, or a schema of its own in PostgreSQL. Promotion is somebody else's work.
 """
 
+import importlib
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy import make_url
 
@@ -33,6 +37,7 @@ _DLT_TYPES: dict[str, dict[str, Any]] = {
 _CONTRACT: Any = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 
 STAGE_PREFIX = "stage_"
+MEMORY_LIMIT = "450MB"
 
 
 def stage_name(run_id: str) -> str:
@@ -48,29 +53,53 @@ def staged_columns(table: str) -> list[Column]:
     ]
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A filled stage: its schema, and the DuckDB it is in unless it is PostgreSQL.
+
+    The promotion closes the DuckDB, or drops the schema.
+    """
+
+    schema: str
+    duckdb: duckdb.DuckDBPyConnection | None
+
+
+def import_dlt_meanwhile() -> threading.Thread:
+    """Begin to import dlt, which takes most of a second, while something else runs."""
+    thread = threading.Thread(
+        target=importlib.import_module, args=("dlt",), name="import-dlt", daemon=True
+    )
+    thread.start()
+    return thread
+
+
 def fill_stage(
     target: Target, files: dict[str, list[Path]], name: str, work_dir: Path
-) -> Path | None:
-    """Load the Parquet files of each table into the stage `name`.
-
-    Returns the DuckDB file of the stage, or None when it is a schema in PostgreSQL.
+) -> Stage:
+    """Load the Parquet files of each table into a new stage `name`.
 
     Raises:
         LoadFailed: dlt could not load a file.
     """
-    # Importing dlt costs most of a second; commands that load nothing do without.
+    # Commands that load nothing do without this import.
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
+    connection: duckdb.DuckDBPyConnection | None = None
     with _quiet_dlt():
         folder = work_dir / "dlt"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        stage_file: Path | None = None
         if target.duckdb_path is not None:
-            stage_file = work_dir / "stage.duckdb"
-            stage_file.unlink(missing_ok=True)
-            destination: Any = dlt.destinations.duckdb(str(stage_file))
+            connection = duckdb.connect(
+                ":memory:",
+                config={
+                    "memory_limit": MEMORY_LIMIT,
+                    "temp_directory": str(work_dir / "spill"),
+                    "preserve_insertion_order": "false",
+                },
+            )
+            destination: Any = dlt.destinations.duckdb(connection)
             file_format: Any = "parquet"
         else:
             destination = dlt.destinations.postgres(_plain_url(str(target.url)))
@@ -90,6 +119,8 @@ def fill_stage(
             info = pipeline.run(source(), loader_file_format=file_format)
             info.raise_on_failed_jobs()
         except PipelineStepFailed as error:
+            if connection is not None:
+                connection.close()
             # Its text and its causes can hold the URL with the password.
             said = redact(str(error))
             if target.url is not None and (password := make_url(target.url).password):
@@ -97,7 +128,7 @@ def fill_stage(
             raise LoadFailed(f"dlt could not fill the stage: {said}") from None
         finally:
             pipeline.deactivate()
-    return stage_file
+    return Stage(name, connection)
 
 
 def _plain_url(url: str) -> str:
