@@ -1,35 +1,11 @@
-{# Returns the CTEs `numbered_names`, `numbered_plays` and `numbered_main_tags`: scrobbles
-   and main tags with a number in place of each key. Comparing numbers halves the work of
-   counting a million plays by six periods; numbers follow the order of the keys (of
-   their md5 where a key is no hash), mean nothing outside the query, and where a
-   dimension lacks a key the missing number fails the mart's contract. #}
+{# Returns the CTEs `entity_names`, `…_numbers`, `numbered_plays` and `numbered_main_tags`:
+   scrobbles and main tags with the numbers of int_entity_names in place of keys, made of
+   the CTEs `scrobbles` and `main_tags`. Where a dimension lacks a key the missing number
+   becomes a missing key, which the mart's contract refuses. #}
 {% macro numbered_plays() -%}
-names as (
+entity_names as (
 
-    {{ entity_names() }}
-
-),
-
-numbered_names as (
-
-    select
-        entity_type,
-        entity_id,
-        entity_name,
-        artist_id,
-        artist_name,
-        cast(
-            row_number() over (
-                partition by entity_type
-                order by
-                    case
-                        when entity_type = 'listener' then md5(entity_id)
-                        else entity_id
-                    end
-            ) as integer
-        ) as entity_number
-
-    from names
+    select * from {{ ref('int_entity_names') }}
 
 ),
 
@@ -40,7 +16,7 @@ numbered_names as (
         entity_id,
         entity_number
 
-    from numbered_names
+    from entity_names
 
     where entity_type = '{{ kind }}'
 

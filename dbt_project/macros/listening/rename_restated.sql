@@ -11,7 +11,7 @@
                 entity_names.entity_id as new_entity_id,
                 entity_names.entity_name as new_entity_name,
                 entity_names.artist_name as new_artist_name
-            from ({{ entity_names() }}) as entity_names
+            from {{ ref('int_entity_names') }} as entity_names
             inner join {{ ref('int_restated_entities') }} as restated
                 on
                     entity_names.entity_type = restated.entity_type

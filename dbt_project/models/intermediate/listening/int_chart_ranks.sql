@@ -1,5 +1,7 @@
--- One row per chart, issue and position: the issues drawn up anew, and those after the
--- first of them, whose history follows from it.
+-- One row per chart, issue and position that this build has to follow.
+--
+-- The issues drawn up anew, and those after the first of them, whose history follows
+-- from it.
 -- depends_on: {{ ref('top_charts') }}
 {% set size = 2 * var('chart_size') %}
 {% set kinds = ['artist', 'track', 'album', 'tag'] %}
@@ -287,10 +289,10 @@ drawn as (
         all_time_charts.issue_date,
         cast(all_time_charts.place as integer) as position,
         cast(all_time_charts.rank as integer) as rank,
-        numbered_names.entity_id,
-        numbered_names.entity_name,
-        numbered_names.artist_id,
-        numbered_names.artist_name,
+        entity_names.entity_id,
+        entity_names.entity_name,
+        entity_names.artist_id,
+        entity_names.artist_name,
         all_time_charts.scrobbles,
         all_time_charts.scrobbles_capped,
         all_time_charts.listeners,
@@ -299,10 +301,10 @@ drawn as (
 
     from all_time_charts
 
-    left join numbered_names
+    left join entity_names
         on
-            all_time_charts.entity_type = numbered_names.entity_type
-            and all_time_charts.entity_number = numbered_names.entity_number
+            all_time_charts.entity_type = entity_names.entity_type
+            and all_time_charts.entity_number = entity_names.entity_number
 
 ),
 

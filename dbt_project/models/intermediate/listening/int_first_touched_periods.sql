@@ -1,5 +1,6 @@
--- One row per listener ('' is the whole panel) and period with something touched: the
--- first start from which the trend has to be told anew.
+-- One row per listener ('' is the panel) and kind of period with something touched.
+--
+-- With the first start from which the trend has to be told anew.
 {% set periods = ['day', 'week', 'month', 'year'] %}
 with
 

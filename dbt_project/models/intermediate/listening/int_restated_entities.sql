@@ -1,6 +1,6 @@
--- One row per artist, album, track or tag that goes by another name than in the build
--- before, and per artist whose main tags are others.
+-- One row per entity whose name or main tags are others than in the build before.
 --
+-- The name of an artist, album, track, tag or listener, or an artist's main tags.
 -- Rows stay until `built_through` moves on, as in int_touched_days. Empty in a full
 -- build.
 -- depends_on: {{ ref('artist_tags') }}
@@ -23,11 +23,9 @@
 
 with
 
-built_charts as (
+built_names as (
 
-    select * from {{ built_relation('top_charts') }}
-
-    where period = 'all_time'
+    select * from {{ built_relation('int_entity_names') }}
 
 ),
 
@@ -67,19 +65,19 @@ renamed as (
 
     select
         cast('name' as text) as change,
-        built_charts.entity_type,
-        built_charts.entity_id
+        built_names.entity_type,
+        built_names.entity_id
 
-    from built_charts
+    from built_names
 
     inner join names
         on
-            built_charts.entity_type = names.entity_type
-            and built_charts.entity_id = names.entity_id
+            built_names.entity_type = names.entity_type
+            and built_names.entity_id = names.entity_id
 
     where
-        built_charts.entity_name <> names.entity_name
-        or built_charts.artist_name is distinct from names.artist_name
+        built_names.entity_name <> names.entity_name
+        or built_names.artist_name is distinct from names.artist_name
 
 ),
 

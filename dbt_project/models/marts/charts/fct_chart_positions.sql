@@ -4,21 +4,17 @@
 -- drawn up anew; that state stands on its row here, so nothing older is read twice.
 -- depends_on: {{ ref('int_touched_issues') }}
 -- depends_on: {{ ref('int_restated_entities') }}
--- depends_on: {{ ref('dim_artists') }}
--- depends_on: {{ ref('dim_tracks') }}
--- depends_on: {{ ref('dim_albums') }}
--- depends_on: {{ ref('dim_tags') }}
--- depends_on: {{ ref('dim_listeners') }}
+-- depends_on: {{ ref('int_entity_names') }}
 {% set size = var('chart_size') %}
 {{
     config(
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        indexes=[
-            {'columns': ['chart', 'scope', 'period', 'issue_date']},
-            {'columns': ['entity_id']},
-        ] if target.type == 'postgres' else [],
+        indexes=postgres_indexes([
+            ['chart', 'scope', 'period', 'issue_date'],
+            ['entity_id'],
+        ]),
         pre_hook="{{ delete_before_insert(from_first_touched_issue()) }}",
         post_hook="{{ rename_restated(
             \"case chart when 'panel_artists' then 'artist'\"

@@ -1,9 +1,9 @@
--- One row per artist, track, album, tag or listener and place on the panel's chart of a
--- period.
+-- One row per kind of entity, period and place on the panel's chart.
 --
--- Ranked among all entities, then cut to the first var top_charts_size places: the tail
--- of a week is as long as its scrobbles. What stands further down, and any other span of
--- days, is asked from fct_scrobbles.
+-- Artists, tracks, albums, tags and listeners, ranked among all of their kind, then cut
+-- to the first var top_charts_size places: the tail of a week is as long as its
+-- scrobbles. What stands further down, and any other span of days, is asked from
+-- fct_scrobbles.
 {% set periods = ['week', 'month', 'quarter', 'half_year', 'year', 'all_time'] %}
 {% set kinds = ['artist', 'tag', 'listener', 'track', 'album'] %}
 {{
@@ -11,10 +11,10 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        indexes=[
-            {'columns': ['entity_type', 'period', 'period_start', 'rank']},
-            {'columns': ['entity_id']},
-        ] if target.type == 'postgres' else [],
+        indexes=postgres_indexes([
+            ['entity_type', 'period', 'period_start', 'rank'],
+            ['entity_id'],
+        ]),
         pre_hook="{{ delete_before_insert(
             touched_periods() ~ or_tag_rows_retagged()
         ) }}",
@@ -232,7 +232,7 @@ final as (
 
     from cut
 
-    left join numbered_names as names
+    left join entity_names as names
         on
             cut.entity_type = names.entity_type
             and cut.entity_number = names.entity_number

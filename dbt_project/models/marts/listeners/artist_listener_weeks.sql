@@ -4,10 +4,10 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        indexes=[
-            {'columns': ['listener_id', 'week_start']},
-            {'columns': ['artist_id', 'week_start']},
-        ] if target.type == 'postgres' else [],
+        indexes=postgres_indexes([
+            ['listener_id', 'week_start'],
+            ['artist_id', 'week_start'],
+        ]),
         pre_hook="{{ delete_before_insert(
             '(listener_id, week_start) in (select listener_id, '
             ~ period_start('week', 'scrobbled_date') ~ ' from '

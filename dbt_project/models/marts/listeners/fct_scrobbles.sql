@@ -4,11 +4,11 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        indexes=[
-            {'columns': ['listener_id', 'scrobbled_date']},
-            {'columns': ['scrobbled_date']},
-            {'columns': ['artist_id']},
-        ] if target.type == 'postgres' else [],
+        indexes=postgres_indexes([
+            ['listener_id', 'scrobbled_date'],
+            ['scrobbled_date'],
+            ['artist_id'],
+        ]),
         pre_hook="{{ delete_before_insert(
             '(listener_id, scrobbled_date) in (select listener_id, scrobbled_date from '
             ~ ref('int_touched_days') ~ ')'

@@ -4,10 +4,10 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        indexes=[
-            {'columns': ['listener_id']},
-            {'columns': ['artist_id']},
-        ] if target.type == 'postgres' else [],
+        indexes=postgres_indexes([
+            ['listener_id'],
+            ['artist_id'],
+        ]),
         pre_hook="{{ delete_before_insert(
             'listener_id in (select listener_id from ' ~ ref('int_touched_days') ~ ')'
         ) }}"

@@ -7,9 +7,9 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        indexes=[
-            {'columns': ['listener_id', 'entity_type', 'period', 'period_start']},
-        ] if target.type == 'postgres' else [],
+        indexes=postgres_indexes([
+            ['listener_id', 'entity_type', 'period', 'period_start'],
+        ]),
         pre_hook="{{ delete_before_insert(
             touched_listening_periods() ~ or_tag_rows_retagged()
         ) }}",
@@ -174,7 +174,7 @@ final as (
     left join listener_numbers
         on cut.listener_number = listener_numbers.entity_number
 
-    left join numbered_names as names
+    left join entity_names as names
         on
             cut.entity_type = names.entity_type
             and cut.entity_number = names.entity_number

@@ -1,5 +1,6 @@
--- One row per listener ('' is the whole panel) and period from the first to the last
--- play, zero where nothing was played.
+-- One row per listener ('' is the panel) and period from the first to the last play.
+--
+-- Zero where nothing was played.
 {% set periods = {'day': '1 day', 'week': '7 days', 'month': '1 month', 'year': '1 year'} %}
 {{
     config(
