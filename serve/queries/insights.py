@@ -149,14 +149,17 @@ _FROM_PLAYS = {
         group by plays.artist_id
     """,
     "primary_artists": f"""
-        select md5(lower({_PRIMARY})) as entity_id, max({_PRIMARY}) as entity_name,
-            md5(lower({_PRIMARY})) as artist_id, max({_PRIMARY}) as artist_name,
-            {_MEASURES}
+        select md5(lower(artists.primary_name)) as entity_id,
+            max(artists.primary_name) as entity_name,
+            md5(lower(artists.primary_name)) as artist_id,
+            max(artists.primary_name) as artist_name, {_MEASURES}
         {_PLAYS}
-        inner join marts.dim_artists as artists
-            on artists.artist_id = plays.artist_id
+        inner join (
+            select artists.artist_id, {_PRIMARY} as primary_name
+            from marts.dim_artists as artists
+        ) as artists on artists.artist_id = plays.artist_id
         where {{where}}
-        group by md5(lower({_PRIMARY}))
+        group by lower(artists.primary_name)
     """,
     "tracks": f"""
         select plays.track_id as entity_id, max(tracks.track_name) as entity_name,
