@@ -6,14 +6,16 @@ they name no key. Must not know how a call is made or how a row is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import httpx2
+from sqlalchemy import Engine
 
 from ingest.lastfm.client import ROOT_URL, user_agent
 from ingest.lastfm.plan import FetchPlan
+from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
 from ingest.load.load import load_step as load
 from warehouse.errors import FetchFailed, SettingsError
@@ -35,7 +37,7 @@ def fetch(run: Run) -> StepResult:
         SettingsError: a day is asked for that the server cannot be asked about.
         FetchFailed: the server refused, or it cannot be reached.
     """
-    with _server(run) as server:
+    with lastfm_server(run.settings, run.engine, run.reporter.line) as server:
         # A run that waited past midnight for its turn still means the day it began on.
         oldest = datetime.now(UTC).date() - timedelta(days=1)
         if not server.has_clock and run.as_of_date < oldest:
@@ -48,20 +50,22 @@ def fetch(run: Run) -> StepResult:
 
 
 @contextmanager
-def _server(run: Run) -> Iterator[Server]:
+def lastfm_server(
+    settings: Settings, engine: Engine, say: Callable[[str], None]
+) -> Iterator[Server]:
     """The server the settings name; without a key one of our own on loopback."""
-    settings = run.settings
+    joined = Queue(engine, settings.data_dir / "landing").panel()
     if settings.lastfm_url is not None:
         is_local = _host(settings.lastfm_url) in LOOPBACK
         if settings.lastfm_api_key is None and not is_local:
             raise missing("lastfm_api_key", f"{_host(settings.lastfm_url)} wants a key")
-        yield _configured(settings, settings.lastfm_url, is_local)
+        yield _configured(settings, joined, settings.lastfm_url, is_local)
     elif settings.lastfm_api_key is not None:
-        yield _configured(settings, ROOT_URL, is_local=False)
+        yield _configured(settings, joined, ROOT_URL, is_local=False)
     else:
         from ingest.local_lastfm import start_process
 
-        run.reporter.line(
+        say(
             "no key:   LASTFM_API_KEY is not set, so this run speaks to the local"
             " last.fm and its invented demo world"
         )
@@ -70,10 +74,12 @@ def _server(run: Run) -> Iterator[Server]:
         except RuntimeError as error:
             raise FetchFailed(str(error)) from error
         with process:
-            yield _configured(settings, process.as_of_url, is_local=True)
+            yield _configured(settings, joined, process.as_of_url, is_local=True)
 
 
-def _configured(settings: Settings, url: str, is_local: bool) -> Server:
+def _configured(
+    settings: Settings, joined: tuple[str, ...], url: str, is_local: bool
+) -> Server:
     listeners, countries, tags = (
         settings.lastfm_listeners,
         settings.lastfm_countries,
@@ -81,6 +87,9 @@ def _configured(settings: Settings, url: str, is_local: bool) -> Server:
     )
     if is_local and not (listeners or countries or tags):
         listeners, countries, tags = _world_panel(url)
+    listeners = tuple(
+        {name.casefold(): name for name in (*joined, *listeners)}.values()
+    )
     rate = settings.lastfm_requests_per_second
     return Server(
         api_key=settings.lastfm_api_key or LOCAL_KEY,

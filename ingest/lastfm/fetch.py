@@ -180,6 +180,7 @@ def fetch(
     max_workers: int = MAX_WORKERS,
     loaded_parts: Collection[str] = (),
     now: Callable[[], int] = now_uts,
+    panel_only: bool = False,
 ) -> list[FetchResult]:
     """Fetch and land these days, in order; each is taken up where it was left.
 
@@ -199,6 +200,8 @@ def fetch(
         policy, limiter, max_workers: for tests and benchmarks.
         loaded_parts: landing parts already in raw; these may be missing here.
         now: seconds since 1970; walks over scrobbles end here, or at the day's end.
+        panel_only: ask about the plan's listeners and nothing else; what else belongs
+            to the day stays to be done, or stays done.
 
     Returns:
         A result for each day.
@@ -222,6 +225,7 @@ def fetch(
         max_workers=max_workers,
         loaded_parts=loaded_parts,
         now=now,
+        panel_only=panel_only,
     )
     try:
         return [fetcher.fetch_day(as_of, mode) for as_of, mode in days]
@@ -406,8 +410,10 @@ class _Fetcher:
         max_workers: int,
         loaded_parts: Collection[str],
         now: Callable[[], int],
+        panel_only: bool,
     ) -> None:
         self.plan = plan
+        self.panel_only = panel_only
         self.client = client
         self.queue = queue
         self.limiter = limiter
@@ -434,10 +440,10 @@ class _Fetcher:
         walk_to = planning.end_of_walks(as_of, self.now())
         day = queue.open_day(as_of, mode, walk_to, self.loaded_parts)
         tally = _Tally()
-        if not day.is_finished:
+        if self.panel_only or not day.is_finished:
             run = _DayRun(self, day, tally)
             try:
-                run.run()
+                run.run_panel() if self.panel_only else run.run()
             finally:
                 run.close()
         counts = queue.counts(as_of)
@@ -520,6 +526,25 @@ class _DayRun:
             self._count()
             self._drain()
         self.queue.finish_day(as_of, self.writer.part if self.writer else None)
+        self._report(force=True)
+
+    def run_panel(self) -> None:
+        """The listeners' calls of the day, whatever else of it is done."""
+        was_finished = self.day.is_finished
+        calls = planning.panel_phase(
+            self.fetcher.plan,
+            self.day.as_of,
+            self.day.walk_to,
+            self.queue.listeners(),
+        )
+        self.day = self.queue.plan(self.day, self.day.phase, calls)
+        self._count()
+        self._drain()
+        part = self.writer.part if self.writer else None
+        if was_finished:
+            self.queue.finish_day(self.day.as_of, part)
+        elif part is not None:
+            self.queue.close_part(part)
         self._report(force=True)
 
     def close(self) -> None:

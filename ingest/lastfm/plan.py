@@ -343,14 +343,26 @@ def first_phase(
     for tag in plan.tags:
         calls += _tag_calls(plan, tag)
     if mode == "full":
-        # Walks first: they need the most answers one after the other.
-        for name in plan.listeners:
-            state = listeners.get(name.casefold()) or ListenerState(name)
-            if not state.is_private or _retries_private(plan, state, as_of):
-                calls.append(_first_probe(plan, name, as_of, walk_to, state))
-        for name in plan.listeners:
-            state = listeners.get(name.casefold()) or ListenerState(name)
-            calls += _listener_calls(plan, name, state)
+        calls += panel_phase(plan, as_of, walk_to, listeners)
+    return calls
+
+
+def panel_phase(
+    plan: FetchPlan,
+    as_of: date,
+    walk_to: int,
+    listeners: Mapping[str, ListenerState],
+) -> list[Call]:
+    """The calls about the plan's listeners that a day begins with."""
+    calls: list[Call] = []
+    # Walks first: they need the most answers one after the other.
+    for name in plan.listeners:
+        state = listeners.get(name.casefold()) or ListenerState(name)
+        if not state.is_private or _retries_private(plan, state, as_of):
+            calls.append(_first_probe(plan, name, as_of, walk_to, state))
+    for name in plan.listeners:
+        state = listeners.get(name.casefold()) or ListenerState(name)
+        calls += _listener_calls(plan, name, state)
     return calls
 
 

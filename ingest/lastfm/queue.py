@@ -110,6 +110,14 @@ fetch_listeners = Table(
     Column("full_walk_date", Date, doc="when the whole history was walked last"),
 )
 
+fetch_panel = Table(
+    "fetch_panel",
+    metadata,
+    Column("listener_id", Text, primary_key=True),
+    Column("listener_name", Text, nullable=False),
+    Column("added_at", DateTime, nullable=False),
+)
+
 fetch_artists = Table(
     "fetch_artists",
     metadata,
@@ -327,6 +335,29 @@ class Queue:
                 )
             )
         return gone
+
+    def join_panel(self, name: str) -> None:
+        """Follow this listener from now on, beside those the settings name."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert_new(connection, fetch_panel),
+                {
+                    "listener_id": name.casefold(),
+                    "listener_name": name,
+                    "added_at": ops.utcnow(),
+                },
+            )
+
+    def panel(self) -> tuple[str, ...]:
+        """The listeners who joined by themselves, in the order in which they did."""
+        with self.engine.connect() as connection:
+            return tuple(
+                connection.execute(
+                    select(fetch_panel.c.listener_name).order_by(
+                        fetch_panel.c.added_at, fetch_panel.c.listener_id
+                    )
+                ).scalars()
+            )
 
     # Reading ---------------------------------------------------------------------
 

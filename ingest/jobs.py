@@ -1,0 +1,123 @@
+"""Jobs people start in the read service: fetch one listener's whole library.
+
+Owns how such a job shares the queue with the daily run: it waits for the lease, works
+under it, and leaves the rest of the day as it found it. What it lands is loaded and
+published by the next daily run, which follows the listener from then on.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from ingest.lastfm.client import Client
+from ingest.lastfm.fetch import FetchCancelled, Progress, fetch
+from ingest.lastfm.queue import Queue
+from ingest.steps import lastfm_server
+from warehouse import ops
+from warehouse.errors import Busy
+from warehouse.lease import Lease
+from warehouse.settings import Settings
+
+WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 6 * 3600.0
+
+
+class Job(Protocol):
+    """What a job is told and whom it tells."""
+
+    @property
+    def job_id(self) -> str: ...
+
+    @property
+    def listener_name(self) -> str: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def report(self, done: int, total: int | None, counts: dict[str, int]) -> None: ...
+
+    def is_cancelled(self) -> bool: ...
+
+
+def fetch_listener(job: Job) -> Mapping[str, int]:
+    """Add the listener to the panel and fetch everything about them.
+
+    Safe to run again: what was answered today is not asked for twice.
+
+    Raises:
+        Busy: a daily run held the lock for six hours.
+        FetchFailed: last.fm refused, or the job was cancelled.
+    """
+    settings = job.settings
+    engine = ops.open_ops(settings)
+    landing_root = settings.data_dir / "landing"
+    try:
+        Queue(engine, landing_root).join_panel(job.listener_name)
+        with _held_lease(job, engine) as lease:
+            cancel = threading.Event()
+
+            def progress(now: Progress) -> None:
+                if job.is_cancelled():
+                    cancel.set()
+                job.report(
+                    now.done + now.skipped,
+                    now.planned,
+                    {"requests": now.requests, "bytes": now.bytes},
+                )
+
+            with lastfm_server(settings, engine, lambda _line: None) as server:
+                (result,) = fetch(
+                    [(datetime.now(UTC).date(), "full")],
+                    plan=replace(server.plan, listeners=(job.listener_name,)),
+                    client=Client(server.url, server.api_key),
+                    engine=engine,
+                    landing_root=landing_root,
+                    run_id=lease.run_id,
+                    rate=server.rate,
+                    check=lease.check,
+                    progress=progress,
+                    cancel=cancel,
+                    panel_only=True,
+                )
+    finally:
+        engine.dispose()
+    return {
+        "requests": result.requests,
+        "answers": result.answers,
+        "bytes": result.bytes,
+        "skipped": result.skipped,
+        "failed": result.failed,
+    }
+
+
+@contextmanager
+def _held_lease(job: Job, engine: Engine) -> Iterator[Lease]:
+    """The lease, as soon as no daily run holds it."""
+    settings = job.settings
+    run_id = f"job-{job.job_id[:20]}-{secrets.token_hex(3)}"
+    lease = Lease(engine, run_id, settings.data_dir / "alive", settings.lease_seconds)
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    while True:
+        try:
+            lease.acquire()
+            break
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+            job.report(0, None, {})
+            if job.is_cancelled():
+                raise FetchCancelled("the job was cancelled while it waited") from None
+            time.sleep(WAIT_SECONDS)
+    try:
+        yield lease
+    finally:
+        lease.release()

@@ -1,0 +1,100 @@
+"""A listener who joins the panel is fetched whole, beside whatever the day is doing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from ingest import landing
+from ingest.jobs import fetch_listener
+from ingest.lastfm.fetch import FetchCancelled
+from ingest.lastfm.queue import Queue
+from ingest.local_lastfm import LocalLastfm
+from warehouse import ops
+from warehouse.lease import Lease
+from warehouse.settings import Settings
+
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def lastfm() -> Iterator[LocalLastfm]:
+    with LocalLastfm(world="demo", today=TODAY) as server:
+        yield server
+
+
+@dataclass
+class Job:
+    settings: Settings
+    listener_name: str
+    job_id: str = "0123456789"
+    cancelled: bool = False
+    reports: list[tuple[int, int | None]] = field(default_factory=list)
+
+    def report(self, done: int, total: int | None, counts: dict[str, int]) -> None:
+        self.reports.append((done, total))
+
+    def is_cancelled(self) -> bool:
+        return self.cancelled
+
+
+@pytest.fixture
+def job(lastfm: LocalLastfm, tmp_path: Path) -> Job:
+    settings = Settings(data_dir=tmp_path / "data", lastfm_url=lastfm.as_of_url)
+    return Job(settings, lastfm.world.listeners[3])
+
+
+def landed_scrobbles(settings: Settings) -> set[tuple[int, str]]:
+    engine = ops.open_ops(settings)
+    root = settings.data_dir / "landing"
+    with engine.begin() as connection:
+        parts = landing.list_parts(connection)
+    found: set[tuple[int, str]] = set()
+    for part in parts:
+        for record in landing.read_part(root, part):
+            if record.method == "user.getRecentTracks" and record.is_data:
+                rows = orjson.loads(record.body)["recenttracks"]["track"]
+                for row in rows if isinstance(rows, list) else [rows]:
+                    if "date" in row:
+                        found.add((int(row["date"]["uts"]), row["name"]))
+    engine.dispose()
+    return found
+
+
+def test_the_whole_library_is_landed_and_the_listener_stays_in_the_panel(
+    lastfm: LocalLastfm, job: Job
+) -> None:
+    counts = fetch_listener(job)
+    assert counts["failed"] == 0
+    now = time.time()  # the server's day goes on until the evening
+    plays = lastfm.truth(job.listener_name, TODAY)
+    truth = {(play.uts, play.track_name) for play in plays if play.uts < now}
+    assert len(truth) > 100
+    assert landed_scrobbles(job.settings) == truth
+    queue = Queue(ops.open_ops(job.settings), job.settings.data_dir / "landing")
+    assert queue.panel() == (job.listener_name,)
+    done = [done for done, total in job.reports if total]
+    assert done == sorted(done)
+
+
+def test_run_again_it_asks_for_nothing(lastfm: LocalLastfm, job: Job) -> None:
+    fetch_listener(job)
+    assert fetch_listener(job)["requests"] == 0
+
+
+def test_it_waits_for_the_daily_run_and_can_be_cancelled_meanwhile(job: Job) -> None:
+    engine = ops.open_ops(job.settings)
+    with Lease(engine, "daily", job.settings.data_dir / "alive", 60):
+        timer = threading.Timer(0.3, lambda: setattr(job, "cancelled", True))
+        timer.start()
+        with pytest.raises(FetchCancelled, match="while it waited"):
+            fetch_listener(job)
+        timer.join()
+    engine.dispose()
