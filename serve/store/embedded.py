@@ -156,6 +156,8 @@ class EmbeddedStore:
             version = self._read_pointer()[0].version
             with contextlib.suppress(OSError):
                 self.invalidate()
+                dropped = self._generation.stat()
+                return version, f"{dropped.st_ino}.{dropped.st_mtime_ns}"
             return version, ""
         seen = (
             pointer.st_ino,
