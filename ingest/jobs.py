@@ -51,7 +51,7 @@ class Job(Protocol):
 def fetch_listener(job: Job) -> Mapping[str, int]:
     """Add the listener to the panel and fetch everything about them.
 
-    Safe to run again: what was answered today is not asked for twice.
+    Safe to run again: only the newest hours are asked for twice.
 
     Raises:
         Busy: a daily run held the lock for six hours.

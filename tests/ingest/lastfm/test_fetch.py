@@ -815,4 +815,4 @@ def test_the_queue_works_on_postgresql_as_it_does_on_sqlite(
         calls = connection.execute(
             select(func.count()).select_from(fetch_calls)
         ).scalar_one()
-    assert tables == 6 and calls > 200
+    assert tables == 7 and calls > 200
