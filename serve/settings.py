@@ -64,6 +64,7 @@ class ServeSettings(BaseSettings):
     statement_seconds: float = Field(10.0, gt=0, le=600, description="longest query")
     duckdb_memory: str = Field("1GB", pattern=r"^\d+(MB|GB)$")
     session_days: int = Field(30, ge=1, le=365)
+    docs_site: Path = Field(Path("site"), description="where `make docs` writes")
 
     @field_validator("admins", mode="before")
     @classmethod

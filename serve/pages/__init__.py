@@ -1,0 +1,38 @@
+"""The pages people see: server-rendered, a picture first, a table under it.
+
+Owns routes, templates, pictures and wording. Asks the functions of `serve.queries` and
+of the other parts; never writes SQL, never asks another host, needs no script to read.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+
+def install(app: Flask) -> None:
+    """Add the pages; called by the application factory."""
+    from serve.pages import about as about_pages
+    from serve.pages import artists as artist_pages
+    from serve.pages import charts as chart_pages
+    from serve.pages import compare as compare_pages
+    from serve.pages import home as home_pages
+    from serve.pages import listeners as listener_pages
+    from serve.pages import tags as tag_pages
+    from serve.pages import trends as trend_pages
+    from serve.pages.site import make_pages, wrap_problems
+
+    pages = make_pages()
+    for module in (
+        home_pages,
+        chart_pages,
+        artist_pages,
+        compare_pages,
+        trend_pages,
+        tag_pages,
+        listener_pages,
+        about_pages,
+    ):
+        module.add_routes(pages)
+    app.register_blueprint(pages)
+    wrap_problems(app)
+    about_pages.allow_docs(app)

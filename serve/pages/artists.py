@@ -1,0 +1,606 @@
+"""Artists: search, one artist, and a picture of any of its series for any page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from flask import Blueprint, Response, redirect, request
+from markupsafe import Markup
+from pydantic import Field
+
+from serve.api.artists import ArtistsQuery, SeriesQuery
+from serve.api.parameters import ArtistPath, Whole
+from serve.context import reading
+from serve.pages import pictures, words
+from serve.pages.site import Figure, Table, asked, page, pick, picture, table
+from serve.problems import Problem
+from serve.queries import artists as queries
+from serve.queries import charts, tags
+from serve.store.contract import Reader
+
+SHOWN = (
+    "score",
+    "value",
+    "fundamental_price",
+    "listeners",
+    "playcount",
+    "new_listeners_per_day",
+    "plays_per_day",
+    "panel_scrobbles",
+    "panel_listeners",
+    "surprise_z",
+    "classic_base_price",
+    "classic_score",
+)
+SPANS = {"30": "30 days", "90": "90 days", "365": "a year", "3660": "all"}
+_SORTS = {
+    "listeners": "last.fm listeners",
+    "playcount": "last.fm plays",
+    "scrobbles": "panel scrobbles",
+    "score": "score",
+    "growth": "growth",
+    "name": "name",
+}
+#: Counts are drawn from zero; levels and prices between their ends.
+_FROM_ZERO = ("new_listeners_per_day", "plays_per_day", "panel_scrobbles", "score")
+
+
+class ArtistQuery(SeriesQuery):
+    measure: queries.Measure = "value"
+    days: Whole = Field(365, ge=1, le=3660, description="days drawn, the newest last")
+
+
+class PictureQuery(ArtistQuery):
+    theme: Literal["light", "dark"] = "light"
+
+
+def add_routes(pages: Blueprint) -> None:
+    """`/artists`, `/artists/<id>` and its series as SVG."""
+    pages.get("/artists")(search)
+    pages.get("/artists/<artist_id>")(artist)
+    pages.get("/artists/<artist_id>/series.svg")(series_picture)
+
+
+def search() -> Any:
+    """Artists by name, tag and order."""
+    query = asked(ArtistsQuery)
+    with reading() as reader:
+        corrected = None
+        if query.q and request.args.get("go"):
+            corrected = queries.correction(reader, name=query.q)
+            if corrected is not None:
+                return redirect(f"/artists/{corrected['artist_id']}", 303)
+        limit = min(query.limit, 100)
+        rows = queries.artists(
+            reader,
+            text=query.q,
+            tag_id=query.tag,
+            is_listed=None,
+            sort=query.sort,
+            limit=limit + 1,
+            offset=query.offset,
+        ).records()
+        tag = tags.tag(reader, query.tag) if query.tag else None
+        return page(
+            "artists.html",
+            reader.published,
+            query=query,
+            tag=tag,
+            result=_result(rows[:limit], query, limit),
+            sorts=pick(
+                "/artists", "sort", _SORTS.items(), query.sort, q=query.q, tag=query.tag
+            ),
+            has_more=len(rows) > limit,
+            more=words.address(
+                "/artists",
+                q=query.q,
+                tag=query.tag,
+                sort=query.sort,
+                limit=limit,
+                offset=query.offset + limit,
+            ),
+        )
+
+
+def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figure:
+    measure = query.sort if query.sort not in ("name", "value") else "listeners"
+    digits = 1 if measure in ("score", "growth") else 0
+    summary = f"The bars show {_SORTS.get(measure, measure)}."
+    return Figure(
+        key="artists",
+        title="Artists",
+        summary=summary,
+        picture=pictures.bars(
+            "artists",
+            f"Artists by {_SORTS.get(measure, measure)}",
+            summary,
+            [
+                (
+                    row["artist_name"],
+                    max(row[measure] or 0, 0),
+                    words.number(row[measure], digits),
+                )
+                for row in rows[:12]
+                if row[measure] is not None
+            ],
+        ),
+        table=table(
+            rows,
+            (
+                "Artist",
+                lambda row: words.artist_link(row["artist_id"], row["artist_name"]),
+                False,
+            ),
+            ("Tag", lambda row: words.named(row["top_tag"] or words.NOTHING), False),
+            ("Listeners", lambda row: words.number(row["listeners"]), True),
+            ("Plays", lambda row: words.number(row["playcount"]), True),
+            ("Panel scrobbles", lambda row: words.number(row["scrobbles"]), True),
+            ("Score", lambda row: words.number(row["score"], 1), True),
+            ("Growth", lambda row: row["growth_label"] or words.NOTHING, False),
+        ),
+        csv=words.address(
+            "/api/v1/artists.csv",
+            q=query.q,
+            tag=query.tag,
+            sort=query.sort,
+            limit=limit,
+            offset=query.offset or None,
+        ),
+        empty="No artist has this in its name. Try a shorter part of it.",
+        has_open_table=True,
+    )
+
+
+def artist(artist_id: str) -> Any:
+    """One artist: counters, flow, value, growth, trend, tags, similar, ranks."""
+    key = _key(artist_id)
+    query = asked(ArtistQuery)
+    with reading() as reader:
+        found = queries.artist(reader, key)
+        if found is None:
+            raise Problem("not_found", "No artist has this key.")
+        if found["artist_id"] != key:
+            return redirect(f"/artists/{found['artist_id']}", 301)
+        first, last = _days(reader, query)
+        rank_rows = [row for row in found["ranks"] if row["issues_on_chart"]]
+        return page(
+            "artist.html",
+            reader.published,
+            artist=found,
+            query=query,
+            lastfm=words.lastfm("music", found["artist_name"]),
+            main=series_figure(reader, found, query.measure, first, last, "main"),
+            flow=[
+                series_figure(reader, found, measure, first, last, measure)
+                for measure in ("new_listeners_per_day", "plays_per_day")
+                if measure != query.measure
+            ],
+            measures=pick(
+                f"/artists/{key}",
+                "measure",
+                ((name, words.MEASURES[name]) for name in SHOWN),
+                query.measure,
+                days=query.days if query.days != 365 else None,
+            ),
+            spans=pick(
+                f"/artists/{key}",
+                "days",
+                SPANS.items(),
+                str(query.days),
+                measure=query.measure if query.measure != "value" else None,
+            ),
+            runs=_runs(reader, found, rank_rows),
+            ranks=_ranks(found),
+            tags=_tags(found),
+            similar=_similar(found),
+            tracks=_tracks(found),
+            listeners=_listeners(found),
+        )
+
+
+def series_picture(artist_id: str) -> Response:
+    """One series of an artist as SVG, for other pages too."""
+    key = _key(artist_id)
+    query = asked(PictureQuery)
+    with reading() as reader:
+        found = queries.artist(reader, key)
+        if found is None:
+            raise Problem("not_found", "No artist has this key.")
+        first, last = _days(reader, query)
+        drawn = _drawn(
+            reader, found, query.measure, first, last, "series", theme=query.theme
+        )
+        title, body = drawn[0], drawn[2]
+        if not body:
+            body = pictures.blank(
+                "series", title, "There is no observation in these days.", query.theme
+            )
+        return picture(reader.published, str(body))
+
+
+def _key(artist_id: str) -> str:
+    try:
+        return ArtistPath.model_validate({"artist_id": artist_id}).artist_id
+    except ValueError:
+        raise Problem("not_found", "No artist has this key.") from None
+
+
+def _days(reader: Reader, query: ArtistQuery) -> tuple[date, date]:
+    last = query.to or reader.published.as_of_date
+    first = query.from_ or last - timedelta(days=query.days - 1)
+    if first > last:
+        raise Problem("invalid_range", f"from {first} is after to {last}")
+    return first, last
+
+
+def _drawn(
+    reader: Reader,
+    found: dict[str, Any],
+    measure: str,
+    first: date,
+    last: date,
+    key: str,
+    theme: str | None = None,
+) -> tuple[str, str, Any, Sequence[tuple[date, float | None, bool]]]:
+    """Title, description, picture and the points (day, value, is a gap)."""
+    ids = [found["artist_id"]]
+    rows = queries.series(
+        reader, artist_ids=ids, measure=measure, first=first, last=last
+    ).rows
+    points = [(row[2], row[3], row[4]) for row in rows]
+    band: list[tuple[date, float, float]] = []
+    if measure == "value":
+        low, high = (
+            {
+                row[2]: row[3]
+                for row in queries.series(
+                    reader, artist_ids=ids, measure=name, first=first, last=last
+                ).rows
+                if row[3] is not None
+            }
+            for name in ("value_low", "value_high")
+        )
+        band = [(day, low[day], high[day]) for day in low if day in high]
+    title = f"{words.MEASURES[measure]} of {words.clipped(found['artist_name'], 60)}"
+    known = [value for _, value, _ in points if value is not None]
+    says = f"{words.UNITS[measure]}, by day (UTC)."
+    if known:
+        says += (
+            f" From {words.exact(known[0])} to {words.exact(known[-1])}, lowest"
+            f" {words.exact(min(known))}, highest {words.exact(max(known))}."
+        )
+    gaps = sum(is_gap for _, _, is_gap in points)
+    if gaps:
+        says += f" {words.plural(gaps, 'day')} without an observation, shaded."
+    if band:
+        says += " The band is the 95 % interval of the level."
+    says = says[0].upper() + says[1:]
+    drawn = pictures.lines(
+        key,
+        title,
+        says,
+        [
+            pictures.Line(
+                words.MEASURES[measure],
+                [(day, None if is_gap else value) for day, value, is_gap in points],
+                band,
+            )
+        ],
+        from_zero=measure in _FROM_ZERO,
+        is_filled=measure in _FROM_ZERO and measure != "score",
+        theme=theme,
+    )
+    return title, says, drawn, points
+
+
+def series_figure(
+    reader: Reader,
+    found: dict[str, Any],
+    measure: str,
+    first: date,
+    last: date,
+    key: str,
+) -> Figure:
+    """One series as a figure."""
+    _, says, drawn, points = _drawn(reader, found, measure, first, last, key)
+    path = f"/artists/{found['artist_id']}/series.svg"
+    days = (last - first).days + 1
+    return Figure(
+        key=key,
+        title=words.MEASURES[measure],
+        summary=says,
+        picture=drawn,
+        table=Table(
+            ["Day", words.MEASURES[measure]],
+            [
+                [
+                    words.short_day(day),
+                    "no observation" if is_gap else words.exact(value),
+                ]
+                for day, value, is_gap in reversed(points)
+            ],
+            frozenset({1}),
+            places_of([point[0] for point in points])[::-1],
+        ),
+        csv=words.address(
+            f"/api/v1/artists/{found['artist_id']}/series.csv",
+            measure=measure,
+            from_=max(first, date(2002, 10, 1)),
+            to=last,
+            limit=min(days, 3660),
+        ),
+        embed=words.address(path, measure=measure),
+        empty="No observation in these days. Counters come in once a day:"
+        " flows need two days, values a few more.",
+    )
+
+
+def places_of(days: Sequence[date]) -> list[float]:
+    """Where each day stands across a picture from the first to the last."""
+    if not days:
+        return []
+    first, span = days[0], (days[-1] - days[0]).days
+    if span == 0:
+        return [0.5] * len(days)
+    return [(day - first).days / span for day in days]
+
+
+def _runs(
+    reader: Reader, found: dict[str, Any], ranks: list[dict[str, Any]]
+) -> list[Figure]:
+    """The artist's run on the charts it stood on longest, at most two."""
+    longest = sorted(ranks, key=lambda row: -row["issues_on_chart"])
+    figures: list[Figure] = []
+    for row in longest[:2]:
+        rows = _run_rows(reader, found["artist_id"], row)
+        if len(rows) < 2:
+            continue
+        title = (
+            f"{words.chart(row['chart'], row['scope'])}, {words.PERIODS[row['period']]}"
+        )
+        best = min(entry["rank"] for entry in rows)
+        says = (
+            f"Rank by issue, 1 at the top: best {best}, now"
+            f" {rows[0]['rank']} ({words.issue(row['period'], rows[0]['issue_date'])});"
+            f" {words.plural(row['issues_on_chart'], 'issue')} on the chart."
+        )
+        key = f"run-{len(figures)}"
+        steps = _with_holes(rows, row["period"])
+        figures.append(
+            Figure(
+                key=key,
+                title=title,
+                summary=says,
+                picture=pictures.lines(
+                    key,
+                    f"Ranks of {words.clipped(found['artist_name'], 60)}: {title}",
+                    says,
+                    [pictures.Line("Rank", steps)],
+                    height=220,
+                    is_rank=True,
+                ),
+                table=table(
+                    rows,
+                    (
+                        "Issue",
+                        _issue_of(row["period"]),
+                        False,
+                    ),
+                    ("Rank", lambda entry: words.number(entry["rank"]), True),
+                    ("", words.movement, False),
+                    ("Peak", lambda entry: words.number(entry["peak_rank"]), True),
+                    places=places_of([entry["issue_date"] for entry in rows][::-1])[
+                        ::-1
+                    ],
+                ),
+                csv=words.address(
+                    f"/api/v1/charts/{row['chart']}/runs/{found['artist_id']}.csv",
+                    scope=row["scope"],
+                    period=row["period"],
+                    limit=1000,
+                ),
+            )
+        )
+    return figures
+
+
+def _issue_of(period: str) -> Callable[[dict[str, Any]], str]:
+    return lambda entry: words.issue(period, entry["issue_date"])
+
+
+def _run_rows(
+    reader: Reader, artist_id: str, row: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The issues of one chart that had the artist in the chart itself, newest first."""
+    rows = charts.run(
+        reader,
+        chart=row["chart"],
+        scope=row["scope"],
+        period=row["period"],
+        entity_id=artist_id,
+        limit=400,
+        offset=0,
+    ).records()
+    return [entry for entry in rows if not entry["is_bubbling_under"]]
+
+
+_STEP = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half_year": 184, "year": 366}
+
+
+def _with_holes(rows: list[dict[str, Any]], period: str) -> list[pictures.Point]:
+    """Ranks oldest first; an issue without the artist opens the line."""
+    steps: list[pictures.Point] = []
+    for entry in reversed(rows):
+        day = entry["issue_date"]
+        if steps and (day - steps[-1][0]).days > _STEP.get(period, 366):
+            steps.append((steps[-1][0] + timedelta(days=1), None))
+        steps.append((day, entry["rank"]))
+    return steps
+
+
+def _ranks(found: dict[str, Any]) -> Figure:
+    rows = found["ranks"]
+    return Figure(
+        key="ranks",
+        title="On the charts now",
+        summary="The last issue of each chart that had the artist.",
+        picture=pictures.bars(
+            "ranks",
+            "Ranks by chart",
+            "A longer bar is a better rank.",
+            [
+                (
+                    f"{words.chart(row['chart'], row['scope'])},"
+                    f" {words.PERIODS[row['period']]}",
+                    1 / row["rank"],
+                    f"# {row['rank']}",
+                )
+                for row in rows[:8]
+            ],
+        ),
+        table=table(
+            rows,
+            ("Chart", lambda row: _chart_link(row), False),
+            (
+                "Last issue",
+                lambda row: words.issue(row["period"], row["issue_date"]),
+                False,
+            ),
+            ("Rank", lambda row: words.number(row["rank"]), True),
+            ("Peak", lambda row: words.number(row["peak_rank"]), True),
+            ("Issues", lambda row: words.number(row["issues_on_chart"]), True),
+        ),
+        csv=f"/api/v1/artists/{found['artist_id']}/ranks.csv",
+        empty="This artist has not been on a chart yet.",
+    )
+
+
+def _chart_link(row: dict[str, Any]) -> Markup:
+    href = words.address(
+        f"/charts/{row['chart']}", scope=row["scope"], period=row["period"]
+    )
+    name = f"{words.chart(row['chart'], row['scope'])}, {words.PERIODS[row['period']]}"
+    return Markup('<a href="{}">{}</a>').format(href, words.named(name))
+
+
+def _tags(found: dict[str, Any]) -> Figure:
+    rows = found["tags"]
+    return Figure(
+        key="tags",
+        title="Tags",
+        summary="By weight; 100 is the strongest.",
+        picture=pictures.bars(
+            "tags",
+            "Tags by weight",
+            "Weight from 0 to 100.",
+            [
+                (row["tag_name"], row["weight"] or 0, words.number(row["weight"]))
+                for row in rows
+            ],
+        ),
+        table=table(
+            rows,
+            ("Tag", lambda row: words.tag_link(row["tag_id"], row["tag_name"]), False),
+            ("Weight", lambda row: words.number(row["weight"]), True),
+        ),
+        csv=f"/api/v1/artists/{found['artist_id']}/tags.csv",
+        empty="last.fm gave no tags for this artist.",
+    )
+
+
+def _similar(found: dict[str, Any]) -> Figure:
+    rows = found["similar"]
+    return Figure(
+        key="similar",
+        title="Similar artists",
+        summary="As last.fm gives them; 100 % is the closest.",
+        picture=pictures.bars(
+            "similar",
+            "Similar artists by match",
+            "Match in percent.",
+            [
+                (
+                    row["artist_name"],
+                    row["match"] or 0,
+                    words.pct(None if row["match"] is None else 100 * row["match"], 0),
+                )
+                for row in rows
+            ],
+        ),
+        table=table(
+            rows,
+            (
+                "Artist",
+                lambda row: (
+                    words.artist_link(row["artist_id"], row["artist_name"])
+                    if row["listeners"] is not None
+                    else words.named(row["artist_name"])
+                ),
+                False,
+            ),
+            ("Match", lambda row: words.number(row["match"], 3), True),
+            ("Listeners", lambda row: words.number(row["listeners"]), True),
+        ),
+        csv=f"/api/v1/artists/{found['artist_id']}/similar.csv",
+        empty="last.fm named no similar artists.",
+    )
+
+
+def _tracks(found: dict[str, Any]) -> Figure:
+    rows = found["top_tracks"]
+    return Figure(
+        key="tracks",
+        title="Top tracks",
+        summary="last.fm's order first; the bars show last.fm plays.",
+        picture=pictures.bars(
+            "tracks",
+            "Top tracks by plays on last.fm",
+            "last.fm plays, all time.",
+            [
+                (row["track_name"], row["playcount"], words.short(row["playcount"]))
+                for row in rows
+                if row["playcount"] is not None
+            ],
+        ),
+        table=table(
+            rows,
+            ("#", lambda row: words.number(row["rank"]), True),
+            ("Track", lambda row: words.named(row["track_name"]), False),
+            ("Plays", lambda row: words.number(row["playcount"]), True),
+            ("Listeners", lambda row: words.number(row["listeners"]), True),
+            ("Panel scrobbles", lambda row: words.number(row["scrobbles"]), True),
+            ("Length", lambda row: words.length(row["duration_seconds"]), True),
+        ),
+        csv=f"/api/v1/artists/{found['artist_id']}/tracks.csv",
+        empty="No track of this artist is known.",
+    )
+
+
+def _listeners(found: dict[str, Any]) -> Figure:
+    rows = found["top_listeners"]
+    return Figure(
+        key="listeners",
+        title="Top listeners of the panel",
+        summary="By scrobbles of this artist.",
+        picture=pictures.bars(
+            "listeners",
+            "Listeners by scrobbles",
+            "Scrobbles of this artist.",
+            [
+                (row["listener_name"], row["scrobbles"], words.number(row["scrobbles"]))
+                for row in rows
+            ],
+        ),
+        table=table(
+            rows,
+            ("#", lambda row: words.number(row["rank"]), True),
+            ("Listener", lambda row: words.listener_link(row["listener_name"]), False),
+            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
+            ("First", lambda row: words.moment(row["first_scrobbled_at"]), False),
+            ("Last", lambda row: words.moment(row["last_scrobbled_at"]), False),
+        ),
+        csv=f"/api/v1/artists/{found['artist_id']}/listeners.csv",
+        empty="Nobody in the panel has played this artist yet.",
+    )

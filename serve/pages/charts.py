@@ -1,0 +1,336 @@
+"""Charts: which there are, and one issue with movement, peak and share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Response
+
+from serve.api.charts import ChartPath, IssueQuery
+from serve.context import reading
+from serve.pages import pictures, words
+from serve.pages.site import Cell, Figure, Table, asked, page, pick, table
+from serve.problems import Problem
+from serve.queries import charts as queries
+from serve.store.contract import Reader
+
+_BUMP_DEPTH = 10
+_BUMP_ISSUES = 13
+_ISSUES_LISTED = 400
+_BY = {
+    "rank": "the chart's own rank",
+    "scrobbles": "scrobbles",
+    "listeners": "listeners",
+    "minutes": "minutes",
+    "share": "share",
+}
+
+
+def add_routes(pages: Blueprint) -> None:
+    """`/charts` and `/charts/<chart>`."""
+    pages.get("/charts")(all_charts)
+    pages.get("/charts/<chart>")(one_chart)
+
+
+def all_charts() -> Response:
+    """Every chart with its first and last issue."""
+    with reading() as reader:
+        rows = queries.charts(
+            reader, chart=None, scope=None, period=None, limit=1000, offset=0
+        ).records()
+        groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for row in rows:
+            row["href"] = words.address(
+                f"/charts/{row['chart']}", scope=row["scope"], period=row["period"]
+            )
+            groups.setdefault(row["chart"], {}).setdefault(row["scope"], []).append(row)
+        for scopes in groups.values():
+            for found in scopes.values():
+                found.sort(key=lambda row: list(words.PERIODS).index(row["period"]))
+        return page("charts.html", reader.published, groups=groups, count=len(rows))
+
+
+def one_chart(chart: str) -> Response:
+    """One issue of a chart."""
+    if chart not in queries.CHARTS:
+        raise Problem("not_found", f"there is no chart {chart!r}")
+    ChartPath.model_validate({"chart": chart})
+    query = asked(IssueQuery)
+    with reading() as reader:
+        found = queries.find_issue(
+            reader,
+            chart=chart,
+            scope=query.scope,
+            period=query.period,
+            day=query.issue,
+            revision=query.revision,
+        )
+        if found is None:
+            return _without_issue(reader, chart, query)
+        limit = min(query.limit, 200)
+        rows = queries.issue(
+            reader,
+            found,
+            by=query.by,
+            is_bubbling_under=query.bubbling_under == "true",
+            limit=limit + 1,
+            offset=query.offset,
+        ).records()
+        issues = queries.issues(
+            reader,
+            chart=chart,
+            scope=found["scope"],
+            period=found["period"],
+            limit=_ISSUES_LISTED,
+            offset=0,
+        ).records()
+        return page(
+            "chart.html",
+            reader.published,
+            chart=chart,
+            found=found,
+            query=query,
+            title=words.chart(chart, found["scope"]),
+            when=words.issue(found["period"], found["issue_date"]),
+            around=_around(issues, found["issue_date"]),
+            issues=issues,
+            revision=next(
+                (
+                    row["revision"]
+                    for row in issues
+                    if row["issue_date"] == found["issue_date"]
+                ),
+                1,
+            ),
+            periods=_periods(reader, chart, found),
+            scopes=_scopes(reader, chart, found["period"]),
+            by=pick(
+                f"/charts/{chart}",
+                "by",
+                _BY.items(),
+                query.by,
+                **_kept(query, found),
+            ),
+            bump=_bump(reader, found, issues),
+            entries=_entries(rows[:limit], found, query, limit),
+            has_more=len(rows) > limit,
+            more=words.address(
+                f"/charts/{chart}",
+                **_kept(query, found),
+                by=query.by,
+                limit=limit,
+                offset=query.offset + limit,
+            ),
+            feed=words.address(
+                f"/api/v1/charts/{chart}/feed.atom",
+                scope=found["scope"],
+                period=found["period"],
+            ),
+        )
+
+
+def _without_issue(reader: Reader, chart: str, query: IssueQuery) -> Response:
+    """A chart that has issues, but not of this scope, period or day: what there is."""
+    rows = queries.charts(
+        reader, chart=chart, scope=None, period=None, limit=1000, offset=0
+    ).records()
+    is_asked = query.scope or query.period or query.issue or query.revision
+    if (
+        is_asked
+        and not any(row["scope"] == query.scope for row in rows)
+        and query.scope
+    ):
+        raise Problem(
+            "not_found", f"{words.chart(chart)} has nothing for {query.scope!r}"
+        )
+    if query.issue or query.revision or query.period:
+        raise Problem("not_found", f"{words.chart(chart)} has no such issue")
+    for row in rows:
+        row["href"] = words.address(
+            f"/charts/{chart}", scope=row["scope"], period=row["period"]
+        )
+    response = page(
+        "chart_choose.html",
+        reader.published,
+        title=words.chart(chart),
+        rows=rows,
+        chart=chart,
+    )
+    return response
+
+
+def _kept(query: IssueQuery, found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "scope": found["scope"],
+        "period": found["period"],
+        "issue": query.issue,
+        "bubbling_under": "true" if query.bubbling_under == "true" else None,
+    }
+
+
+def _around(issues: list[dict[str, Any]], here: date) -> dict[str, date | None]:
+    """The issue before and the issue after."""
+    days = [row["issue_date"] for row in issues]
+    before = [day for day in days if day < here]
+    after = [day for day in days if day > here]
+    return {
+        "before": max(before, default=None),
+        "after": min(after, default=None),
+    }
+
+
+def _periods(reader: Reader, chart: str, found: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = queries.charts(
+        reader, chart=chart, scope=found["scope"], period=None, limit=50, offset=0
+    ).records()
+    known = [row["period"] for row in rows]
+    return pick(
+        f"/charts/{chart}",
+        "period",
+        [(name, text) for name, text in words.PERIODS.items() if name in known],
+        found["period"],
+        scope=found["scope"],
+    )
+
+
+def _scopes(reader: Reader, chart: str, period: str) -> list[str]:
+    """The countries or tags this chart is there for."""
+    if not chart.startswith(("country_", "tag_")):
+        return []
+    rows = queries.charts(
+        reader, chart=chart, scope=None, period=period, limit=1000, offset=0
+    ).records()
+    return [row["scope"] for row in rows]
+
+
+def _bump(
+    reader: Reader, found: dict[str, Any], issues: list[dict[str, Any]]
+) -> Figure | None:
+    """How the first ten came where they are, over the last issues."""
+    days = [row for row in issues if row["issue_date"] <= found["issue_date"]]
+    days = days[:_BUMP_ISSUES][::-1]
+    if len(days) < 2:
+        return None
+    ranks: dict[str, dict[date, int]] = {}
+    names: dict[str, str] = {}
+    top: list[str] = []
+    for row in days:
+        is_last = row is days[-1]
+        entries = queries.issue(
+            reader,
+            {
+                **found,
+                "issue_date": row["issue_date"],
+                "revision": found["revision"] if is_last else row["revision"],
+            },
+            by="rank",
+            is_bubbling_under=False,
+            limit=_BUMP_DEPTH,
+            offset=0,
+        )
+        for entry in entries.records():
+            key = entry["entity_id"]
+            ranks.setdefault(key, {})[row["issue_date"]] = entry["rank"]
+            names[key] = entry["entity_name"]
+            if is_last:
+                top.append(key)
+    order = top + [key for key in ranks if key not in top]
+    dates = [row["issue_date"] for row in days]
+    title = f"The first {_BUMP_DEPTH} over {len(dates)} issues"
+    summary = (
+        f"A line an entry, rank 1 at the top, from {words.short_day(dates[0])} to"
+        f" {words.short_day(dates[-1])}. A line that ends left the first {_BUMP_DEPTH}."
+    )
+    # Those that have left are drawn first, faint, under the others.
+    drawn = [(names[key], ranks[key]) for key in order]
+    rows: list[list[Cell]] = [
+        [words.named(names[key]), *(str(ranks[key].get(day, "")) for day in dates)]
+        for key in order
+    ]
+    return Figure(
+        key="bump",
+        title=title,
+        summary=summary,
+        picture=pictures.bump("bump", title, summary, dates, drawn, _BUMP_DEPTH),
+        table=Table(
+            ["Name", *(words.short_day(day) for day in dates)],
+            rows,
+            frozenset(range(1, len(dates) + 1)),
+        ),
+        csv=words.address(
+            f"/api/v1/charts/{found['chart']}.csv",
+            scope=found["scope"],
+            period=found["period"],
+            issue=found["issue_date"],
+            limit=_BUMP_DEPTH,
+        ),
+    )
+
+
+_MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "scrobbles": ("Scrobbles", words.number),
+    "listeners": ("Listeners", words.number),
+    "minutes": ("Minutes", words.number),
+    "share_pct": ("Share", lambda value: words.pct(value, 2)),
+}
+
+
+def _entries(
+    rows: list[dict[str, Any]], found: dict[str, Any], query: IssueQuery, limit: int
+) -> Figure:
+    """The issue itself: bars by its measure over a table of everything known."""
+    chart = found["chart"]
+    kind = chart.split("_")[1]
+    asked_for = {"share": "share_pct"}.get(query.by, query.by)
+    order = [asked_for, "scrobbles", "listeners"]
+    shown = [name for name in _MEASURES if any(row[name] is not None for row in rows)]
+    measure = next((name for name in order if name in shown), None)
+    title = words.chart(chart, found["scope"])
+    summary = f"{title}, {words.issue(found['period'], found['issue_date'])}."
+    drawn = []
+    if measure is not None:
+        heading, say = _MEASURES[measure]
+        summary += f" The bars show {heading.lower()}."
+        drawn = [
+            (row["entity_name"], row[measure] or 0, say(row[measure]))
+            for row in rows[:20]
+        ]
+    columns: list[tuple[str, Callable[[dict[str, Any]], Cell], bool]] = [
+        ("#", lambda row: words.number(row["rank"]), True),
+        ("", words.movement, False),
+        (
+            {"artists": "Artist", "tracks": "Track", "albums": "Album"}.get(
+                kind, "Tag"
+            ),
+            lambda row: words.entry(kind, row),
+            False,
+        ),
+        ("Before", lambda row: words.number(row["previous_rank"]), True),
+        ("Peak", lambda row: words.number(row["peak_rank"]), True),
+        ("Issues", lambda row: words.number(row["issues_on_chart"]), True),
+    ]
+    for name in shown:
+        heading, say = _MEASURES[name]
+        columns.append((heading, lambda row, n=name, s=say: s(row[n]), True))  # type: ignore[misc]
+    return Figure(
+        key="entries",
+        title="All entries" if query.bubbling_under != "true" else "Bubbling under",
+        summary=summary,
+        picture=pictures.bars("entries", title, summary, drawn, is_ranked=True),
+        table=table(rows, *columns),
+        csv=words.address(
+            f"/api/v1/charts/{chart}.csv",
+            scope=found["scope"],
+            period=found["period"],
+            issue=found["issue_date"],
+            revision=found["revision"],
+            by=query.by if query.by != "rank" else None,
+            bubbling_under="true" if query.bubbling_under == "true" else None,
+            limit=limit,
+            offset=query.offset or None,
+        ),
+        empty="This issue has no entries.",
+        has_open_table=True,
+    )

@@ -1,0 +1,493 @@
+"""Listeners: the panel in numbers, one listener's lists, and one's own.
+
+A private listener's page is for its owner; the check is the API's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request
+from markupsafe import Markup
+from pydantic import Field
+
+from serve.accounts import Account, csrf_token, current_account, login, require
+from serve.accounts import store as accounts
+from serve.api.listeners import allowed
+from serve.api.parameters import ListenerPath, Year
+from serve.api.rankings import RankingQuery
+from serve.context import reading, services
+from serve.jobs import store as jobs
+from serve.pages import pictures, words
+from serve.pages.site import Figure, asked, page, pick, table
+from serve.pages.trends import GRAINS, over_time, week_figure, year_figure
+from serve.problems import Problem
+from serve.queries import listeners as queries
+from serve.queries import trends
+from serve.queries.windows import Plays
+from serve.ranges import Word, of_word
+from serve.store.contract import Reader
+
+_SORTS = {
+    "scrobbles": "scrobbles",
+    "artists": "artists",
+    "tracks": "tracks",
+    "active_days": "active days",
+    "minutes": "minutes",
+    "scrobbles_per_day": "scrobbles a day",
+}
+_COLUMN = {"minutes": "listening_seconds"}
+_JOBS_SHOWN = 10
+_TOP = 20
+
+
+class Asked(RankingQuery):
+    pass
+
+
+class AskedListener(ListenerPath):
+    range: Word = "all_time"
+    grain: trends.Grain = "month"
+    year: Year | None = None
+    listener_name: str = Field("", pattern=r"^[A-Za-z0-9_:\-]{0,64}$")
+
+
+def add_routes(pages: Blueprint) -> None:
+    """`/listeners`, `/listeners/<name>`, `/me` and what one may change there."""
+    pages.get("/listeners")(panel)
+    pages.get("/listeners/<listener_name>")(listener)
+    pages.get("/me")(me)
+    pages.post("/me/panel")(join_panel)
+    pages.post("/me/visibility")(change_visibility)
+    pages.post("/me/jobs/<job_id>/cancel")(cancel_job)
+
+
+def panel() -> Response:
+    """The panel's listeners ranked, and the pairs closest in taste."""
+    query = asked(Asked)
+    with reading() as reader:
+        limit = min(query.limit, 100)
+        rows = queries.rankings(
+            reader,
+            sort=query.sort,
+            direction=query.direction,
+            year=query.year,
+            country=query.country,
+            limit=limit + 1,
+            offset=query.offset,
+        ).records()
+        kept = {"year": query.year, "country": query.country}
+        return page(
+            "listeners.html",
+            reader.published,
+            query=query,
+            sorts=pick("/listeners", "sort", _SORTS.items(), query.sort, **kept),
+            ranking=_ranking(rows[:limit], query, limit),
+            has_more=len(rows) > limit,
+            more=words.address(
+                "/listeners",
+                sort=query.sort,
+                **kept,
+                limit=limit,
+                offset=query.offset + limit,
+            ),
+            pairs=_pairs(reader),
+        )
+
+
+def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
+    measure = _COLUMN.get(query.sort, query.sort)
+    if measure not in ("registered_date", "registered"):
+        drawn = [
+            (
+                row["listener_name"],
+                float(row[measure] or 0),
+                words.number(_in_minutes(measure, row[measure])),
+            )
+            for row in rows[:12]
+        ]
+    else:
+        drawn = []
+    says = f"The bars show {_SORTS.get(query.sort, query.sort)}"
+    says += f" in {query.year}." if query.year else " over all time."
+    return Figure(
+        key="ranking",
+        title="Listeners",
+        summary=says,
+        picture=pictures.bars("ranking", "Listeners of the panel", says, drawn),
+        table=table(
+            rows,
+            ("#", lambda row: words.number(row["rank"]), True),
+            ("Listener", lambda row: words.listener_link(row["listener_name"]), False),
+            (
+                "Country",
+                lambda row: words.named(row["country"] or words.NOTHING),
+                False,
+            ),
+            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
+            ("Artists", lambda row: words.number(row["artists"]), True),
+            ("Tracks", lambda row: words.number(row["tracks"]), True),
+            ("Active days", lambda row: words.number(row["active_days"]), True),
+            ("A day", lambda row: words.number(row["scrobbles_per_day"], 1), True),
+            (
+                "Missing",
+                lambda row: words.number(row["missing_scrobbles"]),
+                True,
+            ),
+        ),
+        csv=words.address(
+            "/api/v1/rankings/listeners.csv",
+            sort=query.sort,
+            direction=query.direction,
+            year=query.year,
+            country=query.country,
+            limit=limit,
+            offset=query.offset or None,
+        ),
+        empty="No listener passes these filters.",
+        has_open_table=True,
+    )
+
+
+def _in_minutes(measure: str, value: float | None) -> float | None:
+    if value is None or measure != "listening_seconds":
+        return value
+    return value / 60
+
+
+def _pairs(reader: Reader) -> Figure:
+    rows = queries.pairs(reader, min_shared_artists=1, limit=20, offset=0).records()
+    says = "Pairs of listeners by affinity, 100 % the closest."
+    return Figure(
+        key="pairs",
+        title="Closest in taste",
+        summary=says,
+        picture=pictures.bars(
+            "pairs",
+            "Pairs by affinity",
+            says,
+            [
+                (
+                    f"{row['listener_name']} and {row['neighbour_name']}",
+                    row["affinity"],
+                    words.pct(100 * row["affinity"], 0),
+                )
+                for row in rows[:8]
+            ],
+        ),
+        table=table(
+            rows,
+            ("One", lambda row: words.listener_link(row["listener_name"]), False),
+            ("Other", lambda row: words.listener_link(row["neighbour_name"]), False),
+            ("Affinity", lambda row: words.number(row["affinity"], 3), True),
+            ("Shared artists", lambda row: words.number(row["shared_artists"]), True),
+            ("Intensity", lambda row: words.number(row["intensity"], 3), True),
+        ),
+        csv="/api/v1/rankings/pairs.csv?limit=20",
+        empty="Neighbours are found once two listeners share artists.",
+    )
+
+
+def listener(listener_name: str) -> Response:
+    """One listener's lists; private ones only for their owner."""
+    try:
+        path = ListenerPath.model_validate({"listener_name": listener_name})
+    except ValueError:
+        raise Problem("not_found", "No listener has this name.") from None
+    account = current_account()
+    is_own = account is not None and account.listener_id == path.listener_id
+    with reading() as reader:
+        return _listener_page(reader, path.listener_id, account if is_own else None)
+
+
+def me() -> Any:
+    """One's own page; for a visitor, what logging in is good for."""
+    account = current_account()
+    if account is None:
+        return _answer_private(
+            "log_in.html", is_set_up=login.is_configured(services().settings)
+        )
+    require("read")
+    with reading() as reader:
+        if queries.listener(reader, account.listener_id) is not None:
+            return _listener_page(reader, account.listener_id, account)
+        return _private_page(
+            "not_yet.html",
+            reader,
+            account=account,
+            csrf=csrf_token(account),
+            jobs=_jobs(account),
+        )
+
+
+def _answer_private(template: str, **given: Any) -> Response:
+    body = render_template(
+        template,
+        published=None,
+        is_private=True,
+        **given,
+    )
+    response = Response(body, mimetype="text/html")
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Vary"] = "Cookie"
+    return response
+
+
+def _private_page(template: str, reader: Reader, **given: Any) -> Response:
+    return page(template, reader.published, is_private=True, **given)
+
+
+def _jobs(account: Account) -> list[dict[str, Any]]:
+    return jobs.of_account(
+        services().accounts, account.account_id, limit=_JOBS_SHOWN, offset=0
+    )
+
+
+def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> Response:
+    is_public = allowed(reader, listener_id)
+    found = queries.listener(reader, listener_id)
+    assert found is not None  # `allowed` has looked
+    query = asked(AskedListener)
+    name = found["listener_name"]
+    here = request.path
+    root = f"/api/v1/listeners/{name}"
+    as_of = reader.published.as_of_date
+    kept = {
+        "range": query.range if query.range != "all_time" else None,
+        "grain": query.grain if query.grain != "month" else None,
+        "year": query.year,
+    }
+    everything = Plays(of_word("all_time", as_of), listener_id=listener_id)
+    return _private_page(
+        "listener.html",
+        reader,
+        listener=found,
+        owner=owner,
+        is_public=is_public,
+        csrf=csrf_token(owner) if owner else None,
+        jobs=_jobs(owner) if owner else [],
+        lastfm=words.lastfm("user", name),
+        ranges=pick(
+            here, "range", words.RANGES.items(), query.range, **{**kept, "range": None}
+        ),
+        range_words=words.RANGES[query.range],
+        grains=pick(
+            here, "grain", GRAINS.items(), query.grain, **{**kept, "grain": None}
+        ),
+        tops=[
+            _top(reader, listener_id, entity, query.range, root)
+            for entity in ("artists", "tracks", "albums", "tags")
+        ],
+        over_time=over_time(
+            trends.by_period(
+                reader,
+                grain=query.grain,
+                statistic="scrobbles",
+                plays=everything,
+                limit=10_000,
+                offset=0,
+            ),
+            query.grain,
+            "scrobbles",
+            words.address(f"{root}/trends/{query.grain}.csv", limit=10_000),
+        ),
+        week=week_figure(
+            trends.by_weekday_and_hour(reader, plays=everything, all_days=True),
+            f"{root}/trends/week-hours.csv",
+        ),
+        year=year_figure(
+            reader, query.year, listener_id, here, f"{root}/trends/calendar.csv", kept
+        ),
+        development=_development(reader, listener_id, root),
+        neighbours=_neighbours(reader, listener_id, root),
+        artists=_recommended(reader, listener_id, root, "artists"),
+        tracks=_recommended(reader, listener_id, root, "tracks"),
+    )
+
+
+def _top(
+    reader: Reader, listener_id: str, entity: str, range_: str, root: str
+) -> Figure:
+    days = of_word(range_, reader.published.as_of_date)
+    rows = queries.top(
+        reader,
+        listener_id=listener_id,
+        entity=entity,
+        period=days.period or "all_time",
+        first=days.first,
+        limit=_TOP,
+        offset=0,
+    ).records()
+    says = f"By scrobbles, {words.RANGES[range_]}."
+    key = f"top-{entity}"
+    return Figure(
+        key=key,
+        title=f"Top {entity}",
+        summary=says,
+        picture=pictures.bars(
+            key,
+            f"Top {entity}",
+            says,
+            [
+                (row["entity_name"], row["scrobbles"], words.number(row["scrobbles"]))
+                for row in rows[:10]
+            ],
+            is_ranked=True,
+        ),
+        table=table(
+            rows,
+            ("#", lambda row: words.number(row["rank"]), True),
+            (
+                entity[:-1].capitalize(),
+                lambda row: words.entry(entity, row),
+                False,
+            ),
+            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
+            ("Share", lambda row: words.pct(row["share_pct"]), True),
+        ),
+        csv=words.address(f"{root}/top/{entity}.csv", range=range_, limit=_TOP),
+        empty=f"No {entity} in this time. Choose a longer one.",
+    )
+
+
+def _development(reader: Reader, listener_id: str, root: str) -> Figure:
+    rows = queries.development(reader, listener_id).records()
+    says = "Scrobbles by year, with the artists heard for the first time."
+    return Figure(
+        key="development",
+        title="Year by year",
+        summary=says,
+        picture=pictures.columns(
+            "development",
+            "Scrobbles by year",
+            says,
+            [
+                (
+                    str(row["year"]),
+                    row["scrobbles"],
+                    f"{row['year']}: {words.plural(row['scrobbles'], 'scrobble')},"
+                    f" {words.plural(row['new_artists'], 'new artist')}",
+                )
+                for row in rows
+            ],
+        )
+        if len(rows) > 1
+        else Markup(""),
+        table=table(
+            rows,
+            ("Year", lambda row: str(row["year"]), False),
+            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
+            ("Artists", lambda row: words.number(row["artists"]), True),
+            ("New artists", lambda row: words.number(row["new_artists"]), True),
+            ("Tracks", lambda row: words.number(row["tracks"]), True),
+        ),
+        csv=f"{root}/development.csv",
+        empty="A second year of listening gives this picture.",
+    )
+
+
+def _neighbours(reader: Reader, listener_id: str, root: str) -> Figure:
+    rows = queries.neighbours(reader, listener_id, limit=10, offset=0).records()
+    says = "Listeners of the panel whose taste is closest; affinity in percent."
+    return Figure(
+        key="neighbours",
+        title="Neighbours",
+        summary=says,
+        picture=pictures.bars(
+            "neighbours",
+            "Neighbours by affinity",
+            says,
+            [
+                (
+                    row["listener_name"],
+                    row["affinity"],
+                    words.pct(100 * row["affinity"], 0),
+                )
+                for row in rows
+            ],
+        ),
+        table=table(
+            rows,
+            ("#", lambda row: words.number(row["rank"]), True),
+            ("Listener", lambda row: words.listener_link(row["listener_name"]), False),
+            ("Affinity", lambda row: words.number(row["affinity"], 3), True),
+            ("Shared artists", lambda row: words.number(row["shared_artists"]), True),
+        ),
+        csv=f"{root}/neighbours.csv?limit=10",
+        empty="Neighbours appear once others in the panel share artists.",
+    )
+
+
+def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Figure:
+    question = (
+        queries.recommended_artists
+        if entity == "artists"
+        else queries.recommended_tracks
+    )
+    rows = question(reader, listener_id, limit=10, offset=0).records()
+    name = entity[:-1]
+    says = f"{entity.capitalize()} not heard yet, each with its reason."
+    return Figure(
+        key=f"recommended-{entity}",
+        title=f"{entity.capitalize()} to try",
+        summary=says,
+        picture=pictures.bars(
+            f"recommended-{entity}",
+            f"Recommended {entity} by score",
+            says,
+            [
+                (
+                    row["artist_name"]
+                    if entity == "artists"
+                    else f"{row['track_name']} – {row['artist_name']}",
+                    row["score"] or 0,
+                    words.number(row["score"], 2),
+                )
+                for row in rows
+            ],
+        ),
+        table=table(
+            rows,
+            (
+                name.capitalize(),
+                lambda row: (
+                    words.artist_link(row["artist_id"], row["artist_name"])
+                    if entity == "artists"
+                    else words.named(row["track_name"])
+                    + words.by_artist(row["artist_id"], row["artist_name"])
+                ),
+                False,
+            ),
+            ("Why", lambda row: words.named(row["reason"]), False),
+            ("Score", lambda row: words.number(row["score"], 2), True),
+        ),
+        csv=f"{root}/recommendations/{entity}.csv?limit=10",
+        empty="Recommendations need neighbours, similar artists or tags; they come with"
+        " the next daily run that has some.",
+        has_open_table=True,
+    )
+
+
+def join_panel() -> Any:
+    """Start fetching one's whole library; shows the job."""
+    asking = require("write")
+    services().jobs.start(asking.account_id, "fetch_listener", asking.listener_name)
+    return redirect("/me#jobs", 303)
+
+
+def cancel_job(job_id: str) -> Any:
+    """Cancel one of one's jobs."""
+    asking = require("write")
+    if jobs.cancel(services().accounts, asking.account_id, job_id) is None:
+        raise Problem("not_found", "You have no such job.")
+    return redirect("/me#jobs", 303)
+
+
+def change_visibility() -> Any:
+    """Make one's lists public or private."""
+    asking = require("write")
+    wanted = request.form.get("is_public")
+    if wanted not in ("true", "false"):
+        raise Problem("invalid_parameter", "is_public is true or false")
+    accounts.set_public(services().accounts, asking.account_id, wanted == "true")
+    return redirect("/me", 303)
