@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.system import PostgresServer, SystemLacks, start_postgres
+from tests.system import (
+    PostgresServer,
+    SystemLacks,
+    empty_database,
+    marked_database,
+    start_postgres,
+)
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +33,19 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """The URL of an empty database with the test marker, dropped afterwards."""
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database with the test marker, dropped afterwards.
+
+    With TEST_DATABASE_URL it is that database, emptied before and after.
+    """
+    external = os.environ.get("TEST_DATABASE_URL")
+    if external:
+        url = marked_database(external)
+        empty_database(url)
+        yield url
+        empty_database(url)
+        return
+    postgres_server: PostgresServer = request.getfixturevalue("postgres_server")
     url = postgres_server.new_database()
     try:
         yield url

@@ -88,6 +88,49 @@ def chromium() -> str:
     raise SystemLacks("no Chromium: install Debian's package `chromium`")
 
 
+def marked_database(url: str) -> str:
+    """The URL of a database outside, after making sure that it is there for tests.
+
+    Raises:
+        SystemLacks: it does not carry the test marker; nothing was touched.
+    """
+    plain = url.replace("postgresql+psycopg2://", "postgresql://", 1)
+    connection = psycopg2.connect(plain)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select datname, shobj_description(oid, 'pg_database') from pg_database"
+                " where datname = current_database()"
+            )
+            name, comment = cursor.fetchall()[0]
+    finally:
+        connection.close()
+    if comment != MARKER:
+        raise SystemLacks(
+            f"database {name} has no test marker and is left alone; tests empty the"
+            " database they are given. If it is a throw-away one:"
+            f" comment on database {name} is '{MARKER}'"
+        )
+    return "postgresql+psycopg2://" + plain.removeprefix("postgresql://")
+
+
+def empty_database(url: str) -> None:
+    """Drop every schema of a marked database."""
+    plain = marked_database(url).replace("+psycopg2", "", 1)
+    connection = psycopg2.connect(plain)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select nspname from pg_namespace where nspname <> 'information_schema'"
+                " and not starts_with(nspname, 'pg_')"
+            )
+            for (name,) in cursor.fetchall():
+                cursor.execute(f'drop schema "{name}" cascade')
+            cursor.execute("create schema public")
+    finally:
+        connection.close()
+
+
 @dataclass
 class PostgresServer:
     """A running throw-away server."""

@@ -1,0 +1,124 @@
+"""Backup and restore of a PostgreSQL warehouse, and databases tests must not touch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.system import PostgresServer, SystemLacks, empty_database, marked_database
+from tests.warehouse.small_marts import (
+    answers,
+    make_settings,
+    publish_day,
+    read_all,
+)
+from warehouse import ops, store
+from warehouse.postgres_store import PostgresStore
+
+pytestmark = pytest.mark.postgres
+
+
+def contents(url: str) -> dict[str, tuple[int, str]]:
+    """Rows and a hash of every table and view outside the system's schemas."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        names = connection.execute(
+            text(
+                "select table_schema, table_name from information_schema.tables"
+                " where table_schema not in ('pg_catalog', 'information_schema')"
+                " order by 1, 2"
+            )
+        ).all()
+        found = {
+            f"{schema}.{name}": tuple(
+                connection.execute(
+                    text(
+                        "select count(*), md5(coalesce(string_agg(cast(t as text), '|'"
+                        " order by cast(t as text)), ''))"
+                        f' from "{schema}"."{name}" as t'
+                    )
+                ).one()
+            )
+            for schema, name in names
+        }
+    engine.dispose()
+    return found
+
+
+def call(server: PostgresServer, program: str, url: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs on a database."""
+    database = make_url(url)
+    subprocess.run(
+        [
+            str(server.binaries / program),
+            *("-h", str(database.host), "-p", str(database.port)),
+            *("-U", str(database.username), "-d", str(database.database), *arguments),
+        ],
+        env={**os.environ, "PGPASSWORD": str(database.password)},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+
+def test_a_restored_dump_has_equal_counts_and_hashes_and_goes_on(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = make_settings(postgres_url, tmp_path / "data")
+    for day in range(3):
+        publish_day(settings, day)
+    dump = tmp_path / "warehouse.dump"
+    call(postgres_server, "pg_dump", postgres_url, "-Fc", "-f", str(dump))
+    before = contents(postgres_url)
+    assert {"marts.totals", "ops.published", "marts_store.totals"} <= set(before)
+    other = postgres_server.new_database()
+    try:
+        call(postgres_server, "pg_restore", other, "--exit-on-error", str(dump))
+        assert contents(other) == before
+        restored = make_settings(other, tmp_path / "restored")
+        publish_day(restored, 5)
+        engine = ops.open_ops(restored)
+        with engine.connect() as connection:
+            assert read_all(connection) == answers(5)
+        store.roll_back(PostgresStore(restored, engine), engine, None)
+        with engine.connect() as connection:
+            assert read_all(connection) == answers(2)
+        engine.dispose()
+        assert contents(other) != before, "the comparison sees a difference"
+    finally:
+        postgres_server.drop_database(other)
+
+
+def test_a_database_without_the_test_marker_is_refused_and_left_alone(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    name = make_url(postgres_url).database
+    assert marked_database(postgres_url) == postgres_url
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("create schema precious"))
+    postgres_server.run_sql(f"comment on database {name} is 'production'")
+    for attempt in (marked_database, empty_database):
+        with pytest.raises(SystemLacks, match=f"{name} has no test marker"):
+            attempt(postgres_url)
+    with engine.connect() as connection:
+        found = connection.execute(text("select to_regnamespace('precious')"))
+        assert found.scalar_one() is not None
+    engine.dispose()
+
+
+def test_the_marked_database_somebody_gives_is_used_and_emptied(
+    postgres_url: str,
+) -> None:
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("create schema leftover"))
+    empty_database(postgres_url)
+    with engine.connect() as connection:
+        found = connection.execute(text("select to_regnamespace('leftover')"))
+        assert found.scalar_one() is None
+    engine.dispose()
