@@ -1,0 +1,248 @@
+"""Trades a second on both databases, beside the bare statements without any rule.
+
+    python -m bench.exchange [--trades N] [--clients N]
+
+Each client is a process. `exchange` asks for a quote outside the clock and trades on
+it: locks, checks, idempotency, ledger, triggers. `bare` runs the statements a trade
+cannot do without (two row locks, the inserts, the balance updates, commit) straight on
+the driver, on the same tables in the same run, without a rule, a check or a key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import secrets
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from sqlalchemy import make_url
+
+from serve.exchange import desk, market, players, settlement, trading
+from serve.exchange.clock import utc_now
+from serve.exchange.database import Database
+from serve.exchange.errors import Refusal
+from serve.exchange.settings import ExchangeSettings
+from serve.exchange.settlement import ArtistValue, SettlementInputs
+
+RULES = ExchangeSettings(novice_days=0, holding_limit_pct=100, staleness_z_milli=0)
+ARTISTS = [md5(f"artist {n}".encode()).hexdigest() for n in range(50)]
+
+
+def prepare(url: str, clients: int) -> list[str]:
+    """An open market with fifty artists and a rich player for each client."""
+    database = Database(url)
+    database.upgrade()
+    database.run(lambda c: market.prepare(c, utc_now, secrets.token_hex(32)))
+    inputs = SettlementInputs(
+        utc_now().date(),
+        "bench",
+        utc_now(),
+        [ArtistValue(one, one[:8], 1_000_000) for one in ARTISTS],
+    )
+    database.run(lambda c: settlement.settle(c, utc_now, RULES, inputs))
+    market.open_(database, utc_now)
+    found = [
+        database.run(lambda c, n=n: players.join(c, utc_now, RULES, str(n), f"p{n}"))
+        for n in range(clients)
+    ]
+    database.dispose()
+    return found
+
+
+def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
+    """One client of the exchange; sends its waits in seconds."""
+    database = Database(url, pool_size=2)
+    key = database.run(market.quote_key)
+    dice = random.Random(player_id)
+    waits: list[float] = []
+    refused = 0
+    held: dict[str, int] = {}
+    start.wait()
+    while len(waits) < trades:
+        artist = dice.choice(ARTISTS)
+        side: Any = "sell" if held.get(artist, 0) > 3 else "buy"
+        try:
+            with database.read() as connection:
+                quoted = trading.quote(
+                    connection, utc_now, RULES, player_id, artist, side, 2
+                )
+            began = time.perf_counter()
+            answer = database.run(
+                lambda c: desk.serve_once(
+                    c,
+                    utc_now,
+                    player_id,
+                    secrets.token_hex(8),
+                    {"quote": quoted["quote"]},
+                    lambda d: trading.trade(
+                        d, utc_now, RULES, artist, side, 2, quoted["quote"], key=key
+                    ),
+                )
+            )
+        except Refusal:
+            refused += 1
+            continue
+        waits.append(time.perf_counter() - began)
+        if answer.status == 200:
+            held[artist] = held.get(artist, 0) + (2 if side == "buy" else -2)
+    database.dispose()
+    results.put((waits, refused))
+
+
+_BARE = (
+    "insert into {s}trades (trade_id, player_id, artist_id, side, shares, value_units,"
+    " fee_units, price_units, kind, session, traded_at)"
+    " values (?, ?, ?, 'buy', 1, 0, 0, 0, 'bare', 1, '2024-01-01 00:00:00')",
+    "insert into {s}postings (transaction_id, line, account, asset, amount) values"
+    " (?, 0, 'a', 'cash', -3), (?, 1, 'b', 'cash', 2), (?, 2, 'c', 'cash', 1),"
+    " (?, 3, 'a', 'x', 1), (?, 4, 'b', 'x', -1)",
+    "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
+    " values (?, 'bare', 1, '2024-01-01 00:00:00')",
+)
+
+
+def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
+    """The same writes straight on the driver."""
+    address = make_url(url)
+    is_sqlite = address.get_backend_name() == "sqlite"
+    connection: Any
+    if is_sqlite:
+        connection = sqlite3.connect(
+            str(address.database), isolation_level=None, timeout=60
+        )
+        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
+            connection.execute(f"pragma {pragma}")
+    else:
+        connection = psycopg2.connect(
+            host=address.host,
+            port=address.port,
+            user=address.username,
+            password=address.password,
+            dbname=address.database,
+        )
+    schema = "" if is_sqlite else "exchange."
+    lock = "" if is_sqlite else " for update"
+    cursor = connection.cursor()
+
+    def run(sql: str, *binds: Any) -> None:
+        text = sql.format(s=schema)
+        cursor.execute(text if is_sqlite else text.replace("?", "%s"), binds)
+
+    dice = random.Random(player_id)
+    waits: list[float] = []
+    start.wait()
+    for _ in range(trades):
+        artist, trade_id = dice.choice(ARTISTS), secrets.token_hex(16)
+        began = time.perf_counter()
+        if is_sqlite:
+            run("begin immediate")
+        run(f"select cash_units from {{s}}players where player_id = ?{lock}", player_id)
+        run(f"select net_shares from {{s}}listings where artist_id = ?{lock}", artist)
+        run(_BARE[0], trade_id, player_id, artist)
+        run(_BARE[1], *[trade_id] * 5)
+        run(_BARE[2], trade_id)
+        run(
+            "update {s}players set cash_units = cash_units - 1 where player_id = ?",
+            player_id,
+        )
+        run(
+            "insert into {s}holdings (player_id, artist_id, shares) values (?, ?, 1)"
+            " on conflict (player_id, artist_id) do update"
+            " set shares = holdings.shares + 1",
+            player_id,
+            artist,
+        )
+        run(
+            "update {s}listings set net_shares = net_shares + 1 where artist_id = ?",
+            artist,
+        )
+        run("commit") if is_sqlite else connection.commit()
+        waits.append(time.perf_counter() - began)
+    connection.close()
+    results.put((waits, 0))
+
+
+def measure(
+    work: Callable[..., None], url: str, player_ids: list[str], trades: int
+) -> dict[str, float]:
+    """Run one client a player at once; gives the rate and the waits in milliseconds."""
+    context = multiprocessing.get_context("spawn")
+    results: Any = context.Queue()
+    start = context.Barrier(len(player_ids) + 1)
+    each = trades // len(player_ids)
+    processes = [
+        context.Process(target=work, args=(url, one, each, results, start))
+        for one in player_ids
+    ]
+    for process in processes:
+        process.start()
+    start.wait()
+    began = time.perf_counter()
+    parts = [results.get(timeout=600) for _ in processes]
+    seconds = time.perf_counter() - began
+    for process in processes:
+        process.join(30)
+    waits = sorted(wait for part, _ in parts for wait in part)
+    return {
+        "trades_per_second": round(len(waits) / seconds, 1),
+        "p50_ms": round(1000 * statistics.median(waits), 2),
+        "p99_ms": round(1000 * waits[int(len(waits) * 0.99)], 2),
+        "longest_ms": round(1000 * waits[-1], 1),
+        "refused": sum(refused for _, refused in parts),
+    }
+
+
+def compare(url: str, clients: int, trades: int, rounds: int) -> dict[str, Any]:
+    """The exchange and the bare statements in turn; the median of the rounds."""
+    player_ids = prepare(url, clients)
+    found: dict[str, list[dict[str, float]]] = {"exchange": [], "bare": []}
+    for _ in range(rounds):
+        found["exchange"].append(measure(trade, url, player_ids, trades))
+        found["bare"].append(measure(bare, url, player_ids, trades))
+    chosen = {
+        name: sorted(runs, key=lambda run: run["trades_per_second"])[len(runs) // 2]
+        for name, runs in found.items()
+    }
+    ratio = (
+        chosen["exchange"]["trades_per_second"] / chosen["bare"]["trades_per_second"]
+    )
+    return {**chosen, "ratio": round(ratio, 2)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trades", type=int, default=2000)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.system import start_postgres
+
+    given = (arguments.clients, arguments.trades, arguments.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        found = {"sqlite": compare(f"sqlite:///{folder}/bench.sqlite", *given)}
+    server = start_postgres()
+    with closing(_Stopping(server.stop)):
+        found["postgresql"] = compare(server.new_database(), *given)
+    print(json.dumps(found, indent=2))
+
+
+class _Stopping:
+    def __init__(self, close: Callable[[], None]) -> None:
+        self.close = close
+
+
+if __name__ == "__main__":
+    main()
