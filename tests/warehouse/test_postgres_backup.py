@@ -18,6 +18,7 @@ from tests.warehouse.small_marts import (
 )
 from warehouse import ops, store
 from warehouse.postgres_store import PostgresStore
+from warehouse.roles import Login, bring_about, parse_login
 
 pytestmark = pytest.mark.postgres
 
@@ -49,6 +50,21 @@ def contents(url: str) -> dict[str, tuple[int, str]]:
     return found
 
 
+def set_up(url: str, logins: list[Login]) -> list[str | None]:
+    """Do `scrobble db init`; the passwords of new logins."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        changes = bring_about(connection, logins)
+    engine.dispose()
+    return [change.secret for change in changes if change.secret]
+
+
+def as_daily(url: str, password: str) -> str:
+    """The URL for the login of the daily run."""
+    mine = make_url(url).set(username="backed_up_daily", password=password)
+    return mine.render_as_string(hide_password=False)
+
+
 def call(server: PostgresServer, program: str, url: str, *arguments: str) -> None:
     """Run one of PostgreSQL's own programs on a database."""
     database = make_url(url)
@@ -68,7 +84,9 @@ def call(server: PostgresServer, program: str, url: str, *arguments: str) -> Non
 def test_a_restored_dump_has_equal_counts_and_hashes_and_goes_on(
     postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
 ) -> None:
-    settings = make_settings(postgres_url, tmp_path / "data")
+    logins = [parse_login("backed_up_daily=ingest,transform,job")]
+    password = str(set_up(postgres_url, logins)[0])
+    settings = make_settings(as_daily(postgres_url, password), tmp_path / "data")
     for day in range(3):
         publish_day(settings, day)
     dump = tmp_path / "warehouse.dump"
@@ -77,9 +95,12 @@ def test_a_restored_dump_has_equal_counts_and_hashes_and_goes_on(
     assert {"marts.totals", "ops.published", "marts_store.totals"} <= set(before)
     other = postgres_server.new_database()
     try:
-        call(postgres_server, "pg_restore", other, "--exit-on-error", str(dump))
+        set_up(other, logins)
+        options = ("--clean", "--if-exists", "--exit-on-error")
+        call(postgres_server, "pg_restore", other, *options, str(dump))
+        set_up(other, logins)
         assert contents(other) == before
-        restored = make_settings(other, tmp_path / "restored")
+        restored = make_settings(as_daily(other, password), tmp_path / "restored")
         publish_day(restored, 5)
         engine = ops.open_ops(restored)
         with engine.connect() as connection:
