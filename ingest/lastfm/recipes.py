@@ -793,7 +793,7 @@ def recipes_of(method: str) -> tuple[Recipe, ...]:
     )
 
 
-_TYPES: dict[Dialect, dict[Kind, str]] = {
+SQL_TYPES: dict[Dialect, dict[Kind, str]] = {
     "duckdb": {
         "text": "varchar",
         "bigint": "bigint",
@@ -823,7 +823,7 @@ class Executes(Protocol):
 
 def raw_ddl(dialect: Dialect, schema: str = SCHEMA) -> Iterator[str]:
     """Statements that create schema raw and every table in it; safe to repeat."""
-    types = _TYPES[dialect]
+    types = SQL_TYPES[dialect]
     yield f"create schema if not exists {schema}"
     for table in TABLES.values():
         lines = [

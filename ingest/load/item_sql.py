@@ -16,22 +16,13 @@ from typing import Any
 import orjson
 
 from ingest.lastfm.recipes import (
+    SQL_TYPES,
     TABLES,
     Column,
     Recipe,
     Source,
     recipes_of,
 )
-
-DUCKDB_TYPES = {
-    "text": "varchar",
-    "bigint": "bigint",
-    "integer": "integer",
-    "double": "double",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp": "timestamp",
-}
 
 # Stands before the name of a JSON type that no column takes. last.fm's texts cannot
 # begin like this: U+0001 and U+0002 side by side.
@@ -71,8 +62,9 @@ def value_columns(recipe: Recipe) -> list[Column]:
 
 def rows_table_ddl(table: str) -> str:
     """A table that gathers the rows of a raw table, each with its answer's number."""
+    types = SQL_TYPES["duckdb"]
     columns = ", ".join(
-        f"{name_literal(column.name)} {DUCKDB_TYPES[column.kind]}"
+        f"{name_literal(column.name)} {types[column.kind]}"
         for column in TABLES[table].columns
         if column.name != "load_id"
     )

@@ -877,8 +877,8 @@ class Parser:
             select
                 answers.answer_no, call_id, attempt, run_id, as_of_date, fetched_at,
                 method, params, context, status, bytes, error_code,
-                replace(error_message, chr(0), '') as error_message, outcome, items,
-                loaded, dead
+                nullif(replace(error_message, chr(0), ''), '') as error_message,
+                outcome, items, loaded, dead
             from answers
             join outcomes on outcomes.answer_no = answers.answer_no
             """,

@@ -386,10 +386,11 @@ def test_an_error_body_never_becomes_rows_whatever_the_status(
                 "h", CHART, '<lfm status="failed"><error code="8">Odd</error></lfm>'
             ),
             answer("i", CHART, '{"artists": {"artist": [', verdict="truncated"),
+            answer("j", CHART, {"error": "16", "message": ""}, status=503),
         ]
     )
     result = landing.load()
-    assert (result.rows, result.dead, result.errors) == (0, 0, 9)
+    assert (result.rows, result.dead, result.errors) == (0, 0, 10)
     assert landing.rows(
         "select call_id, error_code, error_message from raw.lastfm__answers"
         " where outcome = 'error' order by call_id"
@@ -403,6 +404,7 @@ def test_an_error_body_never_becomes_rows_whatever_the_status(
         ("g", None, "wrong user"),
         ("h", 8, "Odd"),
         ("i", None, "truncated"),
+        ("j", 16, None),
     ]
 
 

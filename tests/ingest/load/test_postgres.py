@@ -80,7 +80,8 @@ def test_everything_loads_the_same_on_both_engines(
                     artist(name="'"),
                 ),
                 {"odd %s": "100 % \\ ' \" \n"},
-            )
+            ),
+            answer("silent", CHART, {"error": 8, "message": ""}, status=500),
         ]
     )
     here = landing.load()
