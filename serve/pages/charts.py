@@ -269,6 +269,13 @@ def _bump(
     )
 
 
+def _before(row: dict[str, Any]) -> str:
+    """The rank before; who was not there counts as one place below the last."""
+    if row["movement"] in ("NEW", "RE"):
+        return words.NOTHING
+    return words.number(row["previous_rank"])
+
+
 _MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "scrobbles": ("Scrobbles", words.number),
     "listeners": ("Listeners", words.number),
@@ -295,7 +302,7 @@ def _entries(
         summary += f" The bars show {heading.lower()}."
         drawn = [
             (row["entity_name"], row[measure] or 0, say(row[measure]))
-            for row in rows[:20]
+            for row in rows[:10]
         ]
     columns: list[tuple[str, Callable[[dict[str, Any]], Cell], bool]] = [
         ("#", lambda row: words.number(row["rank"]), True),
@@ -307,7 +314,7 @@ def _entries(
             lambda row: words.entry(kind, row),
             False,
         ),
-        ("Before", lambda row: words.number(row["previous_rank"]), True),
+        ("Before", _before, True),
         ("Peak", lambda row: words.number(row["peak_rank"]), True),
         ("Issues", lambda row: words.number(row["issues_on_chart"]), True),
     ]

@@ -104,7 +104,7 @@ def _climbers(reader: Reader) -> dict[str, Any] | None:
         rows = charts.issue(
             reader, found, by="rank", is_bubbling_under=False, limit=50, offset=0
         ).records()
-        moved = [row for row in rows if (row["rank_change"] or 0) > 0]
+        moved = [row for row in rows if row["movement"] == "UP"]
         moved.sort(key=lambda row: (-row["rank_change"], row["rank"]))
         new = [row for row in rows if row["movement"] in ("NEW", "RE")]
         if moved or new:

@@ -49,6 +49,7 @@ THEMES: dict[str, dict[str, str]] = {
 }
 _WIDE = 1000  # the inner coordinates of a stretched plot
 _LEVELS = 5
+_LEFT = 7.0  # per cent of the width kept for the numbers of an axis
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _root(
 ) -> Markup:
     """A picture with the names a screen reader says."""
     if pen.theme is None:
-        size = f'class="picture" width="100%" height="{height}"'
+        size = f'class="picture" width="100%" height="{height}" data-left="{_LEFT:g}"'
         head = body_top = ""
     else:
         whole = height + 52
@@ -190,24 +191,25 @@ def lines(
     span = max((last - first).days, 1)
 
     def across(day: date) -> float:
-        return (day - first).days / span if last > first else 0.5
+        share = (day - first).days / span if last > first else 0.5
+        return (_LEFT + (100 - _LEFT) * share) / 100
 
     def down(value: float) -> float:
         return 16 + plot * (1 - (value - bottom) / (top - bottom))
 
     marks: list[str] = []
-    if len(given) == 1:
+    if len(given) == 1 and not is_rank:
         marks += _gaps(given[0].points, across, plot, pen)
     for number, tick in enumerate(ticks):
         style = "base" if tick == bottom and not is_rank else "grid"
         marks.append(
-            f'<line x1="0" x2="100%" y1="{down(tick):.1f}" y2="{down(tick):.1f}"'
+            f'<line x1="{_LEFT}%" x2="100%" y1="{down(tick):.1f}" y2="{down(tick):.1f}"'
             f" {pen(style)}/>"
         )
-        if number or is_rank or bottom != 0:
+        if number or is_rank or bottom != 0 or not is_filled:
             text = str(int(tick)) if is_rank else unit(tick)
             marks.append(
-                f'<text x="0" y="{down(tick) - 4:.1f}" {pen("tick")}>{text}</text>'
+                f'<text x="0" y="{down(tick) + 4:.1f}" {pen("tick")}>{text}</text>'
             )
     marks += _day_axis(first, last, across, height, pen)
     inner: list[str] = []
@@ -218,11 +220,10 @@ def lines(
         f' preserveAspectRatio="none">{"".join(inner)}</svg>'
     )
     for number, line in enumerate(given):
-        ends = [point for point in line.points if point[1] is not None]
-        if ends and ends[-1][1] is not None:
-            x, y = 100 * across(ends[-1][0]), down(ends[-1][1])
+        for day, value, size in _dots(line.points):
             marks.append(
-                f'<circle cx="{x:.2f}%" cy="{y:.1f}" r="4" {pen("dot", number)}/>'
+                f'<circle cx="{100 * across(day):.2f}%" cy="{down(value):.1f}"'
+                f' r="{size}" {pen("dot", number)}/>'
             )
     return _root(key, title, description, height, pen, marks)
 
@@ -232,6 +233,21 @@ def blank(key: str, title: str, says: str, theme: str | None = None) -> Markup:
     pen = Pen(theme)
     mark = f'<text x="0" y="40" {pen("label")}>{escape(says)}</text>'
     return _root(key, title, says, 80, pen, [mark])
+
+
+def _dots(points: Sequence[Point]) -> list[tuple[date, float, str]]:
+    """The end of a line, and points that stand alone: a line would not show them."""
+    found: list[tuple[date, float, str]] = []
+    for place, (day, value) in enumerate(points):
+        if value is None:
+            continue
+        before = points[place - 1][1] if place else None
+        after = points[place + 1][1] if place + 1 < len(points) else None
+        if all(later is None for _, later in points[place + 1 :]):
+            found.append((day, value, "4"))
+        elif before is None and after is None:
+            found.append((day, value, "2.5"))
+    return found
 
 
 def _rank_ticks(worst: float) -> list[float]:
@@ -268,7 +284,7 @@ def _day_axis(
     marks = []
     for day, text in day_ticks(first, last):
         x = 100 * across(day)
-        anchor = "start" if x < 4 else "end" if x > 95 else "middle"
+        anchor = "start" if x < _LEFT + 4 else "end" if x > 95 else "middle"
         marks.append(
             f'<text x="{x:.2f}%" y="{height - 6}" text-anchor="{anchor}"'
             f" {pen('tick')}>{text}</text>"
@@ -338,19 +354,19 @@ def columns(
         marks.append(f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}" {pen(style)}/>')
         if number:
             marks.append(
-                f'<text x="0" y="{y - 4:.1f}" {pen("tick")}>{unit(tick)}</text>'
+                f'<text x="0" y="{y + 4:.1f}" {pen("tick")}>{unit(tick)}</text>'
             )
-    slot = 100 / len(given)
+    slot = (100 - _LEFT) / len(given)
     for number, (label, value, says) in enumerate(given):
         tall = plot * value / ticks[-1]
         marks.append(
-            f'<rect x="{slot * number + slot * 0.1:.3f}%" width="{slot * 0.8:.3f}%"'
+            f'<rect x="{_LEFT + slot * (number + 0.1):.3f}%" width="{slot * 0.8:.3f}%"'
             f' y="{16 + plot - tall:.1f}" height="{tall:.1f}" {pen("bar")}>'
             f"<title>{escape(says)}</title></rect>"
         )
         if label:
-            x = slot * (number + 0.5)
-            anchor = "start" if x < 3 else "end" if x > 97 else "middle"
+            x = _LEFT + slot * (number + 0.5)
+            anchor = "start" if x < _LEFT + 3 else "end" if x > 97 else "middle"
             marks.append(
                 f'<text x="{x:.2f}%" y="{height - 6}" text-anchor="{anchor}"'
                 f" {pen('tick')}>{escape(label)}</text>"
@@ -389,18 +405,26 @@ def bars(
     return _root(key, title, description, row * len(given), pen, marks)
 
 
-def level(value: float, most: float) -> int:
-    """How warm a cell is: 0 for nothing, then 1 to 5."""
-    if value <= 0 or most <= 0:
+def level(value: float, ends: tuple[float, float]) -> int:
+    """How warm a cell is: 0 for nothing, then 1 to 5 from the least to the most."""
+    least, most = ends
+    if value <= 0:
         return 0
-    return min(_LEVELS, 1 + int(_LEVELS * math.sqrt(value / most) * 0.9999))
+    if most <= least:
+        return 3
+    return min(_LEVELS, 1 + int(_LEVELS * (value - least) / (most - least)))
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    some = [value for value in values if value > 0]
+    return min(some, default=0), max(some, default=0)
 
 
 def week_hours(
     key: str, title: str, description: str, cells: Sequence[tuple[int, int, int]]
 ) -> Markup:
     """A weekday by hour heat map from (weekday 1-7, hour, scrobbles)."""
-    most = max((count for _, _, count in cells), default=0)
+    ends = _ends([count for _, _, count in cells])
     marks: list[str] = []
     left, step = 9.0, (100 - 9.0) / 24
     for weekday, name in enumerate(words.WEEKDAYS, 1):
@@ -413,7 +437,7 @@ def week_hours(
         marks.append(
             f'<rect x="{left + hour * step:.2f}%" y="{(weekday - 1) * 24 + 2}"'
             f' width="{step * 0.92:.2f}%" height="21" rx="2"'
-            f' class="h{level(count, most)}"><title>{says}</title></rect>'
+            f' class="h{level(count, ends)}"><title>{says}</title></rect>'
         )
     for hour in (0, 6, 12, 18, 23):
         x = left + (hour + 0.46) * step
@@ -428,7 +452,7 @@ def calendar(
     key: str, title: str, description: str, days: Sequence[tuple[date, int, int, int]]
 ) -> Markup:
     """A year as weeks by weekdays from (day, week, weekday, scrobbles)."""
-    most = max((row[3] for row in days), default=0)
+    ends = _ends([row[3] for row in days])
     weeks = max((row[1] for row in days), default=52) + 1
     left = 9.0
     step = (100 - left) / weeks
@@ -445,7 +469,7 @@ def calendar(
         says = f"{words.short_day(day)}: {words.plural(count, 'scrobble')}"
         marks.append(
             f'<rect x="{x:.3f}%" y="{7 + weekday * 15}" width="{step * 0.86:.3f}%"'
-            f' height="13" rx="2" class="h{level(count, most)}">'
+            f' height="13" rx="2" class="h{level(count, ends)}">'
             f"<title>{says}</title></rect>"
         )
     return _root(key, title, description, 128, Pen(), marks)
@@ -511,7 +535,7 @@ def bump(
 def spark(points: Sequence[Point]) -> Markup:
     """A small line without words, beside a number that says it."""
     known = [value for _, value in points if value is not None]
-    if len(known) < 2:
+    if len(known) < 5:
         return Markup("")
     low, high = min(known), max(known)
     wide = high - low or 1.0

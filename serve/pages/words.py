@@ -178,6 +178,11 @@ def issue(period: str, start: date) -> str:
     return f"week of {day(start)}" if period == "week" else day(start)
 
 
+def sentence(text: str) -> str:
+    """The same text with a capital at its beginning; the rest stays."""
+    return text[:1].upper() + text[1:]
+
+
 def chart(name: str, scope: str = "") -> str:
     """The chart's name for people."""
     if scope and name.startswith(("country_", "tag_")):

@@ -18,13 +18,15 @@ for (const figure of document.querySelectorAll("figure[data-readout]")) {
   cursor.setAttribute("y2", String(picture.getAttribute("height") - 24));
   cursor.setAttribute("visibility", "hidden");
   picture.append(cursor);
+  const left = Number(picture.dataset.left) / 100;
   let here = rows.length - 1;
 
   const show = (index) => {
     here = Math.max(0, Math.min(rows.length - 1, index));
     const { at, cells } = rows[here];
-    cursor.setAttribute("x1", `${100 * at}%`);
-    cursor.setAttribute("x2", `${100 * at}%`);
+    const across = `${100 * (left + (1 - left) * at)}%`;
+    cursor.setAttribute("x1", across);
+    cursor.setAttribute("x2", across);
     cursor.setAttribute("visibility", "visible");
     const rest = cells
       .slice(1)
@@ -39,10 +41,11 @@ for (const figure of document.querySelectorAll("figure[data-readout]")) {
     });
     return best;
   };
+  readout.textContent = "Point at the picture, or use the arrow keys, to read it.";
   picture.setAttribute("tabindex", "0");
   picture.addEventListener("pointermove", (event) => {
     const box = picture.getBoundingClientRect();
-    show(nearest((event.clientX - box.left) / box.width));
+    show(nearest(((event.clientX - box.left) / box.width - left) / (1 - left)));
   });
   picture.addEventListener("focus", () => show(here));
   picture.addEventListener("keydown", (event) => {
