@@ -9,5 +9,5 @@ select
 from {{ ref('stg_lastfm__answers') }}
 
 where
-    load_id > {{ var('built_through') }}
+    load_id > {{ built_through() }}
     and items <> loaded + dead

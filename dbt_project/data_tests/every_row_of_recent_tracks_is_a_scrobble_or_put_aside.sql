@@ -9,7 +9,7 @@ answered as (
 
     from {{ source('lastfm', 'user_recent_tracks') }}
 
-    where load_id > {{ var('built_through') }}
+    where load_id > {{ built_through() }}
 
     group by load_id
 
@@ -29,7 +29,7 @@ staged as (
         select load_id from {{ ref('stg_lastfm__rejected_scrobbles') }}
     ) as both_models
 
-    where load_id > {{ var('built_through') }}
+    where load_id > {{ built_through() }}
 
     group by load_id
 

@@ -23,7 +23,7 @@ answered as (
     where
         {{ expressions | join(' is not null and ') }} is not null
         {%- if is_incremental() %}
-        and load_id > {{ var('built_through') }}
+        and load_id > {{ built_through() }}
         {%- endif %}
 
     group by {{ range(1, columns | length + 1) | join(', ') }}

@@ -188,7 +188,7 @@ class _Counters:
             flow = self.base_flow * heat * WEEKDAYS[(today + 3) % 7]
             # So noisy a day, next to the walk's 0.035, makes 0.3 the right gain of the
             # artist value's level: with less, its price could be foretold.
-            flow *= exp(0.12 * second)
+            flow *= exp(0.11 * second)
             self.flows.append(flow)
             self._plays += flow
             novelty = 1.0 + 1.5 * (boost - 1.0) + 0.8 * self._shock

@@ -7,7 +7,6 @@ given as dictionaries; what every raw row needs is filled in.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -68,8 +67,8 @@ class RawWarehouse:
             whole.setdefault("load_id", 1)
             filled.append({column: whole.get(column) for column in columns})
         self._append(table, filled)
-        new = {
-            row[column]
+        new: set[str] = {
+            str(row[column])
             for row in filled
             for column in NAME_COLUMNS & row.keys()
             if row[column] is not None
@@ -198,12 +197,11 @@ def run_dbt(
         "--target",
         target,
     ]
-    if command != "parse":
-        arguments += ["--vars", json.dumps({"built_through": built_through})]
     if select:
         arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
+    environment = {**environment, "SCROBBLE_BUILT_THROUGH": str(built_through)}
     with _variables(environment):
         try:
             outcome = dbtRunner().invoke(arguments)

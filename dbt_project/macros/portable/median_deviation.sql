@@ -7,7 +7,10 @@
 
 {% macro default__median_deviation(items) -%}
     (
-        select percentile_cont(0.5) within group (order by abs(listed.item - middle.item))
+        select
+            percentile_cont(0.5) within group (
+                order by abs(listed.item - middle.item)
+            )
         from
             unnest({{ items }}) as listed (item),
             (

@@ -12,7 +12,9 @@
     select
         late.{{ key }},
         late.{{ day }},
-        percentile_cont(0.5) within group (order by early.{{ value }}) as trailing_median
+        percentile_cont(0.5) within group (
+            order by early.{{ value }}
+        ) as trailing_median
     from {{ relation }} as late
     inner join {{ relation }} as early
         on

@@ -58,7 +58,8 @@ final as (
         least(greatest(coalesce(tag_count, 0), 0), 100) as weight,
         cast(
             row_number() over (
-                partition by artist_id order by coalesce(tag_count, 0) desc, position, tag_id
+                partition by artist_id
+                order by coalesce(tag_count, 0) desc, position, tag_id
             ) as integer
         ) as rank,
         as_of_date

@@ -5,10 +5,15 @@
         incremental_strategy='delete+insert',
         unique_key='snapshot_date',
         on_schema_change='fail',
+        indexes=[
+            {'columns': ['artist_id', 'snapshot_date']},
+            {'columns': ['snapshot_date']},
+        ] if target.type == 'postgres' else [],
     )
 }}
 {%- set snapshot = var('snapshot') %}
-{%- set context_days = 2 * snapshot.longest_gap_days + snapshot.longest_stall_days + 10 %}
+{%- set context_days = 10 + 2 * snapshot.longest_gap_days
+    + snapshot.longest_stall_days %}
 with
 
 infos as (
@@ -90,7 +95,7 @@ touched as (
 
     from identified
     {% if is_incremental() %}
-    where touched_load_id > {{ var('built_through') }}
+    where touched_load_id > {{ built_through() }}
     {% endif %}
 
 ),

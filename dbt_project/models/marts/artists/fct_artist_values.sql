@@ -5,12 +5,18 @@
         incremental_strategy='delete+insert',
         unique_key='value_date',
         on_schema_change='fail',
+        indexes=[
+            {'columns': ['artist_id', 'value_date']},
+            {'columns': ['value_date']},
+        ] if target.type == 'postgres' else [],
     )
 }}
 {%- set value = var('value') %}
 {%- set phi = value.trend_damping %}
 {%- set kappa = '(cast(' ~ phi ~ ' as double precision) / (1 - cast('
     ~ value.discount ~ ' as double precision) * ' ~ phi ~ '))' %}
+{%- set spread = 'sqrt(cast(' ~ value.level_gain * (1 - value.level_gain)
+    ~ ' as double precision))' %}
 {%- set base_days = value.growth_days + value.growth_base_days %}
 with recursive
 
@@ -27,9 +33,12 @@ bounds as (
         {% if is_incremental() %}
         least(
             min(snapshot_date) filter (
-                where touched_load_id > {{ var('built_through') }}
+                where touched_load_id > {{ built_through() }}
             ),
-            (select {{ add_days('max(stored.value_date)', 1) }} from {{ this }} as stored)
+            (
+                select {{ add_days('max(stored.value_date)', 1) }}
+                from {{ this }} as stored
+            )
         ) as first_date,
         {% else %}
         min(snapshot_date) as first_date,
@@ -607,8 +616,12 @@ staged as (
         valued.log_value,
         valued.value,
         spreads.sigma,
-        {{ ratio('valued.history_days', 'valued.history_days + ' ~ value.confidence_days) }}
-            as confidence,
+        {{
+            ratio(
+                'valued.history_days',
+                'valued.history_days + ' ~ value.confidence_days,
+            )
+        }} as confidence,
         stages.stage,
         trends.log_growth,
         trends.trend_slope,
@@ -817,14 +830,10 @@ final as (
             100
         ) as score,
         exp(
-            measured.log_value - 1.96 * measured.sigma * sqrt(
-                cast({{ value.level_gain * (1 - value.level_gain) }} as double precision)
-            )
+            measured.log_value - 1.96 * measured.sigma * {{ spread }}
         ) as value_low,
         exp(
-            measured.log_value + 1.96 * measured.sigma * sqrt(
-                cast({{ value.level_gain * (1 - value.level_gain) }} as double precision)
-            )
+            measured.log_value + 1.96 * measured.sigma * {{ spread }}
         ) as value_high,
         measured.sigma,
         measured.history_days,

@@ -124,7 +124,10 @@ late_answers as (
     inner join load_days on answered.load_id = load_days.load_id
 
     where
-        (answered.previous_load_id is null and answered.as_of_date < load_days.built_date)
+        (
+            answered.previous_load_id is null
+            and answered.as_of_date < load_days.built_date
+        )
         or (
             answered.previous_load_id < answered.load_id
             and (

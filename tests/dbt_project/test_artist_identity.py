@@ -1,0 +1,108 @@
+"""Corrections make aliases, and aliases move an artist's history, also day by day."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tests.dbt_project.project import RawWarehouse, day, differences
+
+MARTS = {
+    "marts.fct_artist_snapshots": "artist_id, snapshot_date",
+    "marts.fct_artist_values": "artist_id, value_date",
+    "staging.stg_lastfm__artist_spellings": "artist_name, artist_mbid",
+    "intermediate.int_names": "name",
+}
+SELECT = ("+fct_artist_values", "stg_lastfm__artist_spellings")
+
+
+def artist_id(key: str) -> str:
+    return hashlib.md5(key.encode()).hexdigest()
+
+
+def info(name: str, when: date, load_id: int, count: int) -> dict[str, Any]:
+    return {
+        "artist_name": name,
+        "requested_name": name,
+        "as_of_date": when,
+        "load_id": load_id,
+        "listeners": 1000 + count,
+        "playcount": 20000 + 9 * count,
+        "call_id": f"{name} {when}",
+    }
+
+
+def corrected(name: str, to: str, when: date, load_id: int) -> dict[str, Any]:
+    return {
+        "requested_name": name,
+        "artist_name": to,
+        "as_of_date": when,
+        "load_id": load_id,
+    }
+
+
+def state(warehouse: RawWarehouse) -> dict[str, list[dict[str, Any]]]:
+    return {mart: warehouse.rows(mart, order) for mart, order in MARTS.items()}
+
+
+def test_a_name_corrected_later_brings_its_history_to_the_artist(
+    tmp_path: Path,
+) -> None:
+    warehouse = RawWarehouse(tmp_path)
+    names = ("Old Name", "New Name", "Somebody Else")
+    for number in range(6):
+        # Last.fm renames the artist: the old name is answered no more from day 3 on.
+        shown = (names[0], names[2]) if number < 3 else (names[1], names[2])
+        warehouse.insert(
+            "lastfm__artist_infos",
+            [info(name, day(number), number + 1, 40 * number) for name in shown],
+        )
+        if number == 4:
+            warehouse.insert(
+                "lastfm__artist_corrections",
+                [corrected("Old Name", "New Name", day(4), 5)],
+            )
+        if number in (2, 3, 4, 5):
+            warehouse.build(*SELECT, built_through=number if number > 2 else 0)
+    grown = state(warehouse)
+    snapshots = [
+        row
+        for row in grown["marts.fct_artist_snapshots"]
+        if row["artist_id"] == artist_id("new name")
+    ]
+    assert [row["snapshot_date"] for row in snapshots] == [day(n) for n in range(6)]
+    assert [row["plays_per_day"] for row in snapshots] == [None] + [360.0] * 5
+    gone = artist_id("old name")
+    assert not [r for r in grown["marts.fct_artist_values"] if r["artist_id"] == gone]
+    warehouse.build(*SELECT, full_refresh=True)
+    for mart, rows in state(warehouse).items():
+        assert not differences(grown[mart], rows, 1e-12), mart
+
+
+def test_a_correction_taken_back_gives_each_artist_its_own_history(
+    tmp_path: Path,
+) -> None:
+    warehouse = RawWarehouse(tmp_path)
+    for number in range(5):
+        warehouse.insert(
+            "lastfm__artist_infos",
+            [
+                info("Twin", day(number), number + 1, 30 * number),
+                info("Twins", day(number), number + 1, 70 * number),
+            ],
+        )
+        to = "Twins" if number < 3 else "Twin"
+        warehouse.insert(
+            "lastfm__artist_corrections",
+            [corrected("Twin", to, day(number), number + 1)],
+        )
+        if number >= 2:
+            warehouse.build(*SELECT, built_through=number if number > 2 else 0)
+    grown = state(warehouse)
+    artists = {row["artist_id"] for row in grown["marts.fct_artist_values"]}
+    assert artists == {artist_id("twin"), artist_id("twins")}
+    warehouse.build(*SELECT, full_refresh=True)
+    for mart, rows in state(warehouse).items():
+        assert not differences(grown[mart], rows, 1e-12), mart
