@@ -27,6 +27,7 @@ from tests.dbt_project.reference_listening import Walk
 
 SEED = 20260105
 FIRST = date(2025, 12, 1)
+UNBUILT = "after-the-fourth-load.duckdb"
 LISTENERS = ("Ann", "bob", "CARA")
 MARTS = {
     "fct_scrobbles": "scrobble_id",
@@ -382,8 +383,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     world = World(RawWarehouse(folder), SEED)
     for load_id in range(1, 5):
         load(world, load_id)
+        if load_id == 4:
+            shutil.copyfile(world.warehouse.path, folder / UNBUILT)
         world.warehouse.build(*SELECT, built_through=load_id - 1)
     return world
+
+
+def copied(path: Path, folder: Path) -> RawWarehouse:
+    """The warehouse of a file, in a copy of its own."""
+    warehouse = RawWarehouse.__new__(RawWarehouse)
+    warehouse.folder, warehouse.path = folder, folder / "warehouse.duckdb"
+    shutil.copyfile(path, warehouse.path)
+    return warehouse
 
 
 @pytest.fixture(scope="module")
@@ -422,9 +433,7 @@ def test_building_load_by_load_and_building_all_at_once_give_the_same(
     world: World, tmp_path: Path
 ) -> None:
     step_by_step = mart_rows(world.warehouse)
-    again = RawWarehouse.__new__(RawWarehouse)
-    again.folder, again.path = tmp_path, tmp_path / "warehouse.duckdb"
-    shutil.copyfile(world.warehouse.path, again.path)
+    again = copied(world.warehouse.path, tmp_path)
     again.build(*SELECT, full_refresh=True)
     at_once = mart_rows(again)
     for mart in MARTS:
@@ -436,12 +445,8 @@ def test_a_build_killed_on_its_way_and_begun_again_owes_nothing(
     world: World, tmp_path: Path
 ) -> None:
     expected = mart_rows(world.warehouse)
-    again = RawWarehouse.__new__(RawWarehouse)
-    again.folder, again.path = tmp_path, tmp_path / "warehouse.duckdb"
-    shutil.copyfile(world.warehouse.path, again.path)
-    again.build(*SELECT, full_refresh=True)
-    again.build("+fct_scrobbles", "artist_listener_weeks", built_through=2)
-    again.build(*SELECT, built_through=2)
+    again = copied(world.warehouse.folder / UNBUILT, tmp_path)
+    again.build("+fct_scrobbles", "artist_listener_weeks", built_through=3)
     again.build(*SELECT, built_through=3)
     found = mart_rows(again)
     for mart in MARTS:

@@ -1,18 +1,18 @@
-{# Returns an "and …" that keeps the days for which the new loads hold chart answers, as
-   literals: staging numbers the answers of each day, and only literals keep it from
-   numbering the years before. All days, where the new loads correct an artist's name. #}
+{# Returns an "and …" that keeps the days for which the new loads hold chart answers,
+   as literals: staging numbers the answers of each day, and only literals keep it from
+   numbering the years before. All days, where the loads correct an artist's name. #}
 {% macro and_newly_answered(date_column) -%}
     {%- if execute and is_partial_build() -%}
         {%- set corrections -%}
             select count(*) from {{ ref('int_artist_aliases') }}
-            where identity_load_id > {{ var('built_through') }}
+            where identity_load_id > {{ built_through() }}
         {%- endset -%}
         {%- if run_query(corrections).rows[0][0] == 0 -%}
             {%- set days -%}
                 select distinct as_of_date
                 from {{ ref('stg_lastfm__answers') }}
                 where
-                    load_id > {{ var('built_through') }}
+                    load_id > {{ built_through() }}
                     and split_part(lower(method), '.', 1) in ('chart', 'geo', 'tag')
                 order by as_of_date
             {%- endset -%}

@@ -4,8 +4,13 @@
     {%- if execute and is_partial_build() -%}
         {%- set query -%}
             select
-                cast(extract(epoch from cast(min(scrobbled_date) as timestamp)) as bigint),
-                cast(extract(epoch from cast(max(scrobbled_date) as timestamp)) as bigint)
+                {%- for end in ['min', 'max'] %}
+                cast(
+                    extract(
+                        epoch from cast({{ end }}(scrobbled_date) as timestamp)
+                    ) as bigint
+                ) {{- ',' if not loop.last }}
+                {%- endfor %}
             from {{ ref('int_touched_days') }}
         {%- endset -%}
         {%- set first, last = run_query(query).rows[0] -%}

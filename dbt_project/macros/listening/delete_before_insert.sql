@@ -1,8 +1,11 @@
 {# A pre-hook's statement: deletes from this model the rows that meet the condition, in
-   the transaction that inserts them anew; nothing in a full build (it swaps tables). #}
+   the transaction that inserts them anew; all rows where a full build has not been given
+   a new table to fill; nothing where it has. #}
 {% macro delete_before_insert(condition) -%}
     {%- if execute and is_partial_build() -%}
         delete from {{ this }} where {{ condition }}
+    {%- elif execute and is_incremental() -%}
+        delete from {{ this }}
     {%- else -%}
         select 1 as nothing_to_delete
     {%- endif -%}

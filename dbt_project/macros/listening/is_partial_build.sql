@@ -1,7 +1,7 @@
-{# Returns true where only what the loads after `built_through` touch is built; false for
-   a full build, also where an unfinished first build has left tables behind. #}
+{# Returns true where only what the loads after `built_through` touch is built; false
+   for a full build, also where an unfinished first build has left tables behind. #}
 {% macro is_partial_build() -%}
-    {%- if not execute or var('built_through', 0) | int == 0 -%}
+    {%- if not execute or built_through() | int == 0 -%}
         {{ return(false) }}
     {%- elif model.config.materialized == 'incremental' -%}
         {{ return(is_incremental()) }}

@@ -1,6 +1,6 @@
-{# Returns the CTEs `entity_names`, `…_numbers`, `numbered_plays` and `numbered_main_tags`:
-   scrobbles and main tags with the numbers of int_entity_names in place of keys, made of
-   the CTEs `scrobbles` and `main_tags`. Where a dimension lacks a key the missing number
+{# Returns the CTEs `entity_names`, `…_numbers`, `numbered_plays` and
+   `numbered_main_tags`: the CTEs `scrobbles` and `main_tags` with the numbers of
+   int_entity_names in place of keys. Where a dimension lacks a key the missing number
    becomes a missing key, which the mart's contract refuses. #}
 {% macro numbered_plays() -%}
 entity_names as (

@@ -1,5 +1,5 @@
-{# Returns an "or …" for a where clause on listening by tag: everything, where the main
-   tags of any artist are others than in the build before; nothing in a full build. #}
+{# Returns an "or …" for a where clause on listening by tag: everything, where the
+   main tags of any artist are others than in the build before; else nothing. #}
 {% macro or_retagged() -%}
     {%- if is_partial_build() -%}
         or exists (

@@ -1,5 +1,5 @@
-{# Returns a condition for a pre-hook: rows (listener_id, period, period_start) of touched
-   periods of that listener, or of anybody where listener_id is '' (the panel). #}
+{# Returns a condition for a pre-hook: rows (listener_id, period, period_start) of
+   touched periods of that listener, or of anybody where it is '' (the panel). #}
 {% macro touched_listening_periods() -%}
     ((listener_id = '' and {{ touched_periods() }}) or (
         (listener_id, period, period_start) in (

@@ -158,7 +158,7 @@ changed as (
 final as (
 
     select
-        cast({{ var('built_through') }} as bigint) as built_through,
+        cast({{ built_through() }} as bigint) as built_through,
         last_load.load_id,
         changed.chart,
         changed.scope,
@@ -174,7 +174,7 @@ final as (
 
     left join {{ this }} as known
         on
-            known.built_through = {{ var('built_through') }}
+            known.built_through = {{ built_through() }}
             and changed.chart = known.chart
             and changed.scope = known.scope
             and changed.period = known.period

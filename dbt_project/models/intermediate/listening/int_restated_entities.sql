@@ -14,7 +14,7 @@
         materialized='incremental',
         incremental_strategy='append',
         pre_hook="{{ delete_before_insert(
-            'built_through <> ' ~ var('built_through', 0)
+            'built_through <> ' ~ built_through()
         ) }}"
     )
 }}
@@ -122,7 +122,7 @@ restated as (
 final as (
 
     select
-        cast({{ var('built_through') }} as bigint) as built_through,
+        cast({{ built_through() }} as bigint) as built_through,
         restated.change,
         restated.entity_type,
         restated.entity_id

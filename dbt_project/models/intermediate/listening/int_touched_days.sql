@@ -1,8 +1,8 @@
 -- One row per listener and UTC day whose scrobbles this build has to look at again.
 --
--- Rows stay until `built_through` moves on: a build that was killed after it had changed
--- fct_scrobbles finds here what it still owes to the models behind. Empty in a full
--- build, where everything is looked at.
+-- Rows stay until `built_through` moves on: a build that was killed after it had
+-- changed fct_scrobbles finds here what it still owes to the models behind. Empty in a
+-- full build, where everything is looked at.
 -- depends_on: {{ ref('stg_lastfm__scrobbles') }}
 -- depends_on: {{ ref('int_complete_walks') }}
 -- depends_on: {{ ref('int_track_durations') }}
@@ -11,7 +11,7 @@
         materialized='incremental',
         incremental_strategy='append',
         pre_hook="{{ delete_before_insert(
-            'built_through <> ' ~ var('built_through', 0)
+            'built_through <> ' ~ built_through()
         ) }}"
     )
 }}
@@ -54,7 +54,7 @@ brought as (
 
     from answered
 
-    where load_id > {{ var('built_through') }}
+    where load_id > {{ built_through() }}
 
 ),
 
@@ -67,7 +67,7 @@ renamed as (
 
     from answered
 
-    where identity_load_id > {{ var('built_through') }}
+    where identity_load_id > {{ built_through() }}
 
 ),
 
@@ -75,11 +75,11 @@ new_walks as (
 
     select * from walks
 
-    where load_id > {{ var('built_through') }}
+    where load_id > {{ built_through() }}
 
 ),
 
--- A walk brings back what is still there; those days are touched by the rows themselves.
+-- A walk brings back what is still there; those days are touched by its rows.
 gone as (
 
     select
@@ -151,7 +151,7 @@ touched as (
 final as (
 
     select
-        cast({{ var('built_through') }} as bigint) as built_through,
+        cast({{ built_through() }} as bigint) as built_through,
         touched.listener_id,
         touched.scrobbled_date
 

@@ -117,7 +117,7 @@ before as (
 ),
 
 {% endif %}
--- What each row adds to its entity's history; the last row before stands for all before.
+-- What each row adds to its entity's history; the last one before stands for all.
 steps as (
 
     select

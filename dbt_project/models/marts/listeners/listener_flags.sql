@@ -69,9 +69,9 @@ long_hours as (
 
 ),
 
--- Who plays through 22 hours without two quiet ones has a day with 11 of them, and every
--- day between the first and the last has 12: only those and their neighbours are looked
--- at play by play.
+-- Who plays through 22 hours without two quiet ones has a day with 11 of them, and
+-- every day between the first and the last has 12: only those and their neighbours are
+-- looked at play by play.
 busy_days as (
 
     select distinct

@@ -1,4 +1,6 @@
--- One row per listener and neighbour: who listens most alike.
+-- One row per listener and neighbour.
+--
+-- Who listens most alike.
 with
 
 libraries as (

@@ -1,6 +1,7 @@
--- One row per listener, kind of entity, period and place: what the listener played most.
+-- One row per listener, kind of entity, period and place.
 --
--- Counted from all plays, then cut to the first var listener_top_size places.
+-- What the listener played most, counted from all plays, then cut to the first var
+-- listener_top_size places.
 {% set periods = ['week', 'month', 'quarter', 'half_year', 'year', 'all_time'] %}
 {{
     config(

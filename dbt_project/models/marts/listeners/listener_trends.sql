@@ -1,7 +1,9 @@
 -- One row per listener ('' is the panel) and period from the first to the last play.
 --
 -- Zero where nothing was played.
-{% set periods = {'day': '1 day', 'week': '7 days', 'month': '1 month', 'year': '1 year'} %}
+{% set periods = {
+    'day': '1 day', 'week': '7 days', 'month': '1 month', 'year': '1 year'
+} %}
 {{
     config(
         materialized='incremental',

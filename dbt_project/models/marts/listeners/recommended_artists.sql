@@ -1,7 +1,7 @@
 -- One row per listener and artist the listener has not played but may like.
 --
--- Three voices: listeners alike, artists alike, tags. Each speaks on a scale from 0 to 1
--- of its own; the sum decides, the loudest gives the reason.
+-- Three voices: listeners alike, artists alike, tags. Each speaks on a scale of its own
+-- from 0 to 1; the sum decides, the loudest gives the reason.
 {% set kinds = {'neighbours': 0.5, 'similar_artist': 0.35, 'tag': 0.15} %}
 {% set sizes = var('recommendations') %}
 with
