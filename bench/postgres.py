@@ -73,7 +73,7 @@ def note(seconds: dict[str, float], name: str, taken: float) -> None:
 def dbt(target: Target, work: Path, built_through: int, command: str = "run") -> float:
     """Models only, one thread, as psql has one connection; the seconds within models.
 
-    The rest of the time dbt reads the project, which a longer history does not lengthen.
+    The rest of the time dbt reads the project, however long the history is.
     """
     work.mkdir(parents=True, exist_ok=True)
     arguments = [command, "--vars", _vars(DAY, built_through)]

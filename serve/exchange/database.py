@@ -56,7 +56,7 @@ class Database:
                 self.url.set(drivername="postgresql+psycopg2"),
                 pool_size=pool_size,
                 max_overflow=pool_size,
-                pool_pre_ping=True,
+                pool_recycle=600,
                 connect_args={"connect_timeout": 10},
             )
 
@@ -115,7 +115,10 @@ class Database:
         """Create the tables, or bring them to this program's revision."""
         with self.engine.connect() as connection:
             if not self.is_sqlite:
-                connection.execute(text(f"create schema if not exists {SCHEMA}"))
+                # Even `if not exists` needs the right to make schemas.
+                there = text("select to_regnamespace(:name)")
+                if connection.execute(there, {"name": SCHEMA}).scalar() is None:
+                    connection.execute(text(f"create schema {SCHEMA}"))
                 connection.commit()
                 # Two starts at once: the second waits and finds the work done.
                 connection.execute(

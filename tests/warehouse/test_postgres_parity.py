@@ -38,6 +38,10 @@ day = date.fromisoformat(sys.argv[1])
 accept = ("identical-day",)
 daily(load_settings(), as_of=day, steps=steps, force=True, accept=accept)
 """
+ARCHIVES = {
+    "hetrec": "hetrec2011-lastfm-2k",
+    "lastfm-1k": "lastfm-1k-sample/userid-timestamp-artid-artname-traid-traname.tsv",
+}
 LISTENERS = {"demo": 6, "hetrec": 30, "lastfm-1k": 2}
 
 
@@ -46,11 +50,7 @@ def lastfm(request: pytest.FixtureRequest) -> Iterator[LocalLastfm]:
     world = str(request.param)
     if world != "demo":
         shared: Path = request.getfixturevalue("shared_dir")
-        folder = {
-            "hetrec": "hetrec2011-lastfm-2k",
-            "lastfm-1k": "lastfm-1k-sample/userid-timestamp-artid-artname-traid-traname.tsv",
-        }[world]
-        world = f"{world}:{shared}/datasets/{folder}"
+        world = f"{world}:{shared / 'datasets' / ARCHIVES[world]}"
     with LocalLastfm(world=world, today=TODAY) as server:
         yield server
 
