@@ -118,7 +118,7 @@ def top_chart(
             counted = play["artist_id"] if kind == "listener" else entity
             each[entity][(play["listener_id"], counted)] += 1
             seconds[entity] += length
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "entity_id": entity,
             "scrobbles": sum(counts.values()),

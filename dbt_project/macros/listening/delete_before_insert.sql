@@ -1,6 +1,6 @@
 {# A pre-hook's statement: deletes from this model the rows that meet the condition, in
-   the transaction that inserts them anew; all rows where a full build has not been given
-   a new table to fill; nothing where it has. #}
+   the transaction that inserts them anew; all rows where a full build has to fill the
+   old table; nothing where it fills a new one. #}
 {% macro delete_before_insert(condition) -%}
     {%- if execute and is_partial_build() -%}
         delete from {{ this }} where {{ condition }}
