@@ -131,6 +131,20 @@ def empty_database(url: str) -> None:
         connection.close()
 
 
+def chromedriver() -> str:
+    """The path of the driver of that Chromium.
+
+    Raises:
+        SystemLacks: there is none and it cannot be installed.
+    """
+    for attempt in range(2):
+        if found := shutil.which("chromedriver"):
+            return found
+        if attempt == 0 and not _installed("chromium-driver"):
+            break
+    raise SystemLacks("no chromedriver: install Debian's package `chromium-driver`")
+
+
 @dataclass
 class PostgresServer:
     """A running throw-away server."""

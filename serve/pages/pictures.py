@@ -125,15 +125,20 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Round numbers from at or below `low` to at or above `high`."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return [0.0, 1.0]
-    if high - low < 1e-12:
-        step = abs(high) / 2 or 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= max(1e-9 * size, 1e-100):
+        step = size / 2 if size > 1e-100 else 1.0
         low, high = low - step / 2, high + step / 2
     raw = (high - low) / count
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * unit for unit in (1, 2, 2.5, 5, 10) if size * unit >= raw * 0.99)
+    power = math.floor(math.log10(raw))
+    step = next(
+        10.0**power * unit
+        for unit in (1, 2, 2.5, 5, 10)
+        if 10.0**power * unit >= raw * 0.99
+    )
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
-    return [round(n * step, 12) for n in range(first, last + 1)]
+    return [round(n * step, 3 - power) + 0.0 for n in range(first, last + 1)]
 
 
 def day_ticks(first: date, last: date) -> list[tuple[date, str]]:

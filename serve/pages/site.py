@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+)
 from markupsafe import Markup
 from pydantic import BaseModel, ValidationError
 
@@ -82,6 +90,7 @@ def make_pages() -> Blueprint:
     )
     pages.context_processor(_shared)
     pages.after_request(_keep_static)
+    pages.get("/favicon.ico")(favicon)
     pages.get("/theme.css")(theme_css)
     pages.get("/theme/<choice>")(choose_theme)
     return pages
@@ -190,6 +199,11 @@ def _keep_static(response: Response) -> Response:
             "public, max-age=31536000, immutable" if is_named else "public, max-age=300"
         )
     return response
+
+
+def favicon() -> Response:
+    """For answers that are no page and so name no picture of their own."""
+    return send_from_directory(_FOLDER / "static", "mark.svg", max_age=86400)
 
 
 def theme_css() -> Response:

@@ -103,7 +103,10 @@ def exact(value: float | int | None) -> str:
     size = abs(value)
     if value == int(value) or size >= 10_000:
         return f"{value:,.0f}"
-    return f"{value:,.{1 if size >= 100 else 2 if size >= 10 else 3}f}"
+    digits = next(
+        n for n, least in enumerate((1e4, 1e3, 1e2, 10, 1, 0)) if size >= least
+    )
+    return f"{value:,.{min(digits, 4)}f}"
 
 
 def short(value: float | int | None) -> str:
