@@ -74,6 +74,16 @@ def rows_table_ddl(table: str) -> str:
 # ---------------------------------------------------------------- the careful reading
 
 
+def _kind(value: str) -> str:
+    """The type of extracted JSON by its first character, without parsing it again."""
+    return f"""case left(cast({value} as varchar), 1)
+        when '{{' then 'OBJECT' when '[' then 'ARRAY' when '"' then 'VARCHAR'
+        when 'n' then 'NULL' when 't' then 'BOOLEAN' when 'f' then 'BOOLEAN'
+        when '' then 'MISSING' else
+            case when {value} is null then 'MISSING' else 'NUMBER' end
+        end"""
+
+
 def roots_sql(method: str) -> str:
     """One row per answer of the method: the object around its items, and its type."""
     names = recipes_of(method)[0].roots
@@ -88,7 +98,7 @@ def roots_sql(method: str) -> str:
             params,
             root,
             root_name,
-            coalesce(json_type(root), 'MISSING') as root_type
+            {_kind("root")} as root_type
         from (
             select
                 answer_no,
@@ -103,12 +113,14 @@ def roots_sql(method: str) -> str:
 
 def _is_empty(value: str, kind: str) -> str:
     """Whether a JSON value is one of last.fm's ways to say that there is nothing."""
-    return (
-        f"({kind} in ('MISSING', 'NULL')"
-        f" or ({kind} = 'VARCHAR' and trim({value} ->> '$', ' \t\r\n') = '')"
-        f" or ({kind} = 'ARRAY' and json_array_length({value}) = 0)"
-        f" or ({kind} = 'OBJECT' and cast({value} as varchar) = '{{}}'))"
-    )
+    blank = r"'\"(\\[ntr]| )*\"'"
+    return f"""case {kind}
+        when 'MISSING' then true
+        when 'NULL' then true
+        when 'VARCHAR' then regexp_full_match(cast({value} as varchar), {blank})
+        when 'ARRAY' then cast({value} as varchar) = '[]'
+        when 'OBJECT' then cast({value} as varchar) = '{{}}'
+        else false end"""
 
 
 def root_problem_sql(method: str) -> str:
@@ -121,11 +133,11 @@ def root_problem_sql(method: str) -> str:
         # the list means that the API has changed: that must not look like "nothing".
         known = ", ".join(text_literal(name) for name in (*direct, "@attr"))
         strange = (
-            "case when root_type = 'OBJECT' and len(list_filter(json_keys(root), "
+            f"case when json_exists(root, {_pointer(direct[0])}) then null"
+            " when root_type = 'OBJECT' and len(list_filter(json_keys(root), "
             f"lambda key: key not in ({known}) and json_type(root, '/' || "
             "replace(replace(key, '~', '~0'), '/', '~1')) in ('OBJECT', 'ARRAY')"
-            f")) > 0 and not json_exists(root, {_pointer(direct[0])}) "
-            f"then 'has no list \"{direct[0]}\" but something else' end"
+            f")) > 0 then 'has no list \"{direct[0]}\" but something else' end"
         )
     return f"""case
         when root_type = 'MISSING' then 'the answer has no "' || root_name || '"'
@@ -162,7 +174,7 @@ def nodes_sql(recipe: Recipe) -> str:
             node,
             node_type
         from (
-            select *, coalesce(json_type(node), 'MISSING') as node_type
+            select *, {_kind("node")} as node_type
             from (select *, {node} as node from roots where root_type = 'OBJECT')
         )
         where not {_is_empty("node", "node_type")}
@@ -210,7 +222,7 @@ def parsed_sql(recipe: Recipe) -> str:
         texts as (
             select
                 *,
-                json_type(item) as item_type,
+                {_kind("item")} as item_type,
                 json_extract_string(item, {_pointers(item_paths)}) as item_texts,
                 json_type(item, {_pointers(item_paths)}) as item_types
             from items
@@ -539,12 +551,16 @@ def _plain_check(recipe: Recipe, column: Column) -> str:
     if source.rule != "plain" or column.kind not in ("text", "bigint", "integer"):
         raise ValueError(f"{column.name} cannot be read the plain way")
     if column.kind == "text":
+        # A name may well be "[unknown]"; an object or a list is valid JSON.
         usual = (
-            f"(ascii({text}) not in (1, 91, 123) and not contains({text}, chr(0))"
-            f" and {text} not in ('true', 'false'))"
+            f"not contains({text}, chr(0)) and case ascii({text})"
+            f" when 91 then not json_valid({text})"
+            f" when 123 then not json_valid({text})"
+            f" when 1 then false else {text} not in ('true', 'false') end"
         )
     else:
         usual = f"cast({value} as varchar) = {text}"
+    usual = f"({usual})"
     required = _is_required(recipe, column)
     if required == "true":
         return f"coalesce({usual}, false)"

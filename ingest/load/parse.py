@@ -33,7 +33,7 @@ from warehouse.errors import LoadFailed
 # Compressed bytes read at a time: about 25 times as many when unpacked.
 STRETCH_BYTES = 4 * 1024 * 1024
 # Bodies read the careful way at a time.
-CAREFUL_BYTES = 16 * 1024 * 1024
+CAREFUL_BYTES = 4 * 1024 * 1024
 MEMORY_LIMIT = "450MB"
 # No answer of last.fm comes near this; one that does is kept unread, as a dead letter.
 BODY_BYTES = 8 * 1024 * 1024
@@ -409,10 +409,18 @@ class Parser:
             errors as (
                 select
                     *,
-                    json_exists(body, '/error') as has_error,
-                    json_extract_string(body, '/error') as error_text,
-                    json_extract_string(body, '/message') as message_text
+                    json_type(body, ['/error', '']) as types,
+                    json_extract_string(body, ['/error', '/message']) as texts
                 from bodies
+            ),
+            known as (
+                select
+                    *,
+                    types[1] is not null as has_error,
+                    types[2] as body_type,
+                    texts[1] as error_text,
+                    texts[2] as message_text
+                from errors
             )
             select
                 answer_no,
@@ -433,10 +441,10 @@ class Parser:
                         or status <> 200
                     then 'is an error'
                     when problem is not null then problem
-                    when json_type(body) <> 'OBJECT'
-                    then 'is ' || lower(json_type(body)) || ', not an object'
+                    when body_type <> 'OBJECT'
+                    then 'is ' || lower(body_type) || ', not an object'
                 end as problem
-            from errors
+            from known
             """
         )
         known = ", ".join(

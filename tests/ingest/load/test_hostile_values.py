@@ -137,6 +137,10 @@ def test_unusual_values_that_fit_arrive_unchanged(landing: Landing) -> None:
 
 
 ODD_SCROBBLES: list[dict[str, object]] = [
+    {"name": "[unknown]", "artist": {"#text": "[]"}},
+    {"name": "[\x00]"},
+    {"name": "{\x00"},
+    {"name": ["unknown"]},
     {"name": "x" * 5000},
     {"name": "{}"},
     {"name": "[]"},
