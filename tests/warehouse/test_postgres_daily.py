@@ -1,0 +1,133 @@
+"""The whole daily run on PostgreSQL: done once, killed, and gone on with."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from ingest.local_lastfm import LocalLastfm
+from tests.daily_runs import COMPARED, Daily, make_daily
+from warehouse.daily import STEPS
+
+pytestmark = pytest.mark.postgres
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def lastfm() -> Iterator[LocalLastfm]:
+    with LocalLastfm(world="demo", today=TODAY) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_url: str) -> Iterator[Engine]:
+    engine = create_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+def new_daily(lastfm: LocalLastfm, folder: Path, url: str) -> Daily:
+    daily = make_daily(folder, lastfm.as_of_url, lastfm.world.listeners[:3])
+    return replace(daily, environment={**daily.environment, "WAREHOUSE_URL": url})
+
+
+def fingerprint(database: Engine) -> dict[str, Any]:
+    """Rows and a hash of the compared marts."""
+    with database.connect() as connection:
+        return {
+            mart: tuple(
+                connection.execute(
+                    text(
+                        "select count(*),"
+                        f" sum(cast(hash_record_extended(row({columns}), 0)"
+                        f" as numeric)) from marts.{mart}"
+                    )
+                ).one()
+            )
+            for mart, columns in COMPARED.items()
+        }
+
+
+def step_of(database: Engine) -> str | None:
+    """The step that the newest run is in."""
+    with database.connect() as connection:
+        if connection.execute(text("select to_regclass('ops.runs')")).scalar() is None:
+            return None
+        return connection.execute(
+            text(
+                "select case when state = 'running' then step else state end"
+                " from ops.runs order by fence desc limit 1"
+            )
+        ).scalar()
+
+
+def wait_for(database: Engine, step: str, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        if step_of(database) == step:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the run did not come to step {step}")
+
+
+def kill_and_go_on(
+    lastfm: LocalLastfm, database: Engine, url: str, folder: Path, steps: list[str]
+) -> None:
+    daily = new_daily(lastfm, folder, url)
+    for step in steps:
+        process = daily.start("daily", "--as-of", str(TODAY))
+        wait_for(database, step, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+        with database.connect() as connection:
+            shown = connection.execute(
+                text("select count(*) from ops.published")
+            ).scalar_one()
+        assert shown == 0, f"killed in {step}, it must not have published"
+    said = daily.run("daily", "--as-of", str(TODAY))
+    assert "mended:" in said
+    assert f"Published {TODAY}" in said
+
+
+def test_a_day_runs_on_postgresql_once_and_after_a_kill_goes_on_from_there(
+    lastfm: LocalLastfm, database: Engine, postgres_url: str, tmp_path: Path
+) -> None:
+    kill_and_go_on(lastfm, database, postgres_url, tmp_path / "data", ["build"])
+    again = new_daily(lastfm, tmp_path / "data", postgres_url).run(
+        "daily", "--as-of", str(TODAY)
+    )
+    assert "already done" in again
+    assert all(rows > 0 for rows, _ in fingerprint(database).values())
+
+
+@pytest.mark.chaos
+def test_a_day_killed_at_every_step_equals_one_that_was_not(
+    lastfm: LocalLastfm,
+    database: Engine,
+    postgres_url: str,
+    tmp_path: Path,
+) -> None:
+    new_daily(lastfm, tmp_path / "whole", postgres_url).run(
+        "daily", "--as-of", str(TODAY)
+    )
+    whole = fingerprint(database)
+    with database.begin() as connection:
+        for schema in connection.execute(
+            text(
+                "select nspname from pg_namespace where nspname in ('raw', 'staging',"
+                " 'intermediate', 'marts_build', 'marts_store', 'marts', 'ops',"
+                " 'exchange')"
+            )
+        ).scalars():
+            connection.execute(text(f"drop schema {schema} cascade"))
+    kill_and_go_on(lastfm, database, postgres_url, tmp_path / "killed", list(STEPS))
+    assert fingerprint(database) == whole
