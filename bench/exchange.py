@@ -1,11 +1,12 @@
 """Trades a second on both databases, beside the bare statements without any rule.
 
-    python -m bench.exchange [--trades N] [--clients N]
+    python -m bench.exchange [--trades N] [--clients N] [--rounds N]
 
-Each client is a process. `exchange` asks for a quote outside the clock and trades on
-it: locks, checks, idempotency, ledger, triggers. `bare` runs the statements a trade
-cannot do without (two row locks, the inserts, the balance updates, commit) straight on
-the driver, on the same tables in the same run, without a rule, a check or a key.
+Each client is a process that asks for a quote and trades on it, again and again.
+`exchange` does it through the exchange: prices, limits, signature, idempotency, ledger,
+queue. `bare` sends the same statements, quote and trade, straight to the driver on the
+same tables, with fixed values and without a rule. Waits are of the trade alone, from
+asking for the locks to the commit; rates count the quotes' time in both.
 """
 
 from __future__ import annotations
@@ -70,51 +71,66 @@ def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> No
     refused = 0
     held: dict[str, int] = {}
     start.wait()
+    cpu = time.process_time()
     while len(waits) < trades:
         artist = dice.choice(ARTISTS)
         side: Any = "sell" if held.get(artist, 0) > 3 else "buy"
         try:
             with database.read() as connection:
                 quoted = trading.quote(
-                    connection, utc_now, RULES, player_id, artist, side, 2
+                    connection, utc_now, RULES, player_id, artist, side, 2, key=key
                 )
             began = time.perf_counter()
-            answer = database.run(
-                lambda c: desk.serve_once(
-                    c,
-                    utc_now,
-                    player_id,
-                    secrets.token_hex(8),
-                    {"quote": quoted["quote"]},
-                    lambda d: trading.trade(
-                        d, utc_now, RULES, artist, side, 2, quoted["quote"], key=key
-                    ),
-                )
-            )
+            answer = _trade_on(database, player_id, artist, side, quoted["quote"], key)
         except Refusal:
             refused += 1
             continue
         waits.append(time.perf_counter() - began)
         if answer.status == 200:
             held[artist] = held.get(artist, 0) + (2 if side == "buy" else -2)
+    cpu = time.process_time() - cpu
     database.dispose()
-    results.put((waits, refused))
+    results.put((waits, refused, cpu))
 
 
-_BARE = (
+def _trade_on(
+    database: Database, player_id: str, artist: str, side: str, quote: str, key: bytes
+) -> desk.Answer:
+    return database.run(
+        lambda c: desk.serve_once(
+            c,
+            utc_now,
+            player_id,
+            secrets.token_hex(16),
+            {"quote": quote},
+            lambda d: trading.trade(d, utc_now, RULES, artist, side, 2, quote, key=key),
+        )
+    )
+
+
+_MARKET = (
+    "select m.*, c.is_closing from {s}market m join {s}closing c"
+    " on c.market_id = m.market_id{share}"
+)
+_WORTH = (
+    "select coalesce(sum(h.shares * l.price_units), 0) from {s}holdings h"
+    " join {s}listings l on l.artist_id = h.artist_id where h.player_id = ?"
+)
+_INSERT_TRADE = (
     "insert into {s}trades (trade_id, player_id, artist_id, side, shares, value_units,"
-    " fee_units, price_units, kind, session, traded_at)"
-    " values (?, ?, ?, 'buy', 1, 0, 0, 0, 'bare', 1, '2024-01-01 00:00:00')",
+    " fee_units, price_units, kind, quote_id, session, traded_at) values"
+    " (?, ?, ?, 'buy', 1, 0, 0, 0, 'bare', ?, 1, '2024-01-01 00:00:00')"
+    " on conflict (quote_id) do nothing"
+)
+_INSERT_POSTINGS = (
     "insert into {s}postings (transaction_id, line, account, asset, amount) values"
     " (?, 0, 'a', 'cash', -3), (?, 1, 'b', 'cash', 2), (?, 2, 'c', 'cash', 1),"
-    " (?, 3, 'a', 'x', 1), (?, 4, 'b', 'x', -1)",
-    "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
-    " values (?, 'bare', 1, '2024-01-01 00:00:00')",
+    " (?, 3, 'a', 'x', 1), (?, 4, 'b', 'x', -1)"
 )
 
 
 def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
-    """The same writes straight on the driver."""
+    """The same statements straight on the driver."""
     address = make_url(url)
     is_sqlite = address.get_backend_name() == "sqlite"
     connection: Any
@@ -132,27 +148,53 @@ def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> Non
             password=address.password,
             dbname=address.database,
         )
-    schema = "" if is_sqlite else "exchange."
-    lock = "" if is_sqlite else " for update"
+    words = {
+        "s": "" if is_sqlite else "exchange.",
+        "share": "" if is_sqlite else " for share of m",
+        "update": "" if is_sqlite else " for update",
+    }
     cursor = connection.cursor()
 
-    def run(sql: str, *binds: Any) -> None:
-        text = sql.format(s=schema)
+    def run(sql: str, *binds: Any, **other: str) -> None:
+        text = sql.format(**{**words, **other})
         cursor.execute(text if is_sqlite else text.replace("?", "%s"), binds)
+        if cursor.description:
+            cursor.fetchall()
+
+    def look(artist: str, **other: str) -> None:
+        run(_MARKET, **other)
+        run("select * from {s}players where player_id = ?{update}", player_id, **other)
+        run("select * from {s}listings where artist_id = ?{update}", artist, **other)
+        run(
+            "select shares, cost_units from {s}holdings where player_id = ?"
+            " and artist_id = ?",
+            player_id,
+            artist,
+        )
+        run(_WORTH, player_id)
 
     dice = random.Random(player_id)
     waits: list[float] = []
     start.wait()
+    cpu = time.process_time()
     for _ in range(trades):
         artist, trade_id = dice.choice(ARTISTS), secrets.token_hex(16)
+        if is_sqlite:
+            run("begin")
+        look(artist, share="", update="")
+        connection.rollback()
         began = time.perf_counter()
         if is_sqlite:
             run("begin immediate")
-        run(f"select cash_units from {{s}}players where player_id = ?{lock}", player_id)
-        run(f"select net_shares from {{s}}listings where artist_id = ?{lock}", artist)
-        run(_BARE[0], trade_id, player_id, artist)
-        run(_BARE[1], *[trade_id] * 5)
-        run(_BARE[2], trade_id)
+        run("select * from {s}answers where idempotency_key = ?", trade_id)
+        look(artist)
+        run(_INSERT_TRADE, trade_id, player_id, artist, trade_id)
+        run(_INSERT_POSTINGS, *[trade_id] * 5)
+        run(
+            "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
+            " values (?, 'bare', 1, '2024-01-01 00:00:00')",
+            trade_id,
+        )
         run(
             "update {s}players set cash_units = cash_units - 1 where player_id = ?",
             player_id,
@@ -168,10 +210,17 @@ def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> Non
             "update {s}listings set net_shares = net_shares + 1 where artist_id = ?",
             artist,
         )
-        run("commit") if is_sqlite else connection.commit()
+        run(
+            "insert into {s}answers (player_id, idempotency_key, body_hash, status,"
+            " body, answered_at) values (?, ?, 'x', 200, 'x', '2024-01-01 00:00:00')",
+            player_id,
+            trade_id,
+        )
+        connection.commit()
         waits.append(time.perf_counter() - began)
+    cpu = time.process_time() - cpu
     connection.close()
-    results.put((waits, 0))
+    results.put((waits, 0, cpu))
 
 
 def measure(
@@ -194,13 +243,14 @@ def measure(
     seconds = time.perf_counter() - began
     for process in processes:
         process.join(30)
-    waits = sorted(wait for part, _ in parts for wait in part)
+    waits = sorted(wait for part, _, _ in parts for wait in part)
     return {
         "trades_per_second": round(len(waits) / seconds, 1),
         "p50_ms": round(1000 * statistics.median(waits), 2),
         "p99_ms": round(1000 * waits[int(len(waits) * 0.99)], 2),
         "longest_ms": round(1000 * waits[-1], 1),
-        "refused": sum(refused for _, refused in parts),
+        "client_cpu_ms": round(1000 * sum(cpu for _, _, cpu in parts) / len(waits), 2),
+        "refused": sum(refused for _, refused, _ in parts),
     }
 
 

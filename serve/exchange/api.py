@@ -65,6 +65,7 @@ class Exchange:
     open_database: Callable[[], Database]
     clock: Clock = utc_now
     _database: Database | None = None
+    _quote_key: bytes | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -73,6 +74,14 @@ class Exchange:
             if self._database is None:
                 self._database = self.open_database()
             return self._database
+
+    @property
+    def quote_key(self) -> bytes:
+        """What quotes are signed with; it never changes."""
+        if self._quote_key is None:
+            with self.database.read() as connection:
+                self._quote_key = market.quote_key(connection)
+        return self._quote_key
 
 
 def install(app: Flask) -> None:
@@ -468,6 +477,7 @@ def quote(query: Nothing, body: TermsBody) -> Response:
                 body.artist_id,
                 body.side,
                 body.shares,
+                key=exchange().quote_key,
             )
         )
 
@@ -476,6 +486,7 @@ def quote(query: Nothing, body: TermsBody) -> Response:
 def trade(query: Nothing, header: KeyHeader, body: TradeBody) -> Response:
     """Trade on a quote, at its price or not at all."""
     shared = exchange()
+    key = shared.quote_key
     return _once(
         "trade",
         header,
@@ -488,6 +499,7 @@ def trade(query: Nothing, header: KeyHeader, body: TradeBody) -> Response:
             body.side,
             body.shares,
             body.quote,
+            key=key,
         ),
         201,
     )

@@ -19,7 +19,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from serve.exchange.errors import Refusal
@@ -179,10 +179,10 @@ def is_transient(error: DBAPIError) -> bool:
         return code in _TRANSIENT
     if error.connection_invalidated:
         return True
-    if isinstance(error, OperationalError):
-        words = str(error.orig)
-        return "locked" in words or "server closed" in words or "refused" in words
-    return False
+    if type(error.orig).__module__.startswith("sqlite3"):
+        return isinstance(error, OperationalError) and "locked" in str(error.orig)
+    # PostgreSQL without a code: no connection was to be had, or it went away.
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def _sqlite_engine(url: str, pool_size: int, sync: str) -> Engine:

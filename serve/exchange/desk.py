@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from serve.exchange import market, schema
 from serve.exchange.clock import Clock
 from serve.exchange.errors import Refusal
+from serve.exchange.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Desk:
 
     connection: Connection
     market: market.Market
-    player: Row[Any]
+    player: Any
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,18 @@ class Answer:
     is_replay: bool = False
 
 
-_player = (
+_player = Prepared(
     select(schema.players)
     .where(schema.players.c.player_id == bindparam("player_id"))
     .with_for_update()
 )
-_first_answer = select(schema.answers).where(
-    schema.answers.c.player_id == bindparam("player_id"),
-    schema.answers.c.idempotency_key == bindparam("key"),
+_first_answer = Prepared(
+    select(schema.answers).where(
+        schema.answers.c.player_id == bindparam("player_id"),
+        schema.answers.c.idempotency_key == bindparam("key"),
+    )
 )
-_keep_answer = insert(schema.answers)
+_keep_answer = Prepared(insert(schema.answers), schema.answers.c.keys())
 
 # Refusals that a moment's wait may lift: the same key may then succeed.
 _NOT_KEPT = ("transient", "service", "authentication")
@@ -54,7 +57,7 @@ _NOT_KEPT = ("transient", "service", "authentication")
 def sit_down(connection: Connection, player_id: str) -> Desk:
     """Lock what every write locks, in the order every write locks it."""
     state = market.enter(connection)
-    player = connection.execute(_player, {"player_id": player_id}).first()
+    player = _player.first(connection, player_id=player_id)
     if player is None or player.left_at is not None:
         raise Refusal("unknown_player", "There is no such player.")
     return Desk(connection, state, player)
@@ -101,25 +104,21 @@ def serve_once(
         if refusal.kind in _NOT_KEPT:
             raise
         answer = Answer(refusal.status, refusal.problem())
-    connection.execute(
-        _keep_answer,
-        {
-            "player_id": player_id,
-            "idempotency_key": key,
-            "body_hash": body_hash,
-            "status": answer.status,
-            "body": json.dumps(answer.body, separators=(",", ":")),
-            "answered_at": clock(),
-        },
+    _keep_answer.run(
+        connection,
+        player_id=player_id,
+        idempotency_key=key,
+        body_hash=body_hash,
+        status=answer.status,
+        body=json.dumps(answer.body, separators=(",", ":")),
+        answered_at=clock(),
     )
     return answer
 
 
-def find_answer(connection: Connection, player_id: str, key: str) -> Row[Any] | None:
+def find_answer(connection: Connection, player_id: str, key: str) -> Any:
     """The first answer given to a key, if it was used."""
-    return connection.execute(
-        _first_answer, {"player_id": player_id, "key": key}
-    ).first()
+    return _first_answer.first(connection, player_id=player_id, key=key)
 
 
 def request_hash(request: dict[str, Any]) -> str:

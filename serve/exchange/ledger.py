@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from serve.exchange import schema
 from serve.exchange.clock import iso
 from serve.exchange.errors import Refusal
+from serve.exchange.prepared import Prepared
 
 CASH = "cash"
 BANK = "bank"
@@ -71,7 +72,28 @@ def merge(postings: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]
 
 
 _insert_postings = insert(schema.postings)
-_insert_transaction = insert(schema.transactions)
+_insert_transaction = Prepared(
+    insert(schema.transactions), schema.transactions.c.keys()
+)
+_FEW = 8
+
+
+def _few_postings(lines: int) -> Prepared:
+    """The insert of a given small number of postings, in one statement."""
+    return Prepared(
+        insert(schema.postings).values(
+            [
+                {
+                    name: bindparam(f"{name}_{line}", type_=column.type)
+                    for name, column in schema.postings.c.items()
+                }
+                for line in range(lines)
+            ]
+        )
+    )
+
+
+_insert_few = {lines: _few_postings(lines) for lines in range(1, _FEW + 1)}
 _move_cash = (
     update(schema.players)
     .where(schema.players.c.player_id == bindparam("who"))
@@ -90,27 +112,36 @@ _move_house = (
 
 def record(connection: Connection, entry: Entry) -> None:
     """Write the postings and the header that seals them; moves no balance."""
-    connection.execute(
-        _insert_postings,
-        [
-            {
-                "transaction_id": entry.transaction_id,
-                "line": line,
-                "account": account,
-                "asset": asset,
-                "amount": amount,
-            }
-            for line, (account, asset, amount) in enumerate(merge(entry.postings))
-        ],
-    )
-    connection.execute(
-        _insert_transaction,
-        {
-            "transaction_id": entry.transaction_id,
-            "kind": entry.kind,
-            "session": entry.session,
-            "occurred_at": entry.occurred_at,
-        },
+    lines = merge(entry.postings)
+    if len(lines) in _insert_few:
+        binds: dict[str, Any] = {}
+        for line, (account, asset, amount) in enumerate(lines):
+            binds[f"transaction_id_{line}"] = entry.transaction_id
+            binds[f"line_{line}"] = line
+            binds[f"account_{line}"] = account
+            binds[f"asset_{line}"] = asset
+            binds[f"amount_{line}"] = amount
+        _insert_few[len(lines)].run(connection, **binds)
+    elif lines:
+        connection.execute(
+            _insert_postings,
+            [
+                {
+                    "transaction_id": entry.transaction_id,
+                    "line": line,
+                    "account": account,
+                    "asset": asset,
+                    "amount": amount,
+                }
+                for line, (account, asset, amount) in enumerate(lines)
+            ],
+        )
+    _insert_transaction.run(
+        connection,
+        transaction_id=entry.transaction_id,
+        kind=entry.kind,
+        session=entry.session,
+        occurred_at=entry.occurred_at,
     )
 
 
@@ -162,28 +193,14 @@ def change_holding(
 
     The cost of what is held falls in proportion on a sale, rounded down.
     """
-    held = schema.holdings.c
     if shares > 0:
-        module = sqlite if connection.dialect.name == "sqlite" else postgresql
-        statement = module.insert(schema.holdings).values(
+        _buy_holding[connection.dialect.name].run(
+            connection,
             player_id=player_id,
             artist_id=artist_id,
             shares=shares,
             cost_units=cost_units or 0,
             held_since=now,
-        )
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["player_id", "artist_id"],
-                set_={
-                    "shares": held.shares + statement.excluded.shares,
-                    "cost_units": held.cost_units + statement.excluded.cost_units,
-                    "held_since": case(
-                        (held.shares == 0, statement.excluded.held_since),
-                        else_=held.held_since,
-                    ),
-                },
-            )
         )
         return
     if cost_units is None:
@@ -193,11 +210,10 @@ def change_holding(
             )
         ).first()
         cost_units = cost_of_sale(row.shares, row.cost_units, -shares) if row else 0
-    changed = connection.execute(
-        _sell_holding,
-        {"n": -shares, "cost": cost_units, "p": player_id, "a": artist_id},
+    changed = _sell_holding.run(
+        connection, n=-shares, cost=cost_units, p=player_id, a=artist_id
     )
-    if changed.rowcount != 1:
+    if changed != 1:
         raise Refusal("insufficient_shares", "You do not hold these shares.")
 
 
@@ -207,7 +223,7 @@ def cost_of_sale(held_shares: int, cost_units: int, sold_shares: int) -> int:
 
 
 _held = schema.holdings.c
-_sell_holding = (
+_sell_holding = Prepared(
     update(schema.holdings)
     .where(_held.player_id == bindparam("p"), _held.artist_id == bindparam("a"))
     .values(
@@ -215,6 +231,37 @@ _sell_holding = (
         cost_units=_held.cost_units - bindparam("cost"),
     )
 )
+
+
+def _buying(module: Any) -> Prepared:
+    statement = module.insert(schema.holdings).values(
+        {
+            name: bindparam(name, type_=_held[name].type)
+            for name in (
+                "player_id",
+                "artist_id",
+                "shares",
+                "cost_units",
+                "held_since",
+            )
+        }
+    )
+    return Prepared(
+        statement.on_conflict_do_update(
+            index_elements=["player_id", "artist_id"],
+            set_={
+                "shares": _held.shares + statement.excluded.shares,
+                "cost_units": _held.cost_units + statement.excluded.cost_units,
+                "held_since": case(
+                    (_held.shares == 0, statement.excluded.held_since),
+                    else_=_held.held_since,
+                ),
+            },
+        )
+    )
+
+
+_buy_holding = {"sqlite": _buying(sqlite), "postgresql": _buying(postgresql)}
 
 
 def sums(connection: Connection) -> dict[tuple[str, str], int]:

@@ -8,35 +8,40 @@ open is shut. Halted is for people: only `reopen` lifts it.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from serve.exchange import schema
 from serve.exchange.clock import Clock, iso, new_id
 from serve.exchange.database import Database
 from serve.exchange.errors import Refusal
+from serve.exchange.prepared import Prepared
 from serve.exchange.settings import ExchangeSettings
 
-Market = Row[Any]
+Market = Any
+"""The row of the market, with `is_closing` beside it."""
 
-_shared = (
-    select(schema.market, schema.closing.c.is_closing)
-    .join(schema.closing, schema.closing.c.market_id == schema.market.c.market_id)
-    .with_for_update(read=True, of=schema.market)
-)
 _plain = select(schema.market, schema.closing.c.is_closing).join(
     schema.closing, schema.closing.c.market_id == schema.market.c.market_id
 )
 _exclusive = _plain.with_for_update(of=schema.market)
+_shared = Prepared(_plain.with_for_update(read=True, of=schema.market))
+_looked = Prepared(_plain)
 
 
 def enter(connection: Connection) -> Market:
     """The market's row under a shared lock, for as long as the transaction lasts."""
-    return connection.execute(_shared).one()
+    return _found(_shared.first(connection))
 
 
 def look(connection: Connection) -> Market:
     """The market's row as it is, without a lock."""
-    return connection.execute(_plain).one()
+    return _found(_looked.first(connection))
+
+
+def _found(row: Any) -> Market:
+    if row is None:
+        raise Refusal("market_closed", "The exchange has not been founded yet.")
+    return row
 
 
 def hold(connection: Connection) -> Market:

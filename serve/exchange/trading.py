@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     Connection,
-    Row,
     bindparam,
     func,
     select,
@@ -21,30 +20,45 @@ from serve.exchange import ledger, market, pricing, quotes, schema
 from serve.exchange.clock import Clock, iso, new_id
 from serve.exchange.desk import Desk
 from serve.exchange.errors import Refusal
+from serve.exchange.prepared import Prepared
 from serve.exchange.quotes import Quote, Side
 from serve.exchange.settings import MICROS_PER_SHARE, ExchangeSettings
 
-Listing = Row[Any]
+Listing = Any
 TradeKind = Literal["now", "open", "delisted", "reset", "left"]
 
 _listed = schema.listings.c
 _held = schema.holdings.c
-_listing = select(schema.listings).where(_listed.artist_id == bindparam("artist_id"))
-_locked_listing = _listing.with_for_update()
-_holding = select(_held.shares, _held.cost_units).where(
-    _held.player_id == bindparam("player_id"), _held.artist_id == bindparam("artist_id")
+_listing = Prepared(
+    select(schema.listings).where(_listed.artist_id == bindparam("artist_id"))
 )
-_holdings_value = (
-    select(func.coalesce(func.sum(_held.shares * _listed.price_units), 0))
+_locked_listing = Prepared(
+    select(schema.listings)
+    .where(_listed.artist_id == bindparam("artist_id"))
+    .with_for_update()
+)
+_quoting_player = Prepared(
+    select(schema.players).where(schema.players.c.player_id == bindparam("player_id"))
+)
+_holding = Prepared(
+    select(_held.shares, _held.cost_units).where(
+        _held.player_id == bindparam("player_id"),
+        _held.artist_id == bindparam("artist_id"),
+    )
+)
+_holdings_value = Prepared(
+    select(
+        func.coalesce(func.sum(_held.shares * _listed.price_units), 0).label("units")
+    )
     .join(schema.listings, _listed.artist_id == _held.artist_id)
     .where(_held.player_id == bindparam("player_id"))
 )
-_change_cash = (
+_change_cash = Prepared(
     update(schema.players)
     .where(schema.players.c.player_id == bindparam("who"))
     .values(cash_units=schema.players.c.cash_units + bindparam("amount"))
 )
-_move_curve = (
+_move_curve = Prepared(
     update(schema.listings)
     .where(_listed.artist_id == bindparam("which"))
     .values(
@@ -58,13 +72,15 @@ _move_curve = (
         traded_at=bindparam("now"),
     )
 )
+# Both databases say "on conflict" alike; the names of the classes differ.
 _insert_trade = {
-    "sqlite": sqlite.insert(schema.trades).on_conflict_do_nothing(
-        index_elements=["quote_id"]
-    ),
-    "postgresql": postgresql.insert(schema.trades).on_conflict_do_nothing(
-        index_elements=["quote_id"]
-    ),
+    name: Prepared(
+        module.insert(schema.trades).on_conflict_do_nothing(
+            index_elements=["quote_id"]
+        ),
+        schema.trades.c.keys(),
+    )
+    for name, module in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 
 
@@ -76,6 +92,8 @@ def quote(
     artist_id: str,
     side: Side,
     shares: int,
+    *,
+    key: bytes | None = None,
 ) -> dict[str, Any]:
     """What a trade would cost now, signed; reads only, holds nothing.
 
@@ -84,12 +102,10 @@ def quote(
     check_shares(settings, side, shares)
     state = market.look(connection)
     market.require_open(state)
-    player = connection.execute(
-        select(schema.players).where(schema.players.c.player_id == player_id)
-    ).first()
+    player = _quoting_player.first(connection, player_id=player_id)
     if player is None or player.left_at is not None:
         raise Refusal("unknown_player", "There is no such player.")
-    listing = connection.execute(_listing, {"artist_id": artist_id}).first()
+    listing = _listing.first(connection, artist_id=artist_id)
     require_tradable(listing, artist_id)
     assert listing is not None
     now = clock()
@@ -115,7 +131,7 @@ def quote(
     )
     _check_trade(connection, settings, player, listing, made, now)
     return {
-        "quote": quotes.seal(made, market.quote_key(connection)),
+        "quote": quotes.seal(made, key or market.quote_key(connection)),
         **_terms(made, listing),
         "expires_at": iso(made.expires_at),
         "expires_in_seconds": settings.quote_seconds,
@@ -145,7 +161,7 @@ def trade(
     quotes.check_binding(used, desk.player.player_id, artist_id, side, shares)
     now = clock()
     quotes.check_alive(used, now, desk.market.openings)
-    listing = connection.execute(_locked_listing, {"artist_id": used.artist_id}).first()
+    listing = _locked_listing.first(connection, artist_id=used.artist_id)
     try:
         require_tradable(listing, used.artist_id)
         assert listing is not None
@@ -195,7 +211,7 @@ def execute(
     session: int,
     version: str | None,
     now: datetime,
-    holding: Row[Any] | None,
+    holding: Any,
     quote_id: str | None = None,
     order_id: str | None = None,
 ) -> str:
@@ -204,26 +220,24 @@ def execute(
     The listing must be locked and as given. Gives the trade's identifier.
     """
     trade_id = new_id(now)
-    written = connection.execute(
-        _insert_trade[connection.dialect.name],
-        {
-            "trade_id": trade_id,
-            "player_id": player_id,
-            "artist_id": listing.artist_id,
-            "side": side,
-            "shares": shares,
-            "value_units": value_units,
-            "fee_units": fee_units,
-            "price_units": value_units // shares,
-            "kind": kind,
-            "quote_id": quote_id,
-            "order_id": order_id,
-            "version": version,
-            "session": session,
-            "traded_at": now,
-        },
+    written = _insert_trade[connection.dialect.name].run(
+        connection,
+        trade_id=trade_id,
+        player_id=player_id,
+        artist_id=listing.artist_id,
+        side=side,
+        shares=shares,
+        value_units=value_units,
+        fee_units=fee_units,
+        price_units=value_units // shares,
+        kind=kind,
+        quote_id=quote_id,
+        order_id=order_id,
+        version=version,
+        session=session,
+        traded_at=now,
     )
-    if written.rowcount != 1:
+    if written != 1:
         raise Refusal("quote_used", "This quote has been used.")
     signed = shares if side == "buy" else -shares
     house = value_units if side == "buy" else -value_units
@@ -237,7 +251,7 @@ def execute(
             trade_postings(player_id, listing.artist_id, signed, house, fee_units),
         ),
     )
-    connection.execute(_change_cash, {"who": player_id, "amount": -house - fee_units})
+    _change_cash.run(connection, who=player_id, amount=-house - fee_units)
     cost = value_units + fee_units
     if side == "sell":
         cost = (
@@ -247,19 +261,17 @@ def execute(
         )
     ledger.change_holding(connection, player_id, listing.artist_id, signed, cost, now)
     after = pricing.displacement(listing.net_shares + signed, listing.baseline_micros)
-    connection.execute(
-        _move_curve,
-        {
-            "which": listing.artist_id,
-            "net": signed,
-            "house": house,
-            "fees": fee_units,
-            "price": pricing.spot(
-                listing.fundamental_price_units, listing.depth_shares, after
-            ),
-            "traded": shares,
-            "now": now,
-        },
+    _move_curve.run(
+        connection,
+        which=listing.artist_id,
+        net=signed,
+        house=house,
+        fees=fee_units,
+        price=pricing.spot(
+            listing.fundamental_price_units, listing.depth_shares, after
+        ),
+        traded=shares,
+        now=now,
     )
     return trade_id
 
@@ -322,16 +334,14 @@ def fee(side: str, value_units: int, rate_ppm: int) -> int:
     return pricing.sale_fee_of(value_units, rate_ppm)
 
 
-def is_novice(settings: ExchangeSettings, player: Row[Any], now: datetime) -> bool:
+def is_novice(settings: ExchangeSettings, player: Any, now: datetime) -> bool:
     return bool((now - player.joined_at).days < settings.novice_days)
 
 
 def net_worth(connection: Connection, player_id: str, cash_units: int) -> int:
     """Cash and holdings at the present prices, in units."""
-    value: int = connection.execute(
-        _holdings_value, {"player_id": player_id}
-    ).scalar_one()
-    return cash_units + int(value)
+    value = _holdings_value.first(connection, player_id=player_id)
+    return cash_units + int(value.units)
 
 
 def _refuse_if_used(connection: Connection, used: Quote) -> None:
@@ -364,16 +374,16 @@ def _check_price(used: Quote, listing: Listing) -> None:
 def _check_trade(
     connection: Connection,
     settings: ExchangeSettings,
-    player: Row[Any],
+    player: Any,
     listing: Listing,
     made: Quote,
     now: datetime,
-) -> Row[Any] | None:
+) -> Any:
     """Funds, shares and limits; gives the holding as it is."""
     signed = made.shares if made.side == "buy" else -made.shares
-    holding = connection.execute(
-        _holding, {"player_id": player.player_id, "artist_id": listing.artist_id}
-    ).first()
+    holding = _holding.first(
+        connection, player_id=player.player_id, artist_id=listing.artist_id
+    )
     held = holding.shares if holding else 0
     if made.side == "sell" and held < made.shares:
         raise Refusal(

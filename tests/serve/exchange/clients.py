@@ -148,13 +148,19 @@ class Client:
 def switch_off(guard: str) -> None:
     """Break the exchange, for the controls."""
     if guard == "locks":
-        desk._player = desk._player.with_for_update(key_share=True, read=True)
+        desk._player = trading._quoting_player
         trading._locked_listing = trading._listing
         trading._check_price = lambda used, listing: None  # type: ignore[assignment]
     elif guard == "gate":
-        market.require_open = lambda state: None  # type: ignore[assignment]
+        market.require_open = _let_in_when_closed  # type: ignore[assignment]
     else:
         raise ValueError(guard)
+
+
+def _let_in_when_closed(state: Any) -> None:
+    """Newcomers wait while somebody closes, or the closing would never end."""
+    if state.state == "open" and state.is_closing:
+        raise Refusal("market_closed", "closing")
 
 
 def main(arguments: list[str]) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy import select
 from serve.exchange import desk, ledger, market, pricing, quotes, schema, trading
 from serve.exchange.database import Database
 from serve.exchange.errors import Refusal
+from serve.exchange.prepared import Prepared
 from tests.serve.exchange.game import NAMES, SETTINGS, Game, artist, values
 
 DIGITS = Context(prec=60)
@@ -307,7 +308,7 @@ def test_long_random_play_agrees_with_the_model(
 def _no_idempotency(patch: pytest.MonkeyPatch) -> None:
     """Every key looks new, and its answer replaces the one before."""
     patch.setattr(desk, "find_answer", lambda *_: None)
-    patch.setattr(desk, "_keep_answer", schema.market.update().where(False))
+    patch.setattr(desk, "_keep_answer", Prepared(select(schema.market.c.session)))
     patch.setattr(trading, "_refuse_if_used", lambda *_: None)
 
 
