@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,15 +76,17 @@ def build(
     parsed = cache_dir / "partial_parse.msgpack"
     if parsed.exists():
         shutil.copyfile(parsed, dbt_target / parsed.name)
-    command = ["build", "--vars", _vars(as_of_date, built_through)]
+    # Unit tests test the models, not the day: they run with the project's own tests.
+    command = ["build", "--exclude-resource-type", "unit_test"]
     if built_through == 0:
         command.append("--full-refresh")
-    if target.url is not None:
-        # Their names are sentences, and dbt makes relations of them: PostgreSQL stops
-        # at 63 characters. They test models, not the day; the embedded run has them.
-        command += ["--exclude-resource-type", "unit_test"]
+    day = {
+        "SCROBBLE_AS_OF_DATE": as_of_date.isoformat(),
+        "SCROBBLE_BUILT_THROUGH": str(built_through),
+        "SCROBBLE_THREADS": str(threads),
+    }
     watcher = _Watcher(progress)
-    result = _invoke(target, command, dbt_target, threads, watcher)
+    result = _invoke(target, command, dbt_target, day, watcher)
     found = list(result.result or ())
     failed = [
         node
@@ -113,7 +116,7 @@ def build(
     )
 
 
-def write_docs(target: Target, *, as_of_date: date, site: Path, work_dir: Path) -> Path:
+def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
     """Write the docs site as one page that opens without a network.
 
     Raises:
@@ -121,8 +124,8 @@ def write_docs(target: Target, *, as_of_date: date, site: Path, work_dir: Path) 
     """
     dbt_target = work_dir / "dbt"
     dbt_target.mkdir(parents=True, exist_ok=True)
-    command = ["docs", "generate", "--static", "--vars", _vars(as_of_date, 0)]
-    result = _invoke(target, command, dbt_target, 1, _Watcher(lambda *_: None))
+    command = ["docs", "generate", "--static"]
+    result = _invoke(target, command, dbt_target, {}, _Watcher(lambda *_: None))
     if not result.success:
         raise BuildFailed(_explain([], result.exception, dbt_target))
     site.mkdir(parents=True, exist_ok=True)
@@ -131,15 +134,11 @@ def write_docs(target: Target, *, as_of_date: date, site: Path, work_dir: Path) 
     return page
 
 
-def _vars(as_of_date: date, built_through: int) -> str:
-    return f"{{as_of_date: '{as_of_date}', built_through: {built_through}}}"
-
-
 def _invoke(
     target: Target,
     command: list[str],
     dbt_target: Path,
-    threads: int,
+    day: dict[str, str],
     watcher: _Watcher,
 ) -> Any:
     # Imported here: it takes a second, and most commands never need it.
@@ -167,7 +166,7 @@ def _invoke(
         "--target",
         "duckdb" if target.duckdb_path else "postgres",
     ]
-    with _environment(target, threads):
+    with _environment(target, day):
         try:
             return dbtRunner(callbacks=[watcher]).invoke(arguments)
         finally:
@@ -183,9 +182,13 @@ def _close_connections(target: Target) -> None:
 
 
 @contextmanager
-def _environment(target: Target, threads: int) -> Iterator[None]:
-    """The profile's variables, for the time of one invocation."""
-    values = {"SCROBBLE_THREADS": str(threads)}
+def _environment(target: Target, day: dict[str, str]) -> Iterator[None]:
+    """The profile's and the day's variables, for the time of one invocation.
+
+    The day's are not dbt vars: with another value on another day these would make dbt
+    parse the whole project again.
+    """
+    values = dict(day)
     if target.duckdb_path is not None:
         values["SCROBBLE_DUCKDB_PATH"] = str(target.duckdb_path.resolve())
     elif target.url is not None:
@@ -216,10 +219,7 @@ class _Watcher:
     """Counts dbt's events for the progress bar."""
 
     def __init__(self, progress: Progress) -> None:
-        import time
-
-        self._clock = time.monotonic
-        self._started = self._clock()
+        self._started = time.monotonic()
         self.seconds_starting = 0.0
         self.expected = 0
         self._done = 0
@@ -228,7 +228,7 @@ class _Watcher:
     def __call__(self, event: Any) -> None:
         name = event.info.name
         if name == "NodeStart" and not self.seconds_starting:
-            self.seconds_starting = self._clock() - self._started
+            self.seconds_starting = time.monotonic() - self._started
         elif name == "ConcurrencyLine":
             self.expected = int(event.data.node_count)
         elif name == "NodeFinished":

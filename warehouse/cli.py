@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -359,8 +359,7 @@ def docs(site: Path, **options: Any) -> None:
             copy = work / "warehouse.duckdb"
             shutil.copyfile(published_path(settings.data_dir), copy)
             target = Target(duckdb_path=copy)
-        today: date = datetime.now(UTC).date()
-        page = write_docs(target, as_of_date=today, site=site, work_dir=work)
+        page = write_docs(target, site=site, work_dir=work)
     click.echo(f"open {page}")
 
 
