@@ -1,0 +1,149 @@
+"""The README is true: its commands run, its questions are answered beside it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from ingest.local_lastfm import LocalLastfm
+from serve.app import create_app
+from serve.settings import load_serve_settings
+from tests.daily_runs import ROOT, Daily, make_daily
+from warehouse.settings import Settings
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUESTIONS = re.findall(r"^\| (.+\?) \| `(\w+)` \| `(\S+)` \|$", README, re.MULTILINE)
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def daily(tmp_path_factory: pytest.TempPathFactory) -> Daily:
+    """A published day with a few listeners."""
+    with LocalLastfm(world="demo", today=TODAY) as lastfm:
+        daily = make_daily(
+            tmp_path_factory.mktemp("readme") / "data",
+            lastfm.as_of_url,
+            lastfm.world.listeners[:5],
+        )
+        daily.run("daily", "--as-of", str(TODAY))
+    return daily
+
+
+@pytest.fixture(scope="module")
+def published(daily: Daily) -> dict[str, object]:
+    """Rows by mart, and one id of each kind. Read before the service opens the file:
+    one process cannot open it in two ways."""
+    with daily.open_published() as connection:
+
+        def one(sql: str) -> object:
+            return connection.execute(sql).fetchall()[0][0]
+
+        return {
+            **{m: one(f"select count(*) from marts.{m}") for _, m, _ in QUESTIONS},
+            "artist_id": one("select min(artist_id) from marts.artist_similar"),
+            "tag_id": one("select min(tag_id) from marts.artist_tags"),
+            "listener_name": one("select min(listener_id) from marts.listener_top"),
+        }
+
+
+@pytest.fixture(scope="module")
+def client(daily: Daily, published: dict[str, object]) -> Iterator[FlaskClient]:
+    settings = load_serve_settings(
+        Settings(data_dir=daily.data_dir), {"public_panel": True}
+    )
+    yield create_app(settings).test_client()
+
+
+def test_the_table_of_questions_is_there() -> None:
+    assert len(QUESTIONS) >= 15
+
+
+@pytest.mark.parametrize(("question", "mart", "route"), QUESTIONS)
+def test_a_question_is_answered_by_the_mart_and_the_route_beside_it(
+    question: str,
+    mart: str,
+    route: str,
+    published: dict[str, object],
+    client: FlaskClient,
+) -> None:
+    assert published[mart], f"{mart} is empty: {question}"
+    path = route.format(**published)
+    answer = client.get(f"/api/v1{path}")
+    body = answer.get_json()
+    assert answer.status_code == 200, body
+    assert body["data"], f"no answer: {question}"
+    assert body["version"] and body["as_of"] == str(TODAY)
+
+
+def test_the_control_a_route_that_is_not_there_is_noticed(client: FlaskClient) -> None:
+    assert client.get("/api/v1/charts/no_such_chart").status_code in (404, 422)
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_every_command_of_the_readme_is_known() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for command in commands():
+        words = shlex.split(command, comments=True)
+        while "=" in words[0]:
+            words.pop(0)
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), command
+        else:
+            assert words[0] == ".venv/bin/scrobble", command
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in commands() if "scrobble" in command]
+)
+def test_a_scrobble_command_of_the_readme_runs(command: str, daily: Daily) -> None:
+    said = daily.run(*shlex.split(command)[1:])
+    assert "error" not in said
+    assert len(said.splitlines()) > 3
+
+
+def test_every_variable_of_the_readme_is_a_setting() -> None:
+    names = set(re.findall(r"`((?:LASTFM|WAREHOUSE|DATA)_[A-Z_]+)`", README))
+    assert len(names) >= 9
+    assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_make_alone_prints_every_target() -> None:
+    said = subprocess.run(
+        ["make", "--no-print-directory"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for target in ("daily", "serve", "docs", "test", "chaos", "bench"):
+        assert re.search(rf"^{target}\s", said, re.MULTILINE), said
+
+
+def test_the_docs_site_is_one_page_that_describes_every_column(
+    daily: Daily, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    daily.run("docs", "--site", str(site))
+    page = (site / "index.html").read_text(encoding="utf-8")
+    assert [path.name for path in site.iterdir()] == ["index.html"]
+    assert "fct_artist_values" in page
+    # The page holds its data: nothing is fetched when it is opened.
+    assert "manifest.json" not in re.sub(r"<script>.*?</script>", "", page, flags=re.S)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 150
+    assert shutil.which("make") and sys.version_info >= (3, 11)
