@@ -46,7 +46,7 @@ MARTS = {
     "top_charts": "entity_type, period, period_start, place",
     "fct_chart_positions": "chart, scope, period, issue_date, position",
 }
-SELECT = tuple(f"+{mart}" for mart in MARTS)
+SELECT = (*(f"+{mart}" for mart in MARTS), "restatements")
 Rows = list[dict[str, Any]]
 
 
@@ -559,6 +559,9 @@ def test_a_changed_issue_is_a_new_revision_and_an_unchanged_one_is_not(
         key = (row["chart"], row["scope"], row["period"], row["issue_date"])
         assert row["revision"] == 1 + revisions[key]
     assert {row["revision"] for row in rows} >= {1, 2}
+    said = world.warehouse.rows("marts.restatements", "load_id, entity_id, from_date")
+    issues = [row for row in said if row["subject"] == "chart_issue"]
+    assert len(issues) == len(log)
 
 
 def test_neighbours_see_each_other_alike_and_a_newcomer_is_recommended_by_tag(

@@ -25,9 +25,17 @@ top_charts as (
 
 ),
 
-scrobbles as (
+all_scrobbles as (
 
     select * from {{ ref('fct_scrobbles') }}
+
+),
+
+scrobbles as (
+
+    select * from all_scrobbles
+
+    where 1 = 1 {{ and_before_all_time_ends('scrobbled_date') }}
 
 ),
 
@@ -85,7 +93,7 @@ all_time_issues as (
 
 spans as (
 
-    select min(scrobbled_date) as first_date from scrobbles
+    select min(scrobbled_date) as first_date from all_scrobbles
 
 ),
 

@@ -31,6 +31,12 @@ scrobbles as (
 
 ),
 
+chart_restatements as (
+
+    select * from {{ ref('int_chart_restatements') }}
+
+),
+
 artists as (
 
     select * from {{ ref('dim_artists') }}
@@ -177,6 +183,27 @@ late_scrobbles as (
 
 ),
 
+-- The log of charts is what builds found out; a build without new loads adds nothing.
+chart_issues as (
+
+    select
+        'chart_issue' as subject,
+        chart || ' ' || period
+        || case when scope = '' then '' else ' ' || scope end as entity_id,
+        load_id,
+        issue_date as from_date,
+        issue_date as to_date,
+        'number 1: ' || max(coalesce(first_before, 'nobody')) as old_value,
+        'number 1: ' || max(coalesce(first_now, 'nobody')) || '; '
+        || cast(sum(changed_positions) as text) || ' positions changed' as new_value,
+        'plays, answers or tags that came later changed the issue' as reason
+
+    from chart_restatements
+
+    group by chart, scope, period, issue_date, load_id
+
+),
+
 together as (
 
     select * from identities
@@ -189,6 +216,20 @@ together as (
 
     select * from late_scrobbles
 
+    union all
+
+    select
+        subject,
+        entity_id,
+        load_id,
+        from_date,
+        to_date,
+        old_value,
+        new_value,
+        reason
+
+    from chart_issues
+
 ),
 
 final as (
@@ -197,8 +238,12 @@ final as (
         together.load_id,
         together.subject,
         together.entity_id,
-        coalesce(artists.artist_name, together.old_value, together.entity_id)
-            as entity_name,
+        case
+            when together.subject = 'chart_issue' then together.entity_id
+            else coalesce(
+                artists.artist_name, together.old_value, together.entity_id
+            )
+        end as entity_name,
         together.from_date,
         together.to_date,
         together.old_value,
