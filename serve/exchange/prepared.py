@@ -2,8 +2,8 @@
 
 SQLAlchemy Core writes the SQL for both databases; executing through it costs some 50 µs
 a statement, more than SQLite needs for the statement itself, and a trade has a dozen
-while it holds locks. Types are the tables': only times need a hand on SQLite, where
-they are text. Errors come out as SQLAlchemy's, as everywhere else.
+while it holds locks. Values are read by the columns' own types (SQLite keeps days and
+times as text). Errors come out as SQLAlchemy's, as everywhere else.
 """
 
 import threading
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement, Select
 
@@ -27,8 +27,8 @@ class _Compiled:
     """The order of positional parameters; None where they go by name."""
     constants: Mapping[str, Any]
     row: Callable[..., Any] | None
-    times: tuple[int, ...]
-    """Columns that come as text and are times."""
+    readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """Columns the driver gives in another type, and the type's own way to read them."""
 
 
 class Prepared:
@@ -53,11 +53,10 @@ class Prepared:
         if values is None:
             return None
         assert compiled.row is not None
-        if compiled.times:
+        if compiled.readers:
             values = list(values)
-            for place in compiled.times:
-                if values[place] is not None:
-                    values[place] = datetime.fromisoformat(values[place])
+            for place, read in compiled.readers:
+                values[place] = read(values[place])
         return compiled.row(*values)
 
     def run(self, connection: Connection, **binds: Any) -> int:
@@ -120,7 +119,7 @@ class Prepared:
             render_schema_translate=is_sqlite,
         )
         found: Any = None
-        times: tuple[int, ...] = ()
+        readers: list[tuple[int, Callable[[Any], Any]]] = []
         if isinstance(self._statement, Select):
             columns = list(self._statement.selected_columns)
             # A column that two tables share stands for its first.
@@ -130,19 +129,17 @@ class Prepared:
                 for n, name in enumerate(names)
             ]
             found = _row_class(unique)
-            if is_sqlite:
-                times = tuple(
-                    place
-                    for place, column in enumerate(columns)
-                    if isinstance(column.type, DateTime)
-                )
+            for place, column in enumerate(columns):
+                kind = column.type.dialect_impl(dialect)
+                if (read := kind.result_processor(dialect, None)) is not None:
+                    readers.append((place, read))
         positional = compiled.positiontup
         return _Compiled(
             str(compiled),
             tuple(positional) if positional is not None else None,
             {k: v for k, v in compiled.params.items() if v is not None},
             found,
-            times,
+            tuple(readers),
         )
 
 
