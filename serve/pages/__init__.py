@@ -33,6 +33,10 @@ def install(app: Flask) -> None:
         about_pages,
     ):
         module.add_routes(pages)
+    if "exchange" in app.extensions:
+        from serve.pages import exchange as exchange_pages
+
+        exchange_pages.add_routes(pages)
     app.register_blueprint(pages)
     wrap_problems(app)
     about_pages.allow_docs(app)

@@ -19,6 +19,7 @@ from flask import (
     Blueprint,
     Flask,
     Response,
+    current_app,
     redirect,
     render_template,
     request,
@@ -182,12 +183,19 @@ def static_file(name: str) -> str:
     return f"/static/{name}?v={_digest(name)}"
 
 
+def _navigation() -> tuple[tuple[str, str], ...]:
+    if "exchange" not in current_app.extensions:
+        return NAVIGATION
+    return (*NAVIGATION[:-1], ("/exchange", "Exchange"), NAVIGATION[-1])
+
+
 def _shared() -> dict[str, Any]:
     return {
         "words": words,
         "pictures": pictures,
         "static_file": static_file,
-        "navigation": NAVIGATION,
+        "navigation": _navigation(),
+        "has_exchange": "exchange" in current_app.extensions,
         "here": request.path,
     }
 

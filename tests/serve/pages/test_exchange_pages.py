@@ -1,0 +1,309 @@
+"""The exchange's pages: read by everybody, used by their owner, by form and by key."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+from werkzeug.serving import make_server
+
+from serve.app import create_app
+from serve.exchange.api import Exchange
+from serve.exchange.database import Database
+from tests.serve.conftest import VERSION, close, log_in, make_settings
+from tests.serve.exchange.game import Game, artist
+from tests.serve.marts import World, publish, version_path
+from tests.serve.pages.conftest import Browser
+from tests.serve.pages.test_browser import _CONTRAST, _WIDTHS, _quiet
+
+HTML = {"Accept": "text/html"}
+LOW = artist("Low")
+PAGES = {
+    "exchange": "/exchange",
+    "exchange-risers": "/exchange?list=risers",
+    "exchange-artist": f"/exchange/artists/{LOW}",
+    "exchange-portfolio": "/exchange/portfolio",
+    "exchange-orders": "/exchange/orders",
+    "exchange-boards": "/exchange/boards?board=worth",
+    "exchange-profile": "/exchange/profile",
+    "exchange-economy": "/exchange/economy",
+    "exchange-tour": "/exchange/tour",
+}
+PUBLIC = ("exchange", "exchange-artist", "exchange-boards", "exchange-economy")
+
+
+@pytest.fixture(scope="module")
+def game(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Game]:
+    """A market of five artists that has been open for some days."""
+    database = Database(
+        f"sqlite:///{tmp_path_factory.mktemp('market')}/exchange.sqlite", sync="OFF"
+    )
+    database.upgrade()
+    game = Game(database).opened()
+    rival = game.join("rival")
+    game.trade(rival, "buy", 15)
+    for _ in range(4):
+        game.next_day()
+    yield game
+    database.dispose()
+
+
+@pytest.fixture(scope="module")
+def service(
+    game: Game,
+    marts_file: Path,
+    world: World,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Flask]:
+    """The service with pages and that market."""
+    folder = tmp_path_factory.mktemp("exchange-pages") / "data"
+    path = version_path(folder, VERSION)
+    path.parent.mkdir(parents=True)
+    shutil.copy(marts_file, path)
+    publish(folder, VERSION, world.as_of)
+    app = create_app(make_settings(folder))
+    app.extensions["exchange"] = Exchange(
+        game.settings, lambda: game.database, game.clock
+    )
+    yield app
+    close(app)
+
+
+@pytest.fixture
+def visitor(service: Flask) -> FlaskClient:
+    return service.test_client()
+
+
+@pytest.fixture
+def anna(service: Flask) -> FlaskClient:
+    return log_in(service, "anna")
+
+
+def _hidden(text: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form that goes to `action`."""
+    form = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', text, re.S)
+    assert form is not None, action
+    fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[0])
+    return dict(fields)
+
+
+def _shares(client: FlaskClient) -> int:
+    body = client.get("/api/v1/exchange/portfolio").get_json()["data"]
+    return sum(row["shares"] for row in body["holdings"] if row["artist_id"] == LOW)
+
+
+def _quote(client: FlaskClient, shares: object = 3) -> str:
+    page = client.get(f"/exchange/artists/{LOW}", headers=HTML).text
+    action = f"/exchange/artists/{LOW}/quote"
+    form = {**_hidden(page, action), "side": "buy", "shares": shares}
+    return client.post(action, data=form, headers=HTML).text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_the_exchange_is_for_its_owner_and_never_kept(
+    visitor: FlaskClient, anna: FlaskClient, name: str
+) -> None:
+    own = anna.get(PAGES[name], headers=HTML)
+    assert own.status_code == 200, own.text[:300]
+    assert own.headers["Cache-Control"] == "private, no-store"
+    assert own.text.count("<h1") == 1 and " style=" not in own.text
+    status = visitor.get(PAGES[name], headers=HTML).status_code
+    is_open = name in PUBLIC or name in ("exchange-risers", "exchange-tour")
+    assert status == (200 if is_open else 401)
+
+
+def test_a_quote_is_shown_and_taken_once(anna: FlaskClient) -> None:
+    page = _quote(anna)
+    assert "Buy 3 shares for" in page and 'data-seconds="15"' in page
+    action = f"/exchange/artists/{LOW}/trade"
+    form = _hidden(page, action)
+    before = _shares(anna)
+    for _ in range(2):  # sent twice by an impatient hand: the same trade
+        answer = anna.post(action, data=form, headers=HTML)
+        assert (answer.status_code, answer.location) == (
+            303,
+            "/exchange/portfolio#history",
+        )
+    assert _shares(anna) == before + 3
+    again = anna.post(action, data={**form, "key": "another"}, headers=HTML)
+    assert again.status_code == 409 and "used" in again.text
+    assert _shares(anna) == before + 3
+
+
+@pytest.mark.parametrize("shares", ["0", "-3", "1.5", "many", "", "9" * 30])
+def test_what_cannot_be_traded_is_refused_on_the_same_page(
+    anna: FlaskClient, shares: str
+) -> None:
+    page = _quote(anna, shares)
+    assert 'role="alert"' in page and "Ask for a quote" in page
+
+
+def test_more_than_one_has_is_refused_with_the_reason(anna: FlaskClient) -> None:
+    page = _quote(anna, 1_000_000)
+    assert 'role="alert"' in page
+
+
+def test_every_write_needs_the_token_of_its_form(
+    anna: FlaskClient, visitor: FlaskClient
+) -> None:
+    paths = (
+        f"/exchange/artists/{LOW}/quote",
+        f"/exchange/artists/{LOW}/trade",
+        f"/exchange/artists/{LOW}/order",
+        f"/exchange/orders/{'0' * 32}/cancel",
+        "/exchange/profile/settings",
+        "/exchange/profile/reset",
+        "/exchange/leagues",
+        f"/exchange/leagues/{'0' * 32}/leave",
+        "/exchange/tour/done",
+    )
+    given = {
+        "side": "buy",
+        "shares": "1",
+        "quote": "x",
+        "league_name": "a",
+    }
+    for path in paths:
+        assert anna.post(path, data=given, headers=HTML).status_code == 403, path
+        assert visitor.post(path, data=given, headers=HTML).status_code == 401, path
+
+
+def test_an_order_is_queued_shown_and_taken_back(anna: FlaskClient) -> None:
+    page = anna.get(f"/exchange/artists/{LOW}", headers=HTML).text
+    action = f"/exchange/artists/{LOW}/order"
+    form = {**_hidden(page, action), "side": "buy", "shares": "2", "limit": "150.5"}
+    assert anna.post(action, data=form, headers=HTML).location == "/exchange/orders"
+    shown = anna.get("/exchange/orders", headers=HTML).text
+    assert "150.50" in shown and "queued" in shown
+    cancel = re.search(r'action="(/exchange/orders/[0-9a-f]{32}/cancel)"', shown)
+    assert cancel is not None
+    anna.post(cancel[1], data=_hidden(shown, cancel[1]))
+    assert "cancelled" in anna.get("/exchange/orders", headers=HTML).text
+
+
+def test_a_league_is_founded_and_joined_by_its_code(
+    service: Flask, anna: FlaskClient
+) -> None:
+    page = anna.get("/exchange/profile", headers=HTML).text
+    form = {**_hidden(page, "/exchange/leagues"), "league_name": "<b>Slow</b>"}
+    assert anna.post("/exchange/leagues", data=form).status_code == 303
+    page = anna.get("/exchange/profile", headers=HTML).text
+    assert "<bdi>&lt;b&gt;Slow&lt;/b&gt;</bdi>" in page
+    code = re.search(r"code <code>(\w+)</code>", page)
+    assert code is not None
+    bert = log_in(service, "bert")
+    page = bert.get("/exchange/profile", headers=HTML).text
+    form = {**_hidden(page, "/exchange/leagues/join"), "code": code[1]}
+    assert bert.post("/exchange/leagues/join", data=form).status_code == 303
+    assert "Slow" in bert.get("/exchange/profile", headers=HTML).text
+
+
+def test_a_closed_market_says_so_and_offers_an_order(
+    service: Flask, game: Game
+) -> None:
+    carl = log_in(service, "carl")
+    page = carl.get(f"/exchange/artists/{LOW}", headers=HTML).text
+    game.close()
+    try:
+        action = f"/exchange/artists/{LOW}/quote"
+        form = {**_hidden(page, action), "side": "buy", "shares": "1"}
+        refused = carl.post(action, data=form, headers=HTML)
+        assert refused.status_code == 409 and "queue it for the open" in refused.text
+        assert "The market is closed." in carl.get("/exchange", headers=HTML).text
+    finally:
+        game.settle()
+        game.open()
+
+
+def test_a_private_player_is_not_shown(anna: FlaskClient, visitor: FlaskClient) -> None:
+    page = anna.get("/exchange/profile", headers=HTML).text
+    form = _hidden(page, "/exchange/profile/settings")
+    anna.post("/exchange/profile/settings", data={**form, "is_public": "false"})
+    player = anna.get("/api/v1/exchange/portfolio").get_json()["data"]["player_id"]
+    assert visitor.get(f"/exchange/players/{player}", headers=HTML).status_code == 404
+    assert anna.get(f"/exchange/players/{player}", headers=HTML).status_code == 200
+
+
+def test_the_first_page_leads_to_the_exchange_only_where_there_is_one(
+    visitor: FlaskClient, make_service: Callable[..., Flask]
+) -> None:
+    assert 'href="/exchange"' in visitor.get("/").text
+    without = make_service().test_client()
+    assert 'href="/exchange"' not in without.get("/").text
+    assert without.get("/exchange", headers=HTML).status_code == 404
+
+
+@pytest.fixture(scope="module")
+def market_address(service: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, service, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(timeout=10)
+    server.server_close()
+
+
+@pytest.fixture
+def trader(browser: Browser, service: Flask, market_address: str) -> Iterator[Browser]:
+    """The browser, at the exchange, as dora."""
+    there = Browser(browser.driver, market_address, browser.shots)
+    there.log_in(service, "dora")
+    yield there
+    there.driver.delete_all_cookies()
+
+
+def test_a_player_buys_in_a_browser_while_the_seconds_run(trader: Browser) -> None:
+    trader.look(1200)
+    trader.open(f"/exchange/artists/{LOW}")
+    find = trader.driver.find_element
+    find(By.CSS_SELECTOR, "form[action$='/quote'] button").click()
+    left = find(By.CSS_SELECTOR, "[data-left]")
+    WebDriverWait(trader.driver, 5).until(lambda _: "15" not in left.text)
+    trader.shoot("exchange-quote-wide-light", 1200)
+    find(By.CSS_SELECTOR, "form[action$='/trade'] button").click()
+    assert trader.driver.current_url.endswith("/exchange/portfolio#history")
+    assert find(By.CSS_SELECTOR, "#figure-holdings td.n").text == "10"
+    _quiet(trader)
+
+
+def test_an_expired_quote_cannot_be_sent(trader: Browser) -> None:
+    trader.look(1000)
+    trader.open(f"/exchange/artists/{LOW}")
+    find = trader.driver.find_element
+    find(By.CSS_SELECTOR, "form[action$='/quote'] button").click()
+    assert find(By.CSS_SELECTOR, "form[action$='/trade'] button").is_enabled()
+    trader.ask(
+        "const now = performance.now; performance.now = () =>"
+        " now.call(performance) + 20000"
+    )
+    WebDriverWait(trader.driver, 5).until(
+        lambda _: (
+            not find(By.CSS_SELECTOR, "form[action$='/trade'] button").is_enabled()
+        )
+    )
+    assert "expired" in find(By.CSS_SELECTOR, "[data-left]").text
+    _quiet(trader)
+
+
+def test_the_pages_of_the_exchange_are_drawn_light_and_dark_wide_and_narrow(
+    trader: Browser,
+) -> None:
+    for name, path in PAGES.items():
+        for width, dark in ((1200, False), (500, True)):
+            trader.look(width, dark=dark)
+            trader.open(path)
+            found, window = trader.ask(_WIDTHS)
+            assert found <= window, (name, width)
+            assert trader.ask(_CONTRAST) == [], name
+            kind = "narrow-dark" if dark else "wide-light"
+            trader.shoot(f"{name}-{kind}", width)
+            _quiet(trader)
