@@ -110,7 +110,7 @@ def percent(ppm: int | None) -> str:
     """Parts per million as a signed percentage."""
     if ppm is None:
         return words.NOTHING
-    return f"{words.signed(100 * ppm / PPM, 2)} %"
+    return f"{words.signed(100 * ppm / PPM, 2)} %" if ppm else "0.00 %"
 
 
 def moved(ppm: int | None) -> Markup:
