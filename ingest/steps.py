@@ -13,11 +13,12 @@ from datetime import UTC, date, datetime, timedelta
 import httpx2
 from sqlalchemy import Engine
 
+from ingest.exchange.export import export_step
 from ingest.lastfm.client import ROOT_URL, user_agent
 from ingest.lastfm.plan import FetchPlan
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
-from ingest.load.load import load_step as load
+from ingest.load.load import load_step
 from warehouse.errors import FetchFailed, SettingsError
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings, missing
@@ -26,8 +27,6 @@ from warehouse.settings import Settings, missing
 LOCAL_RATE = 5000.0
 LOCAL_KEY = "local"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-__all__ = ["fetch", "load"]
 
 
 def fetch(run: Run) -> StepResult:
@@ -47,6 +46,19 @@ def fetch(run: Run) -> StepResult:
                 " days come along), or `scrobble publish --as-of` for what has landed"
             )
         return fetch_step(run, server)
+
+
+def load(run: Run) -> StepResult:
+    """Load everything landed that raw does not have, and what the exchange recorded.
+
+    Raises:
+        LoadFailed: landing files are damaged, or the items do not come out.
+    """
+    loaded, copied = load_step(run), export_step(run)
+    return StepResult(
+        "; ".join(text for text in (loaded.text, copied.text) if text),
+        {**loaded.detail, **copied.detail},
+    )
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from ingest.exchange.tables import EXCHANGE_TABLES
+
 SCHEMA = "raw"
 
 Kind = Literal["text", "bigint", "integer", "double", "boolean", "date", "timestamp"]
@@ -346,8 +348,12 @@ LEDGER_TABLES: tuple[RawTable, ...] = (
     ),
 )
 
+_EXCHANGE = tuple(
+    RawTable(name, description, _columns(words), unique)
+    for name, description, words, unique in EXCHANGE_TABLES
+)
 TABLES: dict[str, RawTable] = {
-    table.name: table for table in (*ROW_TABLES, *LEDGER_TABLES)
+    table.name: table for table in (*ROW_TABLES, *LEDGER_TABLES, *_EXCHANGE)
 }
 
 # Columns that hold the name of an artist, track, album or tag. ``item_name`` of a
