@@ -13,15 +13,18 @@ from datetime import UTC, date, datetime, timedelta
 import httpx2
 from sqlalchemy import Engine
 
+from ingest import landing
 from ingest.exchange.export import export_step
 from ingest.lastfm.client import ROOT_URL, user_agent
 from ingest.lastfm.plan import FetchPlan
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
 from ingest.load.load import load_step
+from ingest.load.promote import loaded_parts
 from warehouse.errors import FetchFailed, SettingsError
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings, missing
+from warehouse.store import kept_versions
 
 # A server on this machine is nobody's to spare.
 LOCAL_RATE = 5000.0
@@ -54,11 +57,34 @@ def load(run: Run) -> StepResult:
     Raises:
         LoadFailed: landing files are damaged, or the items do not come out.
     """
+    expire_landing(run)
     loaded, copied = load_step(run), export_step(run)
     return StepResult(
         "; ".join(text for text in (loaded.text, copied.text) if text),
         {**loaded.detail, **copied.detail},
     )
+
+
+def expire_landing(run: Run) -> None:
+    """Delete landing files past the retention, if the settings name one.
+
+    Only what every kept version holds may go: a rollback to the oldest of them loads
+    what came after it from landing again.
+    """
+    days = run.settings.keep_landing_days
+    with run.engine.begin() as connection:
+        kept = kept_versions(connection)
+    if days is None or not kept:
+        return
+    oldest = min(version.as_of_date for version in kept)
+    gone = landing.expire(
+        run.landing_dir,
+        run.engine,
+        min(run.as_of_date - timedelta(days=days), oldest),
+        loaded_parts(run.target),
+    )
+    if gone:
+        run.reporter.line(f"expired:  {len(gone)} landing files over {days} days old")
 
 
 @contextmanager
