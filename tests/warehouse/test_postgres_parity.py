@@ -42,6 +42,15 @@ ARCHIVES = {
     "hetrec": "hetrec2011-lastfm-2k",
     "lastfm-1k": "lastfm-1k-sample/userid-timestamp-artid-artname-traid-traname.tsv",
 }
+# Made from the exchange's own books, which are not in the landing files.
+OF_THE_EXCHANGE = {
+    "economy_days",
+    "fct_account_days",
+    "fct_artist_prices",
+    "fct_dividends",
+    "fct_holdings",
+    "fct_trades",
+}
 LISTENERS = {"demo": 6, "hetrec": 30, "lastfm-1k": 2}
 
 
@@ -102,7 +111,7 @@ def all_marts(embedded: Daily, url: str) -> dict[str, tuple[list[Any], list[Any]
             ).scalars()
         )
         assert names == views
-        for name in sorted(names):
+        for name in sorted(names - OF_THE_EXCHANGE):
             cursor = duck.execute(f"select * from marts.{name}")
             columns = [column[0] for column in cursor.description]
             listed = ", ".join(f'"{column}"' for column in columns)
@@ -171,8 +180,9 @@ def test_all_marts_are_equal_after_the_first_day_and_after_a_further_one(
     for day in (TODAY - timedelta(days=1), TODAY):
         run_both(embedded, server, postgres_url, day)
         marts = all_marts(embedded, postgres_url)
-        assert differences(marts) == []
-        assert len(marts["fct_scrobbles"][0]) > 0
+        odd = differences(marts)
+        assert not odd, "\n".join(odd)
+        assert sum(len(rows) for rows, _ in marts.values()) > 1000
 
 
 def run_both(embedded: Daily, server: Daily, url: str, day: date) -> None:
