@@ -1,5 +1,5 @@
-{# Returns an "and …" that keeps the plays of all-time issues drawn up anew, as a literal:
-   where none is, as on most days, no play needs to be read. #}
+{# Returns an "and …" that keeps the plays of all-time issues drawn up anew, as a
+   literal: where none is, as on most days, no play needs to be read. #}
 {% macro and_before_all_time_ends(date_column) -%}
     {%- if execute -%}
         {%- set query -%}

@@ -11,12 +11,6 @@ listener_days as (
 
 ),
 
-scrobbles as (
-
-    select * from {{ ref('fct_scrobbles') }}
-
-),
-
 many_plays as (
 
     select
@@ -69,65 +63,51 @@ long_hours as (
 
 ),
 
--- Who plays through 22 hours without two quiet ones has a day with 11 of them, and
--- every day between the first and the last has 12: only those and their neighbours are
--- looked at play by play.
-busy_days as (
-
-    select distinct
-        listener_id,
-        {{ add_days('scrobbled_date', 'offsets.days') }} as scrobbled_date
-
-    from listener_days
-
-    cross join (values (-1), (0), (1)) as offsets (days)
-
-    where active_hours >= 11
-
-),
-
-busy_scrobbles as (
+-- Days on which nobody was quiet for long, from the first play to the last; one goes on
+-- from the day before where the night between was no longer quiet either.
+restless_days as (
 
     select
-        scrobbles.listener_id,
-        scrobbles.scrobble_id,
-        scrobbles.scrobbled_at,
-        scrobbles.scrobbled_date,
+        listener_id,
+        scrobbled_date,
+        scrobbles,
+        active_hours,
+        first_scrobbled_at,
+        last_scrobbled_at,
         case
             when
                 {{ seconds_between(
-                    'lag(scrobbles.scrobbled_at) over (
-                        partition by scrobbles.listener_id
-                        order by scrobbles.scrobbled_at, scrobbles.scrobble_id
+                    'lag(last_scrobbled_at) over (
+                        partition by listener_id order by scrobbled_date
                     )',
-                    'scrobbles.scrobbled_at'
+                    'first_scrobbled_at'
                 ) }} < {{ rules.quiet_minutes }} * 60
                 then 0
             else 1
         end as starts_stretch
 
-    from scrobbles
+    from listener_days
 
-    inner join busy_days
-        on
-            scrobbles.listener_id = busy_days.listener_id
-            and scrobbles.scrobbled_date = busy_days.scrobbled_date
+    where longest_quiet_seconds < {{ rules.quiet_minutes }} * 60
 
 ),
 
-stretch_scrobbles as (
+stretch_days as (
 
     select
         listener_id,
-        scrobbled_at,
         scrobbled_date,
+        scrobbles,
+        active_hours,
+        first_scrobbled_at,
+        last_scrobbled_at,
         sum(starts_stretch) over (
             partition by listener_id
-            order by scrobbled_at, scrobble_id
+            order by scrobbled_date
             rows between unbounded preceding and current row
         ) as stretch
 
-    from busy_scrobbles
+    from restless_days
 
 ),
 
@@ -136,14 +116,18 @@ stretches as (
     select
         listener_id,
         stretch,
-        cast(count(*) as bigint) as scrobbles,
-        count(distinct extract(hour from scrobbled_at)) as hours_of_the_clock,
+        cast(sum(scrobbles) as bigint) as scrobbles,
         min(scrobbled_date) as first_date,
         max(scrobbled_date) as last_date
 
-    from stretch_scrobbles
+    from stretch_days
 
     group by listener_id, stretch
+
+    having
+        sum(active_hours) >= {{ rules.round_the_clock_hours }}
+        and {{ seconds_between('min(first_scrobbled_at)', 'max(last_scrobbled_at)') }}
+        >= ({{ rules.round_the_clock_hours }} - 1) * 3600
 
 ),
 
@@ -159,9 +143,7 @@ round_the_clock as (
 
     from stretches
 
-    where
-        scrobbles >= {{ rules.round_the_clock_plays }}
-        and hours_of_the_clock >= {{ rules.round_the_clock_hours }}
+    where scrobbles >= {{ rules.round_the_clock_plays }}
 
     group by listener_id
 
@@ -169,61 +151,21 @@ round_the_clock as (
 
 -- A play that the next one follows within half its length cannot have been heard as
 -- last.fm demands; enough of them in a day and nobody was listening.
-plays_of_full_days as (
-
-    select
-        scrobbles.listener_id,
-        scrobbles.scrobbled_date,
-        case
-            when
-                {{ seconds_between(
-                    'scrobbles.scrobbled_at',
-                    'lead(scrobbles.scrobbled_at) over (
-                        partition by scrobbles.listener_id, scrobbles.scrobbled_date
-                        order by scrobbles.scrobbled_at, scrobbles.scrobble_id
-                    )'
-                ) }} * 2 < {{ listening_seconds('scrobbles.duration_seconds') }}
-                then 1
-            else 0
-        end as is_cut_short
-
-    from scrobbles
-
-    inner join listener_days
-        on
-            scrobbles.listener_id = listener_days.listener_id
-            and scrobbles.scrobbled_date = listener_days.scrobbled_date
-
-    where listener_days.scrobbles >= {{ rules.burst_plays }}
-
-),
-
-burst_days as (
-
-    select
-        listener_id,
-        scrobbled_date,
-        cast(sum(is_cut_short) as bigint) as cut_short
-
-    from plays_of_full_days
-
-    group by listener_id, scrobbled_date
-
-    having sum(is_cut_short) * 100 >= count(*) * {{ rules.burst_pct }}
-
-),
-
 bursts as (
 
     select
         listener_id,
         cast('bursts' as text) as flag,
         cast(count(*) as bigint) as cases,
-        cast(max(cut_short) as bigint) as most,
+        cast(max(scrobbles_cut_short) as bigint) as most,
         min(scrobbled_date) as first_date,
         max(scrobbled_date) as last_date
 
-    from burst_days
+    from listener_days
+
+    where
+        scrobbles >= {{ rules.burst_plays }}
+        and scrobbles_cut_short * 100 >= scrobbles * {{ rules.burst_pct }}
 
     group by listener_id
 
@@ -282,14 +224,14 @@ final as (
         end as reason,
         case flag
             when 'many_plays'
-                then cases || ' days, at most ' || most || ' plays'
+                then 'days: ' || cases || '; most plays in one: ' || most
             when 'long_hours'
                 then
-                    cases || ' times {{ rules.long_hours_days }} days, at most '
-                    || most || ' hours'
+                    'spans of {{ rules.long_hours_days }} days: ' || cases
+                    || '; most hours in one: ' || most
             when 'round_the_clock'
-                then cases || ' stretches, the longest of ' || most || ' plays'
-            else cases || ' days, at most ' || most || ' plays cut short'
+                then 'stretches: ' || cases || '; most plays in one: ' || most
+            else 'days: ' || cases || '; most plays cut short in one: ' || most
         end as evidence,
         first_date,
         last_date
