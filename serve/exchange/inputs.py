@@ -115,6 +115,7 @@ def load(
             )
         )
         firsts = query(_NEW_NUMBER_ONES.format(day=day.isoformat()))
+        merged = query(_MERGED)
     if not rows:
         return SettlementInputs(
             day, version, priced_at, is_rolled=True, reason="no values for this day"
@@ -135,6 +136,7 @@ def load(
             for row in rows
         ],
         new_number_ones=frozenset(row[0] for row in firsts),
+        merged=frozenset(row[0] for row in merged),
     )
 
 
@@ -170,6 +172,14 @@ _NEW_NUMBER_ONES = """
         and issue_date = cast('{day}' as date)
         and rank = 1 and peak_first_date = issue_date
     order by artist_id
+"""
+
+
+_MERGED = """
+    select alias_artist_id
+    from {schema}.dim_artist_aliases
+    where alias_artist_id <> artist_id
+    order by alias_artist_id
 """
 
 

@@ -27,7 +27,7 @@ class ExchangeSettings:
     starting_cash_units: int = 20_000 * UNITS_PER_CREDIT
     base_fee_ppm: int = 10_000
     """Fee of one side, of the value traded: 1 %."""
-    staleness_z_milli: int = 2_000
+    staleness_z_milli: int = 3_000
     """z of the spread z·σ·sqrt(h/24), in thousandths."""
     depth_value_units: int = 100_000 * UNITS_PER_CREDIT
     """Depth b of a new listing in money: b = depth_value / price, in shares."""

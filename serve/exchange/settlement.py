@@ -72,6 +72,8 @@ class SettlementInputs:
     """The day's load is incomplete: the market stays on the close before."""
     reason: str | None = None
     new_number_ones: frozenset[str] = field(default_factory=frozenset)
+    merged: frozenset[str] = field(default_factory=frozenset)
+    """Artists last.fm has found to be another spelling of one it has already."""
 
 
 @dataclass(frozen=True)
@@ -211,9 +213,18 @@ class _Close:
                 if value.is_listed and value.fundamental_price_units > 0:
                     fresh.append(self._new_listing(value))
             elif row.is_listed and not value.is_listed and not value.is_halted:
-                self._delist(row)
+                self._delist(row, "delisted")
             elif value.is_listed and value.fundamental_price_units > 0:
                 changed.append(self._changed_listing(row, value))
+        gone = [
+            row
+            for row in known.values()
+            if row.is_listed
+            and row.artist_id in self.inputs.merged
+            and row.artist_id not in values
+        ]
+        for row in gone:
+            self._delist(row, "merged with another artist")
         if fresh:
             self.connection.execute(insert(schema.listings), fresh)
         if changed:
@@ -222,6 +233,7 @@ class _Close:
             {"which": row.artist_id, "new_is_halted": True, "new_reason": "no value"}
             for row in known.values()
             if row.is_listed
+            and row not in gone
             and (
                 row.artist_id not in values
                 or (
@@ -305,7 +317,7 @@ class _Close:
             changed,
         )
 
-    def _delist(self, listing: Row[Any]) -> None:
+    def _delist(self, listing: Row[Any], reason: str) -> None:
         """Sell everybody back at the last price, but never above the fundamental.
 
         Above it, the last price is what buyers alone have made of it: somebody could
@@ -333,7 +345,7 @@ class _Close:
             .values(
                 is_listed=False,
                 is_halted=False,
-                halt_reason="delisted",
+                halt_reason=reason,
                 price_units=price,
                 surprise_milli=0,
                 baseline_micros=0,
@@ -345,7 +357,7 @@ class _Close:
                 schema.orders.c.artist_id == listing.artist_id,
                 schema.orders.c.state == "queued",
             )
-            .values(state="cancelled", reason="delisted", ended_at=self.now)
+            .values(state="cancelled", reason=reason, ended_at=self.now)
         )
 
     # Orders ------------------------------------------------------------------

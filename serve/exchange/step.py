@@ -5,9 +5,12 @@ it was published. When the run fails in between the market stays closed: the nex
 mends it, or `scrobble market reopen`.
 """
 
+import contextlib
 import secrets
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
+
+from sqlalchemy.exc import IntegrityError
 
 from serve.exchange import inputs, market, settlement
 from serve.exchange.clock import Clock, utc_now
@@ -33,9 +36,13 @@ def open_database(settings: Settings) -> Database:
     else:
         database = Database(sqlite_url(settings.data_dir))
     database.upgrade()
-    database.run(
-        lambda connection: market.prepare(connection, utc_now, secrets.token_hex(32))
-    )
+    # Where two programs start at once the other may have founded it meanwhile.
+    with contextlib.suppress(IntegrityError):
+        database.run(
+            lambda connection: market.prepare(
+                connection, utc_now, secrets.token_hex(32)
+            )
+        )
     return database
 
 

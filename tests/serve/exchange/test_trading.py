@@ -187,8 +187,8 @@ def test_prices_that_grow_old_cost_a_spread(game: Game) -> None:
     fresh = game.quote(ann, "buy", 1)
     assert fresh["fee_ppm"] == 10_000
     game.wait(hours=6)
-    # z·σ·sqrt(h/24) = 2 · 2 % · sqrt(1/4)
-    assert game.quote(ann, "buy", 1)["fee_ppm"] == 10_000 + 20_000
+    # z·σ·sqrt(h/24) = 3 · 2 % · sqrt(1/4)
+    assert game.quote(ann, "buy", 1)["fee_ppm"] == 10_000 + 30_000
 
 
 def test_an_unbalanced_or_unsealed_transaction_cannot_be_committed(
