@@ -177,6 +177,9 @@ def promote(
                 )
         _enter(raw, load_id, promotion)
         if stage.duckdb is None:
+            for table in promotion.rows_by_table:
+                # The models are planned on these figures right after.
+                raw.run(f"analyze {SCHEMA}.{table}")
             raw.run(f"drop schema {stage.schema} cascade")
     return load_id
 
