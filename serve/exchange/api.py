@@ -55,6 +55,8 @@ api = APIBlueprint(
     abp_tags=[Tag(name="exchange", description="artists as shares: a game")],
 )
 _SECURED: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
+# For everybody, but one's own view needs a login.
+_OPTIONAL: list[dict[str, list[str]]] = [{}, *_SECURED]
 
 
 @dataclass
@@ -409,7 +411,7 @@ def economy(query: EconomyQuery) -> Response:
         return _answer(connection, lists.economy(connection, days=query.days))
 
 
-@api.get("/boards/<board>", responses=own(ExchangeBoardRow))
+@api.get("/boards/<board>", responses=own(ExchangeBoardRow), security=_OPTIONAL)
 def board(path: BoardPath, query: BoardQuery) -> Response:
     """A board: over all, by league, in one's cohort or among friends."""
     is_own = query.league == "mine" or query.friends_league is not None
@@ -450,7 +452,7 @@ def near(path: BoardPath, query: NearQuery) -> Response:
         )
 
 
-@api.get("/players/<player_id>", responses=own(ExchangePlayerRow))
+@api.get("/players/<player_id>", responses=own(ExchangePlayerRow), security=_OPTIONAL)
 def player_profile(path: PlayerPath, query: Nothing) -> Response:
     """A public player: worth, boards, trophies."""
     viewer = _player_if_any()

@@ -60,33 +60,36 @@ class Database:
                 connect_args={"connect_timeout": 10},
             )
 
+        # Options of a connection cost at every transaction, those of an engine once.
+        if self.is_sqlite:
+            self._writing: Engine = self.engine.execution_options(exchange_writes=True)
+            self._reading: Engine = self.engine
+        else:
+            self._writing = self.engine
+            self._reading = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One writing transaction: commits at the end, or leaves nothing."""
         if self._queue is None:
-            with self.engine.begin() as connection:
+            with self._writing.begin() as connection:
                 yield connection
             return
         descriptor = os.open(self._queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with self.engine.connect() as connection:
-                connection.execution_options(exchange_writes=True)
-                with connection.begin():
-                    yield connection
+            with self._writing.begin() as connection:
+                yield connection
         finally:
             os.close(descriptor)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One reading transaction: everything in it is of one moment."""
-        with self.engine.connect() as connection:
-            if not self.is_sqlite:
-                connection = connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-            with connection.begin():
-                yield connection
+        with self._reading.begin() as connection:
+            yield connection
 
     def run(
         self, action: Callable[[Connection], Result], *, attempts: int = 5

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -48,13 +48,17 @@ class Quote:
         return datetime(1970, 1, 1) + timedelta(milliseconds=self.expires_ms)
 
 
+_FIELDS = tuple(field.name for field in fields(Quote))
+
+
 def milliseconds(moment: datetime) -> int:
     return int(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def seal(quote: Quote, key: bytes) -> str:
     """The quote as a signed text."""
-    body = json.dumps(list(asdict(quote).values()), separators=(",", ":")).encode()
+    values = [getattr(quote, name) for name in _FIELDS]
+    body = json.dumps(values, separators=(",", ":")).encode()
     return f"{_encode(body)}.{_encode(_sign(body, key))}"
 
 
@@ -67,8 +71,8 @@ def unseal(text: str, key: bytes) -> Quote:
         raise Refusal("quote_invalid", "This is not a quote.") from None
     if not hmac.compare_digest(signature, _sign(body, key)):
         raise Refusal("quote_invalid", "The quote's signature is wrong.")
-    fields: list[Any] = json.loads(body)
-    return Quote(*fields)
+    values: list[Any] = json.loads(body)
+    return Quote(*values)
 
 
 def check_binding(

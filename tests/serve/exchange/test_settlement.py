@@ -312,10 +312,8 @@ def test_net_worth_return_and_board_follow_the_prices(game: Game) -> None:
     assert (
         days[ann].wealth_index == 1_000_000_000 * days[ann].worth_units // 200_000_000
     )
-    board = [
-        row.player_id
-        for row in game.rows(schema.board_rows, schema.board_rows.c.board == "week")
-    ]
+    rows = game.rows(schema.board_rows, schema.board_rows.c.board == "week")
+    board = [row.player_id for row in sorted(rows, key=lambda row: row.rank)]
     assert board == [ann, bob]
 
 
