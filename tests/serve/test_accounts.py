@@ -271,18 +271,24 @@ def test_a_header_that_is_no_good_token_is_refused_even_with_a_cookie(
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+@pytest.fixture
+def only_these_hooks() -> Iterator[None]:
+    """No part of another test's service is asked when an account goes."""
+    others = _delete_hooks[:]
+    _delete_hooks.clear()
+    yield
+    _delete_hooks[:] = others
+
+
 def test_deleting_an_account_deletes_its_data_after_the_others_agreed(
-    service: Flask,
+    service: Flask, only_these_hooks: None
 ) -> None:
     told: list[Account] = []
     on_delete(told.append)
-    try:
-        browser, header = log_in(service, "Anna"), bearer(service, "Anna", "read")
-        browser.post("/api/v1/panel", headers=csrf(browser))
-        done = browser.delete("/api/v1/account", headers=csrf(browser))
-        assert done.status_code == 200
-    finally:
-        _delete_hooks.clear()
+    browser, header = log_in(service, "Anna"), bearer(service, "Anna", "read")
+    browser.post("/api/v1/panel", headers=csrf(browser))
+    done = browser.delete("/api/v1/account", headers=csrf(browser))
+    assert done.status_code == 200
     assert [account.listener_id for account in told] == ["anna"]
     client = service.test_client()
     assert client.get("/api/v1/account", headers=header).status_code == 401
@@ -292,18 +298,17 @@ def test_deleting_an_account_deletes_its_data_after_the_others_agreed(
             assert found.scalar() == 0, table
 
 
-def test_an_account_is_kept_when_another_part_cannot_let_go(service: Flask) -> None:
+def test_an_account_is_kept_when_another_part_cannot_let_go(
+    service: Flask, only_these_hooks: None
+) -> None:
     def refuse(account: Account) -> None:
         raise RuntimeError("the ledger is busy")
 
     on_delete(refuse)
-    try:
-        browser = log_in(service, "Anna")
-        answer = browser.delete("/api/v1/account", headers=csrf(browser))
-        assert answer.status_code == 500
-        assert browser.get("/api/v1/account").status_code == 200
-    finally:
-        _delete_hooks.clear()
+    browser = log_in(service, "Anna")
+    answer = browser.delete("/api/v1/account", headers=csrf(browser))
+    assert answer.status_code == 500
+    assert browser.get("/api/v1/account").status_code == 200
 
 
 def test_an_account_id_is_never_given_twice(service: Flask) -> None:
