@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -16,18 +16,24 @@ from serve.store.contract import Reader, Store
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from serve.accounts.store import Account
     from serve.jobs.queue import Jobs
 
 
 @dataclass
 class Services:
-    """Built once by the factory; reached with :func:`services`."""
+    """Built once by the factory; reached with :func:`services`.
+
+    `leaving` is what other parts do, with the account, before an account is deleted;
+    if one raises, nothing is deleted.
+    """
 
     settings: ServeSettings
     store: Store
     signing_key: str
     accounts: Engine
     jobs: Jobs
+    leaving: list[Callable[[Account], None]] = field(default_factory=list)
     cache: Cache = field(init=False)
 
 

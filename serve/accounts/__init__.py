@@ -2,7 +2,7 @@
 
 Usage inside a request::
 
-    from serve.accounts import Account, current_account, on_delete, require
+    from serve.accounts import Account, current_account, require
 
     account = require("trade")      # or 401/403 as a problem document
     account = current_account()     # None for a visitor
@@ -15,8 +15,8 @@ Usage inside a request::
 `require(scope)` also checks the CSRF token (header ``X-CSRF-Token`` or form field
 ``csrf_token``; templates get it from :func:`csrf_token`) of an unsafe request that came
 with the session cookie; a bearer token needs none. ``required(scope)`` is the same as a
-decorator. ``on_delete(function)`` registers what another part does, with the account,
-before an account is deleted; if it raises, nothing is deleted.
+decorator. What another part does before an account is deleted it appends to
+``Services.leaving``.
 
 Scopes: ``read`` (own lists), ``write`` (own settings, panel, jobs), ``trade`` (the
 exchange), ``admin`` (drop caches; only for accounts the operator named). A browser
@@ -36,14 +36,13 @@ from serve.accounts.current import (
     require,
     required,
 )
-from serve.accounts.store import SCOPES, Account, on_delete
+from serve.accounts.store import SCOPES, Account
 
 __all__ = [
     "SCOPES",
     "Account",
     "csrf_token",
     "current_account",
-    "on_delete",
     "require",
     "required",
 ]

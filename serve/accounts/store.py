@@ -44,16 +44,6 @@ class Account:
     secret_hash: str
 
 
-_delete_hooks: list[Callable[[Account], None]] = []
-
-
-def on_delete(function: Callable[[Account], None]) -> Callable[[Account], None]:
-    """Register what another part does before an account is deleted."""
-    if function not in _delete_hooks:
-        _delete_hooks.append(function)
-    return function
-
-
 def digest(secret: str) -> str:
     """The only form in which a secret is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
@@ -309,10 +299,12 @@ def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:
     }
 
 
-def delete_account(engine: Engine, account: Account) -> None:
+def delete_account(
+    engine: Engine, account: Account, leaving: Iterable[Callable[[Account], None]]
+) -> None:
     """Delete the account, its sessions, tokens and jobs; first what others keep."""
-    for hook in _delete_hooks:
-        hook(account)
+    for let_go in leaving:
+        let_go(account)
     with writing(engine).begin() as connection:
         for table in (sessions, tokens, jobs, accounts):
             connection.execute(

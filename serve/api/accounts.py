@@ -147,7 +147,7 @@ def change_account(query: Nothing, body: SettingsBody) -> Response:
 def delete_account(query: Nothing) -> Response:
     """Delete the account and all its data."""
     asking = _in_person(require("write"))
-    store.delete_account(services().accounts, asking)
+    store.delete_account(services().accounts, asking, services().leaving)
     response = account_answer({"is_done": True})
     response.delete_cookie(COOKIE)
     return response

@@ -23,7 +23,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from serve import problems
 from serve.accounts import Account, current_account, require
-from serve.accounts.store import on_delete
 from serve.answers import account_answer
 from serve.api.description import Row, own
 from serve.api.parameters import Day, Key, Nothing, Parameters, Text, Whole
@@ -98,7 +97,7 @@ def install(app: Flask) -> None:
     )
     app.register_error_handler(Refusal, _refused)
     app.register_api(api)  # type: ignore[attr-defined]
-    on_delete(_leave)
+    shared.leaving.append(_leave)
 
 
 def exchange() -> Exchange:

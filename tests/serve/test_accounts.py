@@ -17,10 +17,10 @@ from sqlalchemy import select, text, update
 
 from ingest.local_lastfm.auth import API_KEY, SHARED_SECRET
 from ingest.local_lastfm.local import LocalLastfm
-from serve.accounts import on_delete, store
+from serve.accounts import store
 from serve.accounts.current import COOKIE
 from serve.accounts.database import accounts, sessions, tokens, utcnow
-from serve.accounts.store import Account, _delete_hooks
+from serve.accounts.store import Account
 from tests.serve.conftest import bearer, csrf, log_in, shared
 
 CALLBACK = "/login/callback"
@@ -271,20 +271,11 @@ def test_a_header_that_is_no_good_token_is_refused_even_with_a_cookie(
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.fixture
-def only_these_hooks() -> Iterator[None]:
-    """No part of another test's service is asked when an account goes."""
-    others = _delete_hooks[:]
-    _delete_hooks.clear()
-    yield
-    _delete_hooks[:] = others
-
-
 def test_deleting_an_account_deletes_its_data_after_the_others_agreed(
-    service: Flask, only_these_hooks: None
+    service: Flask,
 ) -> None:
     told: list[Account] = []
-    on_delete(told.append)
+    shared(service).leaving.append(told.append)
     browser, header = log_in(service, "Anna"), bearer(service, "Anna", "read")
     browser.post("/api/v1/panel", headers=csrf(browser))
     done = browser.delete("/api/v1/account", headers=csrf(browser))
@@ -299,12 +290,12 @@ def test_deleting_an_account_deletes_its_data_after_the_others_agreed(
 
 
 def test_an_account_is_kept_when_another_part_cannot_let_go(
-    service: Flask, only_these_hooks: None
+    service: Flask,
 ) -> None:
     def refuse(account: Account) -> None:
         raise RuntimeError("the ledger is busy")
 
-    on_delete(refuse)
+    shared(service).leaving.append(refuse)
     browser = log_in(service, "Anna")
     answer = browser.delete("/api/v1/account", headers=csrf(browser))
     assert answer.status_code == 500
