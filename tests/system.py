@@ -7,6 +7,7 @@ server that is already running: its own has a fresh folder and a free port.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -37,15 +38,18 @@ def _installed(package: str) -> bool:
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text("create_main_cluster = false\n")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package],
-    ):
-        done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=600, check=False
-        )
-        if done.returncode != 0:
-            return False
+    # apt-get refuses to run twice at once; tests run in several processes.
+    with (Path(tempfile.gettempdir()) / "scrobble-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (
+            ["apt-get", "update", "-qq"],
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package],
+        ):
+            done = subprocess.run(
+                command, env=environment, capture_output=True, timeout=600, check=False
+            )
+            if done.returncode != 0:
+                return False
     return True
 
 
