@@ -26,6 +26,12 @@ snapshots as (
 
 ),
 
+own_plays as (
+
+    select * from {{ ref('int_own_plays') }}
+
+),
+
 -- The first day to make and the last; a restated day restates all that follows it.
 bounds as (
 
@@ -49,6 +55,7 @@ bounds as (
 
 ),
 
+-- What players play of their own holdings does not make them dearer.
 flows as (
 
     select
@@ -57,11 +64,19 @@ flows as (
         snapshots.listeners,
         snapshots.playcount,
         snapshots.new_listeners_per_day,
-        snapshots.plays_per_day,
+        case
+            when own_plays.own_plays_per_day is null then snapshots.plays_per_day
+            else greatest(snapshots.plays_per_day - own_plays.own_plays_per_day, 0)
+        end as plays_per_day,
         snapshots.new_listeners_per_day is not null
         and snapshots.plays_per_day is not null as is_observed
 
     from snapshots
+
+    left join own_plays
+        on
+            snapshots.artist_id = own_plays.artist_id
+            and snapshots.snapshot_date = own_plays.snapshot_date
 
     cross join bounds
 
