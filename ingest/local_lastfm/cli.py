@@ -24,6 +24,11 @@ from ingest.local_lastfm.worlds import NAMES
     type=click.DateTime(["%Y-%m-%d"]),
     help="freeze the clock at 20:00 UTC of this day",
 )
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="the day of the first fetch of the demo world; histories begin 95 days before",
+)
 @click.option("--faults", help=f"JSON file or {', '.join(fault_rules.PRESETS)}")
 @click.option("--latency-ms", default=0.0, help="added to every answer")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="gets the URL")
@@ -33,6 +38,7 @@ def command(
     port: int,
     seed: int,
     today: datetime | None,
+    since: datetime | None,
     faults: str | None,
     latency_ms: float,
     ready_file: Path | None,
@@ -46,6 +52,7 @@ def command(
             faults=faults,
             latency_ms=latency_ms,
             seed=seed,
+            since=since.date() if since else None,
             port=port,
         )
     except (ValueError, OSError) as error:

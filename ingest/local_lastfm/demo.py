@@ -2,8 +2,9 @@
 
 Everything depends on the seed and on absolute days, never on which day it is asked:
 the world of a day is the same whatever today is. Counters start at a fixed epoch;
-histories start with the quarter that lies at least 120 days before today, so that a
-first fetch stays small for ever. (Dates before 2027 use the epoch of the year before.)
+histories start on the Monday that lies at least 95 days before the day `since`, so that
+a first fetch stays small for ever, and who goes on names the day of that first fetch.
+(Dates before 2027 use the epoch of the year before.)
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ARTISTS = 440
 DEBUTS = 36
 DEBUT_EVERY_DAYS = 45
 PEOPLE = 70
-HISTORY_DAYS = 120
+HISTORY_DAYS = 95
 TOP_PLAYS_PER_DAY = 1_300_000
 ZIPF_EXPONENT = 0.93
 WEEKDAYS = (1.0, 1.01, 1.02, 1.02, 1.05, 0.96, 0.92)  # Monday first
@@ -107,10 +108,10 @@ def _mbid(rng: Random) -> str:
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
-def history_start(today: date) -> date:
-    """First day of the calendar quarter that holds the day 120 days before today."""
-    reach = today - timedelta(days=HISTORY_DAYS)
-    return date(reach.year, reach.month - (reach.month - 1) % 3, 1)
+def history_start(since: date) -> date:
+    """The last Monday that is 95 days before that day or earlier."""
+    reach = since - timedelta(days=HISTORY_DAYS)
+    return reach - timedelta(days=reach.weekday())
 
 
 def epoch_of(today: date) -> date:
@@ -243,11 +244,13 @@ class DemoWorld(World):
 
     name = "demo"
 
-    def __init__(self, today: date | None = None, seed: int = 1) -> None:
+    def __init__(
+        self, today: date | None = None, seed: int = 1, since: date | None = None
+    ) -> None:
         super().__init__(today, seed)
         day = self.current_day()
         self.epoch_day = day_number(epoch_of(day))
-        self.start_day = day_number(history_start(day))
+        self.start_day = day_number(history_start(min(since or day, day)))
         self.start_uts = self.start_day * DAY_SECONDS
         self.last_day = day_number(day)
         self.tag_names = list(TAGS)

@@ -49,10 +49,11 @@ class LocalLastfm:
         faults: str | Sequence[Fault | dict[str, Any]] | None = None,
         latency_ms: float = 0.0,
         seed: int = 1,
+        since: date | None = None,
         port: int = 0,
     ) -> None:
         if isinstance(world, str):
-            world = open_world(world, today, seed)
+            world = open_world(world, today, seed, since)
         self.world = world
         self.service = Service(world, Faults(seed=seed), latency_ms)
         self._port = port
@@ -218,6 +219,7 @@ def start_process(
     latency_ms: float = 0.0,
     seed: int = 1,
     port: int = 0,
+    since: date | None = None,
 ) -> LocalProcess:
     """Start `python -m ingest.local_lastfm` and wait until it listens.
 
@@ -231,6 +233,8 @@ def start_process(
         command += ["--ready-file", str(ready), "--latency-ms", str(latency_ms)]
         if today is not None:
             command += ["--today", today.isoformat()]
+        if since is not None:
+            command += ["--since", since.isoformat()]
         if faults is not None:
             command += ["--faults", faults]
         errors = Path(folder) / "errors"

@@ -15,11 +15,16 @@ from ingest.local_lastfm.world import World
 NAMES = ("demo", "trouble[:deep]", "hetrec:DIR", "lastfm-1k:FILE", "recordings:DIR")
 
 
-def open_world(spec: str, today: date | None = None, seed: int = 1) -> World:
+def open_world(
+    spec: str,
+    today: date | None = None,
+    seed: int = 1,
+    since: date | None = None,
+) -> World:
     """The world of a spec; ValueError names the specs there are."""
     kind, _, place = spec.partition(":")
     if kind == "demo" and not place:
-        return DemoWorld(today, seed)
+        return DemoWorld(today, seed, since)
     if kind == "trouble" and place in ("", "deep"):
         return TroubleWorld(today, seed, deep=place == "deep")
     if kind == "hetrec" and place:
