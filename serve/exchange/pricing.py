@@ -13,6 +13,7 @@ from decimal import (
     Context,
     Decimal,
 )
+from functools import lru_cache
 
 from serve.exchange.settings import MICROS_PER_SHARE, PPM, ExchangeSettings
 
@@ -32,6 +33,8 @@ def floor(number: Decimal) -> int:
     return int(_FLOOR.to_integral_value(number))
 
 
+# A curve stays where it is until somebody trades, and is asked for again and again.
+@lru_cache(maxsize=8192)
 def _growth(displacement_micros: int, depth_shares: int) -> Decimal:
     return DIGITS.exp(
         DIGITS.divide(
@@ -141,14 +144,17 @@ def depth_for(settings: ExchangeSettings, fundamental_units: int) -> int:
 
 def decayed(settings: ExchangeSettings, net_shares: int, baseline_micros: int) -> int:
     """q̄ + (1 − 2^(−1/half-life))·(q − q̄), in millionths of a share."""
-    kept = DIGITS.power(
-        Decimal(2), DIGITS.divide(Decimal(-1), Decimal(settings.decay_half_life_days))
-    )
     move = DIGITS.multiply(
-        DIGITS.subtract(Decimal(1), kept),
+        DIGITS.subtract(Decimal(1), _kept(settings.decay_half_life_days)),
         Decimal(displacement(net_shares, baseline_micros)),
     )
     return baseline_micros + int(move.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+@lru_cache(maxsize=8)
+def _kept(half_life_days: int) -> Decimal:
+    """2^(−1/half-life): what a day leaves of a displacement."""
+    return DIGITS.power(Decimal(2), DIGITS.divide(Decimal(-1), Decimal(half_life_days)))
 
 
 def is_within_impact(
