@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import threading
+import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from serve.exchange import ledger, market, players, pricing, schema, settlement
+from serve.exchange.database import Database
 from serve.exchange.errors import Refusal
 from serve.exchange.settlement import SettlementInputs, split
 from tests.serve.exchange.game import FIRST_DAY, NAMES, SETTINGS, Game, artist, values
@@ -97,35 +102,53 @@ def test_five_settlements_at_once_settle_once(game: Game) -> None:
         "finish",
     ],
 )
-def test_a_settlement_that_dies_leaves_nothing_half(
-    game: Game, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_a_settlement_killed_at_work_leaves_nothing_half(game: Game, step: str) -> None:
     ann = game.join("ann")
     game.trade(ann, "buy", 10)
     game.order(ann, "buy", 5)
     game.close()
-    with game.database.read() as connection:
-        before = {
-            table.name: connection.execute(
-                select(table).order_by(*table.primary_key)
-            ).all()
-            for table in schema.metadata.sorted_tables
-        }
+    before = everything(game)
+    # A connection must not be shared with the child.
+    game.database.dispose()
+    context = multiprocessing.get_context("fork")
+    reached = context.Event()
+    url = game.database.url.render_as_string(hide_password=False)
+    child = context.Process(target=settle_and_hang, args=(url, game.now, step, reached))
+    child.start()
+    try:
+        assert reached.wait(30)
+    finally:
+        child.kill()
+        child.join(30)
+    assert child.exitcode == -signal.SIGKILL
+    assert everything(game) == before
+    assert game.settle(values(120)).outcome == "settled"
+
+
+def settle_and_hang(url: str, now: datetime, step: str, reached: Any) -> None:
+    """Settle a day in a process of its own, and stop for ever behind a step."""
     original = getattr(settlement._Close, step)
 
-    def dies(self: settlement._Close, *arguments: object) -> None:
+    def hangs(self: settlement._Close, *arguments: object) -> None:
         original(self, *arguments)
-        raise KeyboardInterrupt
+        reached.set()
+        time.sleep(60)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(settlement._Close, step, dies)
-        with pytest.raises(KeyboardInterrupt):
-            game.settle(values(120))
+    setattr(settlement._Close, step, hangs)
+    game = Game(Database(url))
+    game.now = now
+    game.settle(values(120))
+
+
+def everything(game: Game) -> dict[str, list[Any]]:
+    """Every row of every table."""
     with game.database.read() as connection:
-        for table in schema.metadata.sorted_tables:
-            after = connection.execute(select(table).order_by(*table.primary_key)).all()
-            assert after == before[table.name], table.name
-    assert game.settle(values(120)).outcome == "settled"
+        return {
+            table.name: list(
+                connection.execute(select(table).order_by(*table.primary_key))
+            )
+            for table in schema.metadata.sorted_tables
+        }
 
 
 def test_orders_clear_at_the_new_price_and_at_one_price(game: Game) -> None:
