@@ -326,10 +326,10 @@ def _series(reader: Reader, keys: list[str], query: SeriesQuery) -> Response:
         last=last,
         days=query.limit,
     )
-    if not result.rows:
-        for key in keys:
-            if not queries.artist_exists(reader, key):
-                raise _unknown(key)
+    known = {row[0] for row in result.rows}
+    for key in keys:
+        if key not in known and not queries.artist_exists(reader, key):
+            raise _unknown(key)
     cut = _last_before(result, query)
     before = None
     if cut is not None:

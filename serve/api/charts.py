@@ -297,8 +297,12 @@ def _find(
         reader, chart=chart, scope=scope, period=period, day=day, revision=revision
     )
     if found is None:
+        asked = {"scope": scope, "period": period, "issue": day, "revision": revision}
+        given = ", ".join(f"{name} {value}" for name, value in asked.items() if value)
         raise Problem(
-            "not_found", f"chart {chart} has no such issue; see /api/v1/charts"
+            "not_found",
+            f"chart {chart} has no issue{' of ' if given else ''}{given};"
+            f" see /api/v1/charts?chart={chart}",
         )
     return found
 

@@ -278,10 +278,12 @@ def _before(row: dict[str, Any]) -> str:
 
 _MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "scrobbles": ("Scrobbles", words.number),
+    "scrobbles_capped": ("Counted", words.number),
     "listeners": ("Listeners", words.number),
     "minutes": ("Minutes", words.number),
     "share_pct": ("Share", lambda value: words.pct(value, 2)),
 }
+_BARS = {"scrobbles_capped": "the scrobbles that count, which rank the chart"}
 
 
 def _entries(
@@ -291,15 +293,17 @@ def _entries(
     chart = found["chart"]
     kind = chart.split("_")[1]
     asked_for = {"share": "share_pct"}.get(query.by, query.by)
-    order = [asked_for, "scrobbles", "listeners"]
+    order = [asked_for, "scrobbles_capped", "scrobbles", "listeners"]
     shown = [name for name in _MEASURES if any(row[name] is not None for row in rows)]
+    if all(row["scrobbles_capped"] == row["scrobbles"] for row in rows):
+        shown = [name for name in shown if name != "scrobbles_capped"]
     measure = next((name for name in order if name in shown), None)
     title = words.chart(chart, found["scope"])
     summary = f"{title}, {words.issue(found['period'], found['issue_date'])}."
     drawn = []
     if measure is not None:
         heading, say = _MEASURES[measure]
-        summary += f" The bars show {heading.lower()}."
+        summary += f" The bars show {_BARS.get(measure, heading.lower())}."
         drawn = [
             (row["entity_name"], row[measure] or 0, say(row[measure]))
             for row in rows[:10]

@@ -87,6 +87,7 @@ def panel() -> Response:
             more=words.address(
                 "/listeners",
                 sort=query.sort,
+                direction=query.direction,
                 **kept,
                 limit=limit,
                 offset=query.offset + limit,

@@ -346,10 +346,15 @@ def columns(
     height: int = 240,
     unit: Format = words.short,
 ) -> Markup:
-    """Upright bars: (label on the axis or empty, value, what a pointer reads)."""
+    """Upright bars: (label on the axis or empty, value, what a pointer reads).
+
+    A narrow screen shows every second of many labels; the style sheet leaves out.
+    """
     if not given:
         return Markup("")
     pen = Pen()
+    named = [number for number, (label, _, _) in enumerate(given) if label]
+    spare = frozenset(named[-2::-2] if len(named) > 5 else ())
     ticks = nice_ticks(0, max(max(value for _, value, _ in given), 1e-9))
     plot = height - 40
     marks: list[str] = []
@@ -372,9 +377,10 @@ def columns(
         if label:
             x = _LEFT + slot * (number + 0.5)
             anchor = "start" if x < _LEFT + 3 else "end" if x > 97 else "middle"
+            style = 'class="p-tick spare"' if number in spare else pen("tick")
             marks.append(
                 f'<text x="{x:.2f}%" y="{height - 6}" text-anchor="{anchor}"'
-                f" {pen('tick')}>{escape(label)}</text>"
+                f" {style}>{escape(label)}</text>"
             )
     return _root(key, title, description, height, pen, marks)
 
@@ -399,7 +405,7 @@ def bars(
         place = f"{number + 1}  " if is_ranked else ""
         marks.append(
             f'<text x="0" y="{y + 13}" {pen("label")}>'
-            f"{place}{escape(words.clipped(name, 34))}</text>"
+            f"{place}{escape(words.clipped(name, 42))}</text>"
             f'<text x="100%" y="{y + 13}" text-anchor="end" {pen("tick")}>'
             f"{escape(says)}</text>"
             f'<rect x="0" y="{y + 19}" width="100%" height="7" rx="3.5"'
@@ -494,25 +500,33 @@ def bump(
     pen = Pen()
     row = 26
     height = row * depth + 24
-    wide = 66.0
+    wide = 58.0
     slot = _WIDE / (len(issues) - 1)
     inner: list[str] = []
     marks: list[str] = []
     for number, (name, ranks) in enumerate(entries):
         shade = min(number, 5)
+        shown = {day: rank for day, rank in ranks.items() if rank <= depth}
         steps: list[str] = []
         is_open = False
         for place, issue in enumerate(issues):
-            rank = ranks.get(issue)
-            if rank is None or rank > depth:
+            rank = shown.get(issue)
+            if rank is None:
                 is_open = False
                 continue
             x, y = place * slot, 14 + (rank - 1) * row
             steps.append(f"{'L' if is_open else 'M'}{x:.1f} {y}")
             is_open = True
+            beside = issues[max(place - 1, 0) : place + 2]
+            if not any(day in shown for day in beside if day != issue):
+                # It stands alone: a line would not show it.
+                marks.append(
+                    f'<circle cx="{wide * place / (len(issues) - 1):.2f}%" cy="{y}"'
+                    f' r="3" class="p-dot b{shade}"/>'
+                )
         if steps:
             inner.append(
-                f'<path d="{"".join(steps)}h0.01" vector-effect="non-scaling-stroke"'
+                f'<path d="{"".join(steps)}" vector-effect="non-scaling-stroke"'
                 f' class="p-line b{shade}"/>'
             )
         last = ranks.get(issues[-1])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import (
     Blueprint,
@@ -197,7 +197,14 @@ def _shared() -> dict[str, Any]:
         "navigation": _navigation(),
         "has_exchange": "exchange" in current_app.extensions,
         "here": request.path,
+        "first_page": _first_page(),
     }
+
+
+def _first_page() -> str:
+    """The address of this page without the rows left out before."""
+    kept = [(name, value) for name, value in request.args.items() if name != "offset"]
+    return f"?{urlencode(kept)}"
 
 
 def _keep_static(response: Response) -> Response:

@@ -7,6 +7,7 @@ so that markup and writing direction in a name stay inside the name.
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
@@ -206,14 +207,19 @@ def named(name: str | None) -> Markup:
 
 
 def clipped(name: str | None, length: int) -> str:
-    """A name cut to `length` characters; directions are isolated by marks.
+    """A name cut to the room of `length` letters; directions are isolated by marks.
 
     For SVG text, which has no `bdi`: first-strong isolate and its end.
     """
     text = " ".join((name or "").split())
     text = "".join(c for c in text if c.isprintable() or c == "\u200d")
-    if len(text) > length:
-        text = text[: length - 1].rstrip() + "…"
+    room = length
+    for place, letter in enumerate(text):
+        # East Asian letters take the room of two.
+        room -= 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        if room < 0:
+            text = text[: place - 1].rstrip() + "…"
+            break
     return f"\u2068{text}\u2069"
 
 

@@ -68,7 +68,11 @@ def mart_totals(reader: Reader, days: Range) -> dict[str, Any] | None:
         select
             scrobbles, tracks, artists, albums, listeners, listening_seconds,
             scrobbles_without_duration,
-            period_start as first_scrobbled_date, period_end as last_scrobbled_date
+            case
+                when :period <> 'all_time' then period_start
+                else (select min(scrobbled_date) from marts.fct_listener_days)
+            end as first_scrobbled_date,
+            period_end as last_scrobbled_date
         from marts.totals
         where period = :period
             and (:period = 'all_time' or period_start = :first)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from serve.queries.windows import Plays
-from serve.ranges import Range, start_of
+from serve.ranges import BEGINNING, Range, start_of
 from serve.store.contract import Reader, Result
 
 Grain = Literal["day", "week", "month", "year"]
@@ -39,8 +39,12 @@ def by_period(
     limit: int,
     offset: int,
 ) -> Result:
-    """One row per period, zero-filled, oldest first; a mart where no filter is set."""
+    """One row per period, zero-filled, oldest first; only plays of the range count.
+
+    From the mart where no filter is set and the range cuts no period.
+    """
     of_mart = not (plays.artist_id or plays.tag_id or plays.country)
+    of_mart = of_mart and _holds_whole_periods(reader, grain, plays.days)
     if of_mart:
         return reader.query(
             f"""
@@ -80,6 +84,16 @@ def by_period(
     )
     rows = _zero_filled(found, grain)
     return Result(found.columns, found.types, rows[offset : offset + limit])
+
+
+def _holds_whole_periods(reader: Reader, grain: str, days: Range) -> bool:
+    """Whether the range cuts no period; nothing is before the first known day."""
+    if days.period == "all_time":
+        return True
+    is_begun = start_of(grain, days.first) == days.first or days.first <= BEGINNING
+    after = days.last + timedelta(days=1)
+    is_ended = days.last >= reader.published.as_of_date
+    return is_begun and (is_ended or start_of(grain, after) == after)
 
 
 def _zero_filled(found: Result, grain: str) -> list[tuple[Any, ...]]:

@@ -17,7 +17,8 @@ final as (
         lower(source.friend_name) as friend_id,
         source.listener_name,
         source.friend_name,
-        nullif(source.country, '') as country,
+        -- last.fm says None where an account names no country.
+        nullif(nullif(source.country, ''), 'None') as country,
         {{ from_uts('source.registered_uts') }} as registered_at,
         source.playcount,
         source.as_of_date,

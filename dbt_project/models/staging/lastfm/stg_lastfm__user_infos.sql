@@ -15,7 +15,8 @@ final as (
         source.item_index,
         lower(source.listener_name) as listener_id,
         source.listener_name,
-        nullif(source.country, '') as country,
+        -- last.fm says None where an account names no country.
+        nullif(nullif(source.country, ''), 'None') as country,
         source.playcount,
         source.artists,
         source.tracks,
