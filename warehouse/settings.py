@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     """Everything an operator can set. Field names in capitals are the environment's."""
 
     model_config = SettingsConfigDict(
-        case_sensitive=False, extra="ignore", validate_default=True
+        case_sensitive=False,
+        extra="ignore",
+        validate_default=True,
+        # An empty variable is an unset one: the file is asked next.
+        env_ignore_empty=True,
     )
 
     lastfm_api_key: str | None = Field(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from warehouse.errors import SettingsError
-from warehouse.settings import Settings, load_settings, missing
+from warehouse.settings import Settings, load_settings, missing, normal_url
 
 
 @pytest.fixture(autouse=True)
@@ -18,15 +19,46 @@ def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("name", "default", "spoken", "read"),
+    [
+        ("lastfm_api_key", None, ("a" * 32, "b" * 32, "c" * 32), str),
+        ("lastfm_shared_secret", None, ("d" * 32, "e" * 32, "f" * 32), str),
+        ("lastfm_url", None, ("http://a/2.0/", "http://b/2.0/", "http://c/2.0/"), str),
+        ("lastfm_listeners", (), ("rj", "ana", "bob"), lambda name: (name,)),
+        ("lastfm_countries", (), ("Chile", "Japan", "Spain"), lambda name: (name,)),
+        ("lastfm_tags", (), ("jazz", "rock", "folk"), lambda name: (name,)),
+        ("lastfm_top_artists", 1000, ("11", "22", "33"), int),
+        ("lastfm_requests_per_second", None, ("1.5", "2.5", "3.5"), float),
+        ("warehouse_url", None, ("postgresql://a/x", "postgres://b/x", ""), normal_url),
+        ("data_dir", Path("data"), ("one", "two", "three"), Path),
+        ("backfill_days", 90, ("7", "8", "9"), int),
+        ("threads", 2, ("3", "4", "5"), int),
+    ],
+)
 def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(
-    empty_place: Path, monkeypatch: pytest.MonkeyPatch
+    empty_place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    default: object,
+    spoken: tuple[str, str, str],
+    read: Callable[[str], object],
 ) -> None:
-    assert load_settings().lastfm_top_artists == 1000
-    (empty_place / "scrobble.toml").write_text("lastfm_top_artists = 11\n")
-    assert load_settings().lastfm_top_artists == 11
-    monkeypatch.setenv("LASTFM_TOP_ARTISTS", "22")
-    assert load_settings().lastfm_top_artists == 22
-    assert load_settings({"lastfm_top_artists": "33"}).lastfm_top_artists == 33
+    in_file, in_environment, on_command_line = spoken
+
+    def found(flag: str | None = None) -> object:
+        return getattr(load_settings({name: flag}), name)
+
+    assert found() == default
+    (empty_place / "scrobble.toml").write_text(f'{name} = "{in_file}"\n')
+    assert found() == read(in_file)
+    monkeypatch.setenv(name.upper(), in_environment)
+    assert found() == read(in_environment)
+    assert found(on_command_line) == (
+        read(on_command_line) if on_command_line else None
+    )
+    monkeypatch.setenv(name.upper(), "")
+    assert found() == read(in_file), "an empty variable is an unset one"
 
 
 def test_names_are_split_at_commas_trimmed_and_kept_once() -> None:
