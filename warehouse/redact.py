@@ -16,12 +16,17 @@ _NAMED = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]+:)[^\s@/]+(?=@)")
 
+# A shorter word is no secret, and stands in many a name.
+SHORTEST_SECRET = 6
+
 _known: set[str] = set()
 
 
 def protect(*secrets: str | None) -> None:
     """Hide these exact values wherever :func:`redact` sees them from now on."""
-    _known.update(secret for secret in secrets if secret and len(secret) >= 6)
+    _known.update(
+        secret for secret in secrets if secret and len(secret) >= SHORTEST_SECRET
+    )
 
 
 def redact(text: str) -> str:

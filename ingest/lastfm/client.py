@@ -23,7 +23,7 @@ import httpx2
 import orjson
 
 from ingest.lastfm.plan import attributes
-from warehouse.redact import protect, redact
+from warehouse.redact import SHORTEST_SECRET, protect, redact
 
 ROOT_URL = "https://ws.audioscrobbler.com/2.0/"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -152,8 +152,11 @@ class Client:
         self._context: ssl.SSLContext | None = None
         if self.url_of(date(2000, 1, 1)).scheme == "https":
             self._context = httpx2.create_ssl_context()
+        # The key "local" of a server on this machine must not be cut out of names.
         self._secrets = {
-            form.encode() for form in (api_key, quote_plus(api_key)) if form
+            form.encode()
+            for form in (api_key, quote_plus(api_key))
+            if len(api_key) >= SHORTEST_SECRET
         }
 
     def url_of(self, as_of: date) -> httpx2.URL:

@@ -21,6 +21,7 @@ from ingest.lastfm.client import (
     Verdict,
     judge,
 )
+from ingest.steps import LOCAL_KEY
 from tests.ingest.lastfm.tiny_lastfm import Reply, TinyLastfm, json_reply
 
 DAY = date(2026, 11, 22)
@@ -155,6 +156,14 @@ def test_a_key_that_the_server_echoes_is_blotted_out_of_the_body() -> None:
         connection.close()
     assert answer.body == b'{"artist":{"name":"<***>"}}'
     assert server.forms[0]["api_key"] == KEY
+
+
+def test_the_short_key_of_a_local_server_is_not_cut_out_of_names() -> None:
+    with TinyLastfm(lambda *_: json_reply({"artist": {"name": "local"}})) as server:
+        connection = Client(server.url, LOCAL_KEY).connect()
+        answer = connection.ask(DAY, "artist.getInfo", {})
+        connection.close()
+    assert answer.body == b'{"artist":{"name":"local"}}'
 
 
 def test_a_transport_error_names_its_kind_and_holds_no_key() -> None:
