@@ -145,6 +145,7 @@ def _configured(
             countries=countries,
             tags=tags,
             top_artists=settings.lastfm_top_artists,
+            full_walk_days=settings.lastfm_full_walk_days,
         ),
     )
 

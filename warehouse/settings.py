@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         description="rate of all workers together (default 4; the local last.fm"
         " is not limited)",
     )
+    lastfm_full_walk_days: int = Field(
+        0,
+        ge=0,
+        le=3660,
+        description="ask for each whole history again after so many days, which alone"
+        " shows renames of old scrobbles; 0: only when their number changed",
+    )
     warehouse_url: str | None = Field(
         None, description="postgresql://… for production; empty for DuckDB"
     )

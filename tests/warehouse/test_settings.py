@@ -30,6 +30,7 @@ def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("lastfm_tags", (), ("jazz", "rock", "folk"), lambda name: (name,)),
         ("lastfm_top_artists", 1000, ("11", "22", "33"), int),
         ("lastfm_requests_per_second", None, ("1.5", "2.5", "3.5"), float),
+        ("lastfm_full_walk_days", 0, ("30", "60", "90"), int),
         ("warehouse_url", None, ("postgresql://a/x", "postgres://b/x", ""), normal_url),
         ("data_dir", Path("data"), ("one", "two", "three"), Path),
         ("backfill_days", 90, ("7", "8", "9"), int),
