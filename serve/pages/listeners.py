@@ -384,6 +384,7 @@ def _development(reader: Reader, listener_id: str, root: str) -> Figure:
         ),
         csv=f"{root}/development.csv",
         empty="A second year of listening gives this picture.",
+        has_open_table=len(rows) == 1,
     )
 
 

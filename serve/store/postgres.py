@@ -92,6 +92,7 @@ class PostgresStore:
         self._every = settings.pointer_seconds
         self._lock = threading.Lock()
         self._known: tuple[float, Published, str] | None = None
+        self._failed: tuple[float, str, str] | None = None
         self._memo: tuple[str, dict[Any, Any]] = ("", {})
 
     def _poll(self) -> tuple[float, Published, str]:
@@ -99,16 +100,27 @@ class PostgresStore:
         now = time.monotonic()
         if known is not None and now - known[0] < self._every:
             return known
+        failed = self._failed
+        # A server that does not answer would hold up every cached answer.
+        if failed is not None and now - failed[0] < self._every:
+            raise StoreUnavailable(*failed[1:])
         with self._lock:
-            with self._transaction() as cursor:
-                published = _pointer(cursor)
-                cursor.execute("select to_regclass('exchange.serve_state') is not null")
-                generation = ""
-                if cursor.fetchone()[0]:
-                    cursor.execute(_GENERATION, ("generation",))
-                    generation = str(cursor.fetchone()[0])
-            self._known = (now, published, generation)
+            try:
+                self._known = (now, *self._read_pointer())
+            except StoreUnavailable as error:
+                self._failed = (time.monotonic(), error.detail, error.code)
+                raise
             return self._known
+
+    def _read_pointer(self) -> tuple[Published, str]:
+        with self._transaction() as cursor:
+            published = _pointer(cursor)
+            cursor.execute("select to_regclass('exchange.serve_state') is not null")
+            generation = ""
+            if cursor.fetchone()[0]:
+                cursor.execute(_GENERATION, ("generation",))
+                generation = str(cursor.fetchone()[0])
+            return published, generation
 
     def published(self) -> Published:
         return self._poll()[1]

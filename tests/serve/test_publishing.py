@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from serve.cache import Cache
 from serve.store.contract import Published, StoreUnavailable
-from tests.serve.conftest import bearer, log_in, shared
+from tests.serve.conftest import bearer, log_in, make_settings, shared
 from tests.serve.marts import publish, version_path
 
 PATHS = (
@@ -357,6 +357,26 @@ def test_postgres_down_is_503_and_cached_answers_carry_their_age(
     assert missing.status_code == 503
     assert missing.get_json()["code"] == "warehouse_unavailable"
     assert postgres_server.password not in missing.text
+
+
+def test_a_postgres_that_is_away_is_not_asked_at_every_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serve.store.postgres import PostgresStore
+
+    url = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
+    settings = make_settings(
+        tmp_path, pointer_seconds=60, warehouse={"warehouse_url": url}
+    )
+    store = PostgresStore(settings)
+    asked = []
+    connect = store._transaction
+    monkeypatch.setattr(store, "_transaction", lambda: (asked.append(1), connect())[1])
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable, match="cannot be reached"):
+            store.state()
+    assert asked == [1]
+    store.close()
 
 
 def test_postgres_reads_pointer_and_data_in_one_snapshot(
