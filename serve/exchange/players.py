@@ -79,7 +79,8 @@ def reset(desk: Desk, clock: Clock, settings: ExchangeSettings) -> dict[str, Any
         if now < allowed:
             raise Refusal(
                 "reset_too_soon",
-                f"You can start again once in {settings.reset_days} days.",
+                f"You can start again once in {settings.reset_days} days: the next"
+                f" time from {allowed:%Y-%m-%d %H:%M} UTC on.",
                 allowed_at=iso(allowed),
             )
     connection = desk.connection

@@ -257,4 +257,4 @@ def test_without_the_gate_trades_are_done_in_a_closed_market(
 ) -> None:
     """The control."""
     with crowd(new_database(), tmp_path, "gate") as one:
-        assert cycles(one, 2, pause=2.0) > 0
+        assert cycles(one, 1, pause=2.0) > 0
