@@ -298,12 +298,14 @@ class _Day:
 
     def _publish(self, run: Run) -> StepResult:
         assert self.audit is not None, "the check step seals the candidate"
+        with run.engine.begin() as connection:
+            now = ops.database_time(connection)
         version = store.Version(
             version=run.version,
             fence=run.lease.fence,
             run_id=run.run_id,
             as_of_date=run.as_of_date,
-            published_at=ops.utcnow(),
+            published_at=now,
             built_through=self.audit.built_through,
             project_hash=self.hash,
             bytes=self.audit.bytes,

@@ -2,6 +2,7 @@
 
 Owns the rows of ``runs`` and ``run_steps``. States of a run: ``running``, ``done``,
 ``failed`` (the error says why) and ``abandoned`` (it died; found by the next run).
+Times are the database's: runs of several machines are in one order.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Journal:
                     state="running",
                     host=host_name(),
                     pid=os.getpid(),
-                    started_at=ops.utcnow(),
+                    started_at=ops.database_time(connection),
                 )
             )
 
@@ -66,7 +67,7 @@ class Journal:
                     run_id=self.run_id,
                     step=step,
                     state="running",
-                    started_at=ops.utcnow(),
+                    started_at=ops.database_time(connection),
                 )
             )
 
@@ -80,7 +81,7 @@ class Journal:
                 )
                 .values(
                     state=state,
-                    finished_at=ops.utcnow(),
+                    finished_at=ops.database_time(connection),
                     detail=redact(json.dumps(detail, default=str)),
                 )
             )
@@ -95,7 +96,7 @@ class Journal:
                 .where(ops.runs.c.run_id == self.run_id, ops.runs.c.state == "running")
                 .values(
                     state=state,
-                    finished_at=ops.utcnow(),
+                    finished_at=ops.database_time(connection),
                     version=version,
                     error=redact(error) if error else None,
                 )
@@ -116,7 +117,7 @@ def abandon_dead_runs(engine: Engine, fence: int) -> list[str]:
                 .where(ops.runs.c.run_id == run_id)
                 .values(
                     state="abandoned",
-                    finished_at=ops.utcnow(),
+                    finished_at=ops.database_time(connection),
                     error=f"died or froze in step {step or 'start'}",
                 )
             )

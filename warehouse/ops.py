@@ -155,6 +155,11 @@ def database_now(connection: Connection) -> float:
     return float(connection.execute(text(sql)).scalar_one())
 
 
+def database_time(connection: Connection) -> datetime:
+    """The time on the database's own clock, as the tables here store it."""
+    return datetime.fromtimestamp(database_now(connection), UTC).replace(tzinfo=None)
+
+
 def _never_idle(connection: Connection) -> None:
     """Let the server end a frozen process's transaction: its locks stop the next run.
 

@@ -185,7 +185,7 @@ def drop_old_versions(store: Store, engine: Engine, keep: int) -> list[Version]:
             connection.execute(
                 update(ops.versions)
                 .where(ops.versions.c.version == version.version)
-                .values(dropped_at=ops.utcnow())
+                .values(dropped_at=ops.database_time(connection))
             )
     for version in old:
         store.drop(version)

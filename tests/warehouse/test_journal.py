@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
+import pytest
 from sqlalchemy import Engine
 
+from warehouse import ops
 from warehouse.journal import Journal, abandon_dead_runs, last_runs
 
 DAY = date(2026, 1, 1)
@@ -53,3 +55,19 @@ def test_a_dead_run_that_wakes_up_cannot_close_itself_as_done(
     abandon_dead_runs(ops_engine, 2)
     journal.close("done", "v")
     assert last_runs(ops_engine, 1)[0]["state"] == "abandoned"
+
+
+def test_times_are_the_databases_and_not_this_machines(
+    ops_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ops, "utcnow", lambda: datetime(2001, 1, 1))
+    with ops_engine.begin() as connection:
+        before = ops.database_time(connection)
+    journal = Journal(ops_engine, "r1")
+    journal.open(1, "daily", DAY)
+    journal.start("fetch")
+    journal.finish("fetch", {})
+    journal.close("done", "v")
+    (run,) = last_runs(ops_engine, 1)
+    times = (run["started_at"], run["finished_at"], run["steps"][0].finished_at)
+    assert all(before <= time < before + timedelta(minutes=5) for time in times)
