@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from typing import Any
 
 from psycopg2.extensions import encrypt_password
@@ -221,6 +222,10 @@ class _Work:
         self.connection.execution_options(schema_translate_map={})
         for name in sorted(set(self._relations("ops", "r")) - before):
             self._said(f"created table ops.{name}")
+        # Whoever runs the day uses these and may not create them.
+        for point in entry_points(group="scrobble.tables"):
+            if point.load()(self.connection):
+                self._said(f"brought the tables of {point.name} up to date")
 
     def owners(self) -> None:
         """What a login made belongs to the duty, so that its next login can go on."""

@@ -19,15 +19,22 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.pool import QueuePool
 
 from serve.exchange.errors import Refusal
 from serve.exchange.schema import SCHEMA
+from warehouse.errors import WarehouseError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # PostgreSQL: serialisation failure, deadlock, the server going down or coming up.
 _TRANSIENT = {"40001", "40P01", "57P01", "57P02", "57P03", "08006", "08001", "08003"}
+_NOT_ALLOWED = "42501"
 
 Result = TypeVar("Result")
 
@@ -115,33 +122,28 @@ class Database:
         raise AssertionError("unreachable")
 
     def upgrade(self) -> None:
-        """Create the tables, or bring them to this program's revision."""
-        with self.engine.connect() as connection:
-            if not self.is_sqlite:
-                # Even `if not exists` needs the right to make schemas.
-                there = text("select to_regnamespace(:name)")
-                if connection.execute(there, {"name": SCHEMA}).scalar() is None:
-                    connection.execute(text(f"create schema {SCHEMA}"))
-                connection.commit()
-                # Two starts at once: the second waits and finds the work done.
-                connection.execute(
-                    text("select pg_advisory_lock(hashtext('exchange.upgrade'))")
-                )
-                connection.commit()
-            try:
+        """Create the tables, or bring them to this program's revision.
+
+        Raises:
+            WarehouseError: this login may not; the text says who may.
+        """
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
                 self._migrate(connection)
-            finally:
-                if not self.is_sqlite:
-                    connection.rollback()
-                    connection.execute(
-                        text("select pg_advisory_unlock(hashtext('exchange.upgrade'))")
-                    )
-                    connection.commit()
+            return
+        try:
+            with self.engine.begin() as connection:
+                create_tables(connection)
+        except ProgrammingError as error:
+            if getattr(error.orig, "pgcode", None) != _NOT_ALLOWED:
+                raise
+            raise WarehouseError(
+                f"login {self.url.username} may not create or change the exchange's"
+                " tables; `scrobble db init` does it, and gives it the rights it needs"
+            ) from error
 
     def _migrate(self, connection: Connection) -> None:
-        if self._queue is None:
-            command.upgrade(alembic_config(connection), "head")
-            return
+        assert self._queue is not None
         descriptor = os.open(self._queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -157,6 +159,25 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def create_tables(connection: Connection) -> bool:
+    """Create or change the tables in PostgreSQL, in the caller's transaction.
+
+    A lock of the transaction, not of the session: behind a pooler another session
+    would be asked to give it back. Returns whether there was anything to do.
+    """
+    # Two starts at once: the second waits and finds the work done.
+    connection.execute(
+        text("select pg_advisory_xact_lock(hashtext('exchange.upgrade'))")
+    )
+    # Even `if not exists` needs the right to make schemas.
+    there = text("select to_regnamespace(:name)")
+    if connection.execute(there, {"name": SCHEMA}).scalar() is None:
+        connection.execute(text(f"create schema {SCHEMA}"))
+    before = revision(connection)
+    command.upgrade(alembic_config(connection), "head")
+    return revision(connection) != before
 
 
 def revision(connection: Connection) -> str | None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from serve.exchange.database import Database
 from tests.warehouse.small_marts import (
     answers,
     make_settings,
@@ -21,29 +22,31 @@ from warehouse.errors import SettingsError, WarehouseError
 from warehouse.roles import DUTIES, SCHEMAS, Login, bring_about, parse_login
 
 pytestmark = pytest.mark.postgres
-VERBS = ("select", "insert", "update", "delete")
+VERBS = ("select", "insert", "update", "delete", "truncate")
 
-# s select, i insert, u update, d delete; `owner` may do what the writing duties may.
+# s select, i insert, u update, d delete, t truncate; `owner` may do what the writing
+# duties may.
 MATRIX = {
     "raw.lastfm__user_recent_tracks": {"ingest": "si", "transform": "s", "job": "s"},
     "raw.lastfm__chart_top_artists": {"ingest": "si", "transform": "s", "job": "s"},
     "raw.loads": {"ingest": "si", "transform": "s", "job": "s"},
-    "staging.stg_lastfm__scrobbles": {"transform": "siud"},
-    "intermediate.int_names": {"transform": "siud"},
-    "marts_build.totals": {"transform": "siud", "job": "s"},
+    "staging.stg_lastfm__scrobbles": {"transform": "siudt"},
+    "intermediate.int_names": {"transform": "siudt"},
+    "marts_build.totals": {"transform": "siudt", "job": "s"},
     "marts_store.totals": {"job": "siud"},
     "marts.totals": {"job": "s", "serve": "s", "analyst": "s"},
-    "ops.runs": {"job": "siud"},
-    "ops.lease": {"job": "siud", "ingest": "s", "transform": "s"},
-    "ops.published": {"job": "siud", "serve": "s"},
-    "ops.versions": {"job": "siud", "serve": "s"},
-    "exchange.trades": {"serve": "siud", "job": "siud", "ingest": "s"},
+    "ops.runs": {"job": "siudt"},
+    "ops.lease": {"job": "siudt", "ingest": "s", "transform": "s"},
+    "ops.published": {"job": "siudt", "serve": "s"},
+    "ops.versions": {"job": "siudt", "serve": "s"},
+    "exchange.holdings": {"serve": "siudt", "job": "siud", "ingest": "s"},
 }
 # After a set-up has given the tables to their duties: nobody gains but the owner.
 OWNING = {
-    table: {**rights, SCHEMAS[table.split(".")[0]].writer: "siud"}
+    table: {**rights, SCHEMAS[table.split(".")[0]].writer: "siudt"}
     for table, rights in MATRIX.items()
 }
+OWNING["marts.totals"]["job"] = "siud"  # a view
 OWNED = {  # each made by the login that would make it
     "daily": [
         "create table {} (n integer)",
@@ -53,7 +56,6 @@ OWNED = {  # each made by the login that would make it
         ("marts_build", "totals"),
         ("marts_store", "totals"),
     ],
-    "web": ["create table {} (n integer)", ("exchange", "trades")],
 }
 
 
@@ -98,19 +100,21 @@ def make_tables(admin: Engine) -> None:
 
 def may(admin: Engine, role: str, table: str, verb: str) -> bool:
     """Whether the role really can, by doing it to no row."""
-    column = {"ops": "fence"}.get(table.split(".")[0], "n")
+    column = {"ops": "fence", "exchange": "shares"}.get(table.split(".")[0], "n")
     statement = {
         "select": f"select {column} from {table} limit 0",
         "insert": f"insert into {table} ({column}) select 1 where false",
         "update": f"update {table} set {column} = {column} where false",
         "delete": f"delete from {table} where false",
+        "truncate": f"truncate {table}",  # taken back with the transaction
     }[verb]
     with admin.connect() as connection:
         become(connection, role)
         try:
             connection.execute(text(statement))
         except DBAPIError as error:
-            assert "permission denied" in str(error.orig), str(error.orig)
+            refusals = ("permission denied", "is not a table")
+            assert any(words in str(error.orig) for words in refusals), error.orig
             return False
         return True
 
@@ -142,7 +146,7 @@ def test_nothing_but_ingest_writes_what_last_fm_said(admin: Engine) -> None:
     set_up(admin)
     make_tables(admin)
     for login in ("web", "ana", *(f"scrobble_{d}" for d in DUTIES)):
-        for verb in ("insert", "update", "delete"):
+        for verb in VERBS[1:]:
             allowed = may(admin, login, "raw.lastfm__user_recent_tracks", verb)
             expected = verb == "insert" and login in (
                 "scrobble_ingest",
@@ -301,3 +305,24 @@ def test_a_login_that_cannot_be_is_refused(value: str) -> None:
 
 def test_every_schema_of_the_matrix_is_in_the_table_of_rights() -> None:
     assert {table.split(".")[0] for table in MATRIX} == set(SCHEMAS)
+
+
+def test_the_login_of_the_daily_run_works_on_an_exchange_it_may_not_create(
+    postgres_url: str, admin: Engine
+) -> None:
+    with admin.begin() as connection:
+        changes = bring_about(connection, [parse_login("daily=ingest,transform,job")])
+    (secret,) = [change.secret for change in changes if change.secret]
+    url = make_url(postgres_url).set(username="daily", password=secret)
+    exchange = Database(url.render_as_string(hide_password=False))
+    exchange.upgrade()
+    assert exchange.is_current()
+    with admin.begin() as connection:
+        connection.execute(text("drop schema exchange cascade; create schema exchange"))
+    with pytest.raises(WarehouseError, match=r"login daily may not .*scrobble db init"):
+        exchange.upgrade()
+    with admin.begin() as connection:
+        bring_about(connection)
+    exchange.upgrade()
+    assert exchange.is_current()
+    exchange.dispose()
