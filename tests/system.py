@@ -15,8 +15,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg2
 
@@ -66,7 +69,11 @@ def postgres_binaries() -> Path:
             if int(path.parent.parent.name) >= 15
         ]
         if not found and (on_path := shutil.which("initdb")):
-            found = [Path(on_path).resolve().parent]
+            said = subprocess.run(
+                [on_path, "--version"], capture_output=True, text=True, check=True
+            ).stdout
+            if int(said.split()[2].split(".")[0]) >= 15:
+                found = [Path(on_path).resolve().parent]
         if found:
             return max(found, key=lambda path: path.parent.name)
         if attempt == 0 and not _installed("postgresql"):
@@ -279,3 +286,65 @@ def start_postgres() -> PostgresServer:
             time.sleep(0.05)
     server.stop()
     raise SystemLacks("PostgreSQL did not start; see server.log in its folder")
+
+
+@contextmanager
+def transaction_pooler(
+    server: PostgresServer, users: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[int]:
+    """PgBouncer before the server, six sessions for all of a login; gives its port.
+
+    Args:
+        users: the passwords of logins beside the superuser.
+
+    Raises:
+        SystemLacks: there is no PgBouncer and it cannot be installed.
+    """
+    program = _pgbouncer()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="scrobble-pooler-"))
+    known = folder / "users.txt"
+    known.write_text(
+        "".join(
+            f'"{name}" "{password}"\n'
+            for name, password in {"postgres": server.password, **users}.items()
+        )
+    )
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\n"
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = scram-sha-256\nauth_file = {known}\n"
+        "pool_mode = transaction\ndefault_pool_size = 6\nmax_client_conn = 200\n"
+    )
+    command = [program, str(settings)]
+    if os.geteuid() == 0:  # it refuses to be root
+        command += ["-u", "postgres"]
+        for path in (folder, known, settings):
+            shutil.chown(path, "postgres", "postgres")
+    with (folder / "pgbouncer.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        for _ in range(200):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        else:
+            raise SystemLacks("PgBouncer did not start")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pgbouncer() -> str:
+    for attempt in range(2):
+        if found := shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"):
+            return found
+        if attempt == 0 and not _installed("pgbouncer"):
+            break
+    raise SystemLacks("no PgBouncer: install Debian's package `pgbouncer`")

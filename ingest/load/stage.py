@@ -103,7 +103,9 @@ def fill_stage(
             file_format: Any = "parquet"
         else:
             _create_unlogged(str(target.url), name, list(files))
-            destination = dlt.destinations.postgres(_plain_url(str(target.url)))
+            from ingest.load.pooled_postgres import PooledPostgres
+
+            destination = PooledPostgres(_plain_url(str(target.url)))
             file_format = "csv"
         resources = [
             _resource(table, paths, file_format)

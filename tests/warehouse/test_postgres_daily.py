@@ -6,17 +6,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from ingest.local_lastfm import LocalLastfm
 from tests.daily_runs import COMPARED, Daily, make_daily
+from tests.system import PostgresServer, SystemLacks, transaction_pooler
 from warehouse.daily import STEPS
+from warehouse.roles import bring_about, parse_login
 
 pytestmark = pytest.mark.postgres
 TODAY = datetime.now(UTC).date()
@@ -98,15 +101,42 @@ def kill_and_go_on(
     assert f"Published {TODAY}" in said
 
 
+@pytest.fixture
+def daily_url(
+    database: Engine, postgres_server: PostgresServer, postgres_url: str
+) -> Iterator[str]:
+    """As a careful operator has it: a login of the three duties, behind a pooler."""
+    login = parse_login("pooled_daily=ingest,transform,job")
+    with database.begin() as connection:
+        changes = bring_about(connection, [login])
+    (secret,) = [change.secret for change in changes if change.secret]
+    url = make_url(postgres_url).set(username=login.name, password=secret)
+    with ExitStack() as stack:
+        try:
+            pooler = transaction_pooler(postgres_server, {login.name: secret})
+            url = url.set(port=stack.enter_context(pooler))
+        except SystemLacks as lacks:
+            print(f"without a pooler: {lacks}")
+        yield url.render_as_string(hide_password=False)
+    with database.begin() as connection:
+        connection.execute(text(f"drop owned by {login.name} cascade"))
+        connection.execute(text(f"drop role {login.name}"))
+
+
 def test_a_day_runs_on_postgresql_once_and_after_a_kill_goes_on_from_there(
-    lastfm: LocalLastfm, database: Engine, postgres_url: str, tmp_path: Path
+    lastfm: LocalLastfm, database: Engine, daily_url: str, tmp_path: Path
 ) -> None:
-    kill_and_go_on(lastfm, database, postgres_url, tmp_path / "data", ["build"])
-    again = new_daily(lastfm, tmp_path / "data", postgres_url).run(
+    kill_and_go_on(lastfm, database, daily_url, tmp_path / "data", ["build"])
+    again = new_daily(lastfm, tmp_path / "data", daily_url).run(
         "daily", "--as-of", str(TODAY)
     )
     assert "already done" in again
     assert all(rows > 0 for rows, _ in fingerprint(database).values())
+    with database.connect() as connection:
+        left = connection.execute(
+            text("select count(*) from pg_locks where locktype = 'advisory'")
+        ).scalar_one()
+    assert left == 0, "a lock of a session stays behind in the pooler"
 
 
 @pytest.mark.chaos

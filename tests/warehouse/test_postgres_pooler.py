@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg2
 import pytest
 import sqlalchemy
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-from tests.system import PostgresServer
+from tests.system import PostgresServer, SystemLacks, transaction_pooler
 from tests.warehouse.small_marts import (
     answers,
     begin_run,
@@ -58,48 +52,13 @@ def test_nothing_depends_on_what_the_transaction_before_left_in_its_session(
 
 @pytest.fixture
 def pooled_url(postgres_server: PostgresServer, postgres_url: str) -> Iterator[str]:
-    """The database through PgBouncer with two sessions for everybody."""
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        pytest.skip("no PgBouncer: install Debian's package `pgbouncer` to try it")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="scrobble-pooler-"))
-    users = folder / "users.txt"
-    users.write_text(f'"postgres" "{postgres_server.password}"\n')
-    settings = folder / "pgbouncer.ini"
-    settings.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={postgres_server.port}\n[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = scram-sha-256\nauth_file = {users}\n"
-        "pool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 200\n"
-    )
-    command = [program, str(settings)]
-    if os.geteuid() == 0:  # it refuses to be root
-        command += ["-u", "postgres"]
-        for path in (folder, users, settings):
-            shutil.chown(path, "postgres", "postgres")
-    log = (folder / "pgbouncer.log").open("wb")
-    process = subprocess.Popen(command, stdout=log, stderr=log)
-    url = make_url(postgres_url).set(port=port)
+    """The database through PgBouncer."""
     try:
-        for _ in range(100):
-            try:
-                psycopg2.connect(
-                    url.set(drivername="postgresql").render_as_string(
-                        hide_password=False
-                    )
-                ).close()
-                break
-            except psycopg2.OperationalError:
-                time.sleep(0.05)
-        yield url.render_as_string(hide_password=False)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-        log.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        with transaction_pooler(postgres_server) as port:
+            url = make_url(postgres_url).set(port=port)
+            yield url.render_as_string(hide_password=False)
+    except SystemLacks as lacks:
+        pytest.skip(str(lacks))
 
 
 def pooled(url: str, folder: Path) -> Settings:
