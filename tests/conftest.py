@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,9 +43,12 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     external = os.environ.get("TEST_DATABASE_URL")
     if external:
         url = marked_database(external)
-        empty_database(url)
-        yield url
-        empty_database(url)
+        # One database for all: tests of other processes wait for their turn.
+        with (Path(tempfile.gettempdir()) / "scrobble-database.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            empty_database(url)
+            yield url
+            empty_database(url)
         return
     postgres_server: PostgresServer = request.getfixturevalue("postgres_server")
     url = postgres_server.new_database()

@@ -35,8 +35,7 @@ from warehouse.daily import daily
 from warehouse.settings import load_settings
 steps = ("load", "build", "check", "publish")
 day = date.fromisoformat(sys.argv[1])
-accept = ("identical-day",)
-daily(load_settings(), as_of=day, steps=steps, force=True, accept=accept)
+daily(load_settings(), as_of=day, steps=steps, force=True)
 """
 ARCHIVES = {
     "hetrec": "hetrec2011-lastfm-2k",
@@ -47,8 +46,6 @@ OF_THE_EXCHANGE = {
     "economy_days",
     "fct_account_days",
     "fct_artist_prices",
-    "fct_dividends",
-    "fct_holdings",
     "fct_trades",
 }
 # The moment of a load is not in the landing files either.
@@ -114,8 +111,10 @@ def all_marts(embedded: Daily, url: str) -> dict[str, tuple[list[Any], list[Any]
         )
         assert names == views
         for name in sorted(names - OF_THE_EXCHANGE):
-            cursor = duck.execute(f"select * from marts.{name}")
+            cursor = duck.execute(f"select * from marts.{name} limit 0")
             columns = [column[0] for column in cursor.description]
+            there = post.execute(text(f"select * from marts.{name} limit 0"))
+            assert columns == list(there.keys()), name
             listed = ", ".join(
                 f'"{column}"' for column in columns if column != WHEN_LOADED
             )
@@ -182,7 +181,9 @@ def test_all_marts_are_equal_after_the_first_day_and_after_a_further_one(
         tmp_path / "embedded", lastfm.as_of_url, world.listeners[:count]
     )
     server = on_postgres(embedded, postgres_url, tmp_path / "server")
-    for day in (TODAY - timedelta(days=1), TODAY):
+    # Real archives have no clock: what would come on a further day is there already.
+    days = (TODAY - timedelta(days=1), TODAY)
+    for day in days if world.name == "demo" else days[1:]:
         run_both(embedded, server, postgres_url, day)
         marts = all_marts(embedded, postgres_url)
         odd = differences(marts)
@@ -191,8 +192,7 @@ def test_all_marts_are_equal_after_the_first_day_and_after_a_further_one(
 
 
 def run_both(embedded: Daily, server: Daily, url: str, day: date) -> None:
-    # Real archives have no clock: nothing grows from one day to the next.
-    embedded.run("daily", "--as-of", str(day), "--accept", "identical-day")
+    embedded.run("daily", "--as-of", str(day))
     hand_over_landing(embedded, server, url)
     process = subprocess.Popen(
         [sys.executable, "-c", WITHOUT_EXCHANGE, str(day)],
