@@ -627,7 +627,7 @@ def _board(found: Data, query: BoardsQuery, key: str = "board") -> Figure:
     say: Callable[[Any], str] = money if is_worth else percent
     measure = "Net worth" if is_worth else "Return"
     told = found.get("board_date")
-    says = f"{measure}, {BOARD_WORDS[query.board]}"
+    says = measure if is_worth else f"{measure}, {BOARD_WORDS[query.board]}"
     says += f", at the close of {words.day(told)}." if told else "."
     path = f"/api/v1/exchange/boards/{query.board}"
     return Figure(
@@ -756,7 +756,11 @@ def leave_league(league_id: str) -> Any:
 
 
 _ECONOMY = (
-    ("money_supply_units", "Money supply", "All cash of all players, in credits."),
+    (
+        "money_supply_units",
+        "Money supply",
+        "All cash and the fees not paid out yet, in credits.",
+    ),
     ("house_exposure_units", "House exposure", "What the house owes, in credits."),
     ("fees_units", "Fees", "Paid by the traders that day, in credits."),
     ("dividends_units", "Dividends", "Paid to holders that day, in credits."),

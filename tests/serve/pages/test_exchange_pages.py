@@ -232,6 +232,15 @@ def test_a_private_player_is_not_shown(anna: FlaskClient, visitor: FlaskClient) 
     assert anna.get(f"/exchange/players/{player}", headers=HTML).status_code == 200
 
 
+def test_a_board_says_what_it_ranks_by(visitor: FlaskClient) -> None:
+    for board, says, not_said in (
+        ("worth", "By what everybody owns", "time-weighted"),
+        ("week", "By time-weighted return", "everybody owns"),
+    ):
+        page = visitor.get(f"/exchange/boards?board={board}", headers=HTML).text
+        assert says in page and not_said not in page
+
+
 def test_the_first_page_leads_to_the_exchange_only_where_there_is_one(
     visitor: FlaskClient, make_service: Callable[..., Flask]
 ) -> None:
