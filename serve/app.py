@@ -22,7 +22,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from sqlalchemy.exc import SQLAlchemyError
 
-from serve import problems, security
+from serve import problems, rates, security
 from serve.accounts.database import ensure_tables, open_accounts
 from serve.api import (
     accounts,
@@ -144,7 +144,7 @@ def _limit_rates(app: Flask, settings: ServeSettings) -> None:
         _caller,
         app=app,
         default_limits=[settings.rate_limit],
-        storage_uri="memory://",
+        storage_uri=f"{rates.SCHEME}://",
         strategy="fixed-window",
     )
     limiter.limit(settings.login_rate_limit)(accounts.browser)
