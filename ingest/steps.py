@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import httpx2
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
 from ingest import landing
 from ingest.exchange.export import export_step
@@ -21,8 +21,8 @@ from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
 from ingest.load.load import load_step
 from ingest.load.promote import loaded_parts
-from warehouse import ops
 from warehouse.errors import FetchFailed, SettingsError
+from warehouse.journal import first_day
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings, missing
 from warehouse.store import kept_versions
@@ -109,17 +109,11 @@ def lastfm_server(
             " last.fm and its invented demo world"
         )
         try:
-            process = start_process(since=_first_day(engine))
+            process = start_process(since=first_day(engine))
         except RuntimeError as error:
             raise FetchFailed(str(error)) from error
         with process:
             yield _configured(settings, joined, process.as_of_url, is_local=True)
-
-
-def _first_day(engine: Engine) -> date | None:
-    """The day the first run was for: the demo world's histories hang on it."""
-    with engine.connect() as connection:
-        return connection.execute(select(func.min(ops.runs.c.as_of_date))).scalar()
 
 
 def _configured(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 
 from warehouse import ops
 from warehouse.lease import host_name
@@ -122,6 +122,15 @@ def abandon_dead_runs(engine: Engine, fence: int) -> list[str]:
                 )
             )
     return [f"{run_id} (in {step or 'start'})" for run_id, step in dead]
+
+
+def first_day(engine: Engine) -> date | None:
+    """The oldest day a run was for; None before the first run."""
+    with engine.connect() as connection:
+        found: date | None = connection.execute(
+            select(func.min(ops.runs.c.as_of_date))
+        ).scalar()
+    return found
 
 
 def last_runs(engine: Engine, count: int) -> list[dict[str, Any]]:

@@ -70,6 +70,18 @@ def running(data_dir: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         process.wait(timeout=10)
 
 
+def test_who_has_no_key_logs_in_at_the_local_lastfm(
+    running: tuple[str, Path],
+) -> None:
+    address, printed = running
+    assert "local last.fm" in printed.read_text()
+    with httpx2.Client(base_url=address, follow_redirects=True) as browser:
+        assert browser.get("/api/v1/account").status_code == 401
+        assert browser.get("/login").status_code == 200
+        account = browser.get("/api/v1/account").json()["data"]
+    assert account["listener_name"]
+
+
 def test_the_service_starts_prints_its_address_and_drops_caches_on_command(
     running: tuple[str, Path], data_dir: Path
 ) -> None:
