@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("fetch", "load", "postgres", "exchange", "serve")
+NAMES = ("fetch", "load", "build", "postgres", "exchange", "serve")
 
 
 def main() -> int:

@@ -73,8 +73,8 @@ def page_of(number: int, pages: int, dice: random.Random) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def make(folder: Path, scrobbles: int) -> None:
-    """Write the landing files and the list of them."""
+def make(folder: Path, scrobbles: int, name: str = "bench") -> None:
+    """Write the landing files and the list of them; a further load needs a new name."""
     from ingest.landing import PartWriter, Record
     from warehouse.ops import utcnow
 
@@ -82,12 +82,12 @@ def make(folder: Path, scrobbles: int) -> None:
     pages = scrobbles // PAGE
     parts = []
     for first in range(0, pages, PAGES_A_PART):
-        with PartWriter(folder / "landing", DAY, "bench") as writer:
+        with PartWriter(folder / "landing", DAY, name) as writer:
             numbers = range(first, min(first + PAGES_A_PART, pages))
             for number in numbers:
                 record = Record(
-                    call_id=f"call-{number}",
-                    run_id="bench",
+                    call_id=f"{name}-{number}",
+                    run_id=name,
                     as_of_date=DAY,
                     method="user.getRecentTracks",
                     params={"user": f"listener{number % 50}", "limit": str(PAGE)},

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,18 +67,17 @@ def build(
     Args:
         built_through: loads up to this id are in the marts already; 0 builds them anew.
         work_dir: the run's own folder, for dbt's target and logs.
-        cache_dir: where the parsed project is kept between runs.
+        cache_dir: where the parsed project is kept between runs; parsing it again
+            would take longer than a further day's models.
 
     Raises:
         BuildFailed: naming the models and tests that failed, with the log's path.
     """
     dbt_target = work_dir / "dbt"
     dbt_target.mkdir(parents=True, exist_ok=True)
-    parsed = cache_dir / "partial_parse.msgpack"
-    if parsed.exists():
-        shutil.copyfile(parsed, dbt_target / parsed.name)
+    parsed = _parsed_file(cache_dir, target)
     # Unit tests test the models, not the day: they run with the project's own tests.
-    command = ["build", "--exclude-resource-type", "unit_test"]
+    command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     if built_through == 0:
         command.append("--full-refresh")
     day = {
@@ -86,7 +86,8 @@ def build(
         "SCROBBLE_THREADS": str(threads),
     }
     watcher = _Watcher(progress)
-    result = _invoke(target, command, dbt_target, day, watcher)
+    project = _read_parsed(parsed)
+    result = _invoke(target, command, dbt_target, day, watcher, project)
     found = list(result.result or ())
     failed = [
         node
@@ -99,11 +100,8 @@ def build(
     tests = sum(kind in ("test", "unit_test") for kind in kinds)
     if (missing := watcher.expected - len(found)) > 0:
         raise BuildFailed(f"{missing} dbt nodes never ran; see {dbt_target}/dbt.log")
-    fresh = dbt_target / parsed.name
-    if fresh.exists():
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(fresh, parsed.with_suffix(".new"))
-        parsed.with_suffix(".new").replace(parsed)
+    if project is None:
+        _keep_parsed(dbt_target / "partial_parse.msgpack", parsed)
     by_time = sorted(found, key=lambda node: -node.execution_time)
     return BuildResult(
         models=sum(kind in ("model", "seed", "snapshot") for kind in kinds),
@@ -140,6 +138,7 @@ def _invoke(
     dbt_target: Path,
     day: dict[str, str],
     watcher: _Watcher,
+    project: Any = None,
 ) -> Any:
     # Imported here: it takes a second, and most commands never need it.
     from dbt.cli.main import dbtRunner
@@ -168,9 +167,49 @@ def _invoke(
     ]
     with _environment(target, day):
         try:
-            return dbtRunner(callbacks=[watcher]).invoke(arguments)
+            return dbtRunner(manifest=project, callbacks=[watcher]).invoke(arguments)
         finally:
             _close_connections(target)
+
+
+def _parsed_file(cache_dir: Path, target: Target) -> Path:
+    """Where the parsed project is kept: its name changes with all that parsing reads.
+
+    dbt's own check parses anew where any part of the connection changed, and each run
+    has a file or an application name of its own, which no model reads.
+    """
+    if target.duckdb_path is not None:
+        database = f"duckdb {target.duckdb_path.stem}"
+    else:
+        database = f"postgres {make_url(str(target.url)).database}"
+    key = f"{version('dbt-core')} {database} {project_hash()}"
+    key += PROFILE.read_text(encoding="utf-8")
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return cache_dir / f"project-{digest[:16]}.msgpack"
+
+
+def _read_parsed(parsed: Path) -> Any:
+    """The parsed project, or None where it has to be parsed."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    try:
+        project = Manifest.from_msgpack(
+            parsed.read_bytes(), decoder=extended_mashumuro_decoder
+        )
+    except Exception:  # no file yet, or one cut short by a full disk: parse anew
+        return None
+    project.build_flat_graph()
+    return project
+
+
+def _keep_parsed(fresh: Path, parsed: Path) -> None:
+    """Keep what dbt parsed, instead of what was parsed of an older project."""
+    parsed.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(fresh, parsed.with_suffix(".new"))
+    for old in parsed.parent.glob("*.msgpack"):
+        old.unlink()
+    parsed.with_suffix(".new").replace(parsed)
 
 
 def _close_connections(target: Target) -> None:

@@ -277,7 +277,7 @@ class _Day:
                 steps=run.details,
                 audit=self.audit,
                 earlier=earlier,
-                days=_day_summary(run.target),
+                days=_day_summary(run.target, run.as_of_date),
                 free_bytes=gates.free_bytes(run.settings.data_dir),
             )
         )
@@ -369,18 +369,19 @@ def _plugged(run: Run, name: str) -> None:
             run.reporter.line(f"{name + ':':<9} {result.text}")
 
 
-def _day_summary(target: Target) -> dict[str, float]:
+def _day_summary(target: Target, day: date) -> dict[str, float]:
     """The row of :func:`gates.day_summary_sql` on the sealed candidate."""
     if target.duckdb_path is not None:
         with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
-            cursor = connection.execute(gates.day_summary_sql("marts"))
+            cursor = connection.execute(gates.day_summary_sql("marts", day))
             names = [column[0] for column in cursor.description]
             values = cursor.fetchall()[0]
         return dict(zip(names, (float(value) for value in values), strict=True))
     engine = create_engine(str(target.url))
     try:
         with engine.connect() as connection_:
-            row = connection_.execute(text(gates.day_summary_sql("marts_build"))).one()
+            summary = text(gates.day_summary_sql("marts_build", day))
+            row = connection_.execute(summary).one()
             return {name: float(value) for name, value in row._mapping.items()}
     finally:
         engine.dispose()

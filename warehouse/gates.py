@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
 from typing import Any
 
@@ -21,6 +22,8 @@ LISTENERS_RISE_PCT = 5.0
 UNCHANGED_PCT = 95.0
 SHRINK_PCT = 20.0
 FREE_TIMES_VERSION = 2.0
+# Days; the sources' own limit (error_after) in the dbt project.
+STALE_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,10 @@ class Gate:
     message: str
 
 
-def day_summary_sql(marts: str) -> str:
+def day_summary_sql(marts: str, as_of_date: date) -> str:
     """One row about the newest snapshot day: artists that also have the day before,
-    the sum of their listeners on both days, and how many did not change at all."""
+    the sum of their listeners on both days, how many did not change at all, and by how
+    many days the newest snapshots and answers are older than the run's day."""
     return f"""
         with newest as (
             select max(snapshot_date) as snapshot_date from {marts}.fct_artist_snapshots
@@ -60,7 +64,14 @@ def day_summary_sql(marts: str) -> str:
             coalesce(sum(before.listeners), 0) as listeners_before,
             coalesce(sum(case when today.listeners = before.listeners
                 and today.playcount = before.playcount then 1 else 0 end), 0)
-                as unchanged
+                as unchanged,
+            coalesce((
+                select date '{as_of_date}' - max(snapshot_date) from newest
+            ), 0) as snapshots_age_days,
+            coalesce((
+                select date '{as_of_date}' - max(last_as_of_date)
+                from {marts}.freshness
+            ), 0) as answers_age_days
         from newest
         inner join {marts}.fct_artist_snapshots as today
             on today.snapshot_date = newest.snapshot_date
@@ -126,6 +137,16 @@ def _identical_day(evidence: Evidence) -> tuple[bool, str]:
     return share <= UNCHANGED_PCT, f"{share:.1f} % of the artists unchanged"
 
 
+def _freshness(evidence: Evidence) -> tuple[bool, str]:
+    ages = {
+        name: int(evidence.days.get(f"{name}_age_days", 0))
+        for name in ("snapshots", "answers")
+    }
+    oldest = max(ages, key=lambda name: ages[name])
+    passed = ages[oldest] < STALE_DAYS
+    return passed, f"the newest {oldest} are {ages[oldest]} days old"
+
+
 def _free_disk(evidence: Evidence) -> tuple[bool, str]:
     needed = FREE_TIMES_VERSION * evidence.audit.bytes
     free = evidence.free_bytes
@@ -139,6 +160,7 @@ GATES: dict[str, Callable[[Evidence], tuple[bool, str]]] = {
     "row-counts": _row_counts,
     "listeners": _listeners,
     "identical-day": _identical_day,
+    "freshness": _freshness,
     "free-disk": _free_disk,
 }
 

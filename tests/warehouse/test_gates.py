@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
+import yaml
 
-from warehouse.gates import GATES, Evidence, judge
+from warehouse.build import PROJECT
+from warehouse.gates import GATES, STALE_DAYS, Evidence, judge
 from warehouse.store import Audit, Version
 
 EARLIER = [
@@ -36,6 +38,8 @@ ORDINARY = Evidence(
         "listeners": 1_010_000,
         "listeners_before": 1_000_000,
         "unchanged": 5,
+        "snapshots_age_days": 1,
+        "answers_age_days": 0,
     },
     free_bytes=10**9,
 )
@@ -57,6 +61,7 @@ BAD_DAYS = {
     "row-counts": replace(ORDINARY, audit=Audit({"fct_scrobbles": 800}, 6, 1000)),
     "listeners": replace(ORDINARY, days=ORDINARY.days | {"listeners": 1_060_000}),
     "identical-day": replace(ORDINARY, days=ORDINARY.days | {"unchanged": 96}),
+    "freshness": replace(ORDINARY, days=ORDINARY.days | {"snapshots_age_days": 7}),
     "free-disk": replace(ORDINARY, free_bytes=1999),
 }
 
@@ -82,3 +87,10 @@ def test_a_fall_of_listeners_is_refused_sooner_than_a_rise() -> None:
 def test_the_first_day_has_nothing_to_compare_with_and_passes() -> None:
     first = replace(ORDINARY, earlier=[], days={})
     assert all(gate.passed for gate in judge(first))
+
+
+def test_data_is_stale_when_the_sources_say_so() -> None:
+    path = PROJECT / "models/staging/lastfm/_lastfm__sources.yml"
+    source = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"][0]
+    limit = source["config"]["freshness"]["error_after"]
+    assert limit == {"count": STALE_DAYS, "period": "day"}
