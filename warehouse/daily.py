@@ -194,8 +194,10 @@ class _Day:
         said.line(
             f"run:      {run.run_id}, day {run.as_of_date}, fence {run.lease.fence}"
         )
-        if "fetch" in steps:
+        # A day is settled on a closed market, whether or not this run fetches.
+        if {"fetch", "settle"} & set(steps):
             _plugged(run, "close")
+        if "fetch" in steps:
             self._step("fetch", _required("fetch"))
         if set(steps) <= {"fetch"}:
             return Outcome(None, "fetched")

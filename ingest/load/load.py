@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from ingest import landing
 from ingest.landing import Part, list_parts
 from ingest.load import dead_letters
 from ingest.load.parse import Parser
@@ -131,6 +132,7 @@ def load_step(run: Run) -> StepResult:
     What operators wish for dead letters is carried out here too.
     """
     ops.ensure_tables(run.engine, dead_letters.metadata)
+    ops.ensure_tables(run.engine, landing.metadata)
     with run.engine.begin() as connection:
         parts = list_parts(connection, complete_only=True)
         wishes = dead_letters.open_wishes(connection)
