@@ -182,7 +182,9 @@ def _parsed_file(cache_dir: Path, target: Target) -> Path:
         database = f"duckdb {target.duckdb_path.stem}"
     else:
         database = f"postgres {make_url(str(target.url)).database}"
-    key = f"{version('dbt-core')} {database} {project_hash()}"
+    packages = ("dbt-core", "dbt-adapters", "dbt-duckdb", "dbt-postgres")
+    versions = " ".join(version(package) for package in packages)
+    key = f"{versions} {database} {project_hash()}"
     key += PROFILE.read_text(encoding="utf-8")
     digest = hashlib.sha256(key.encode()).hexdigest()
     return cache_dir / f"project-{digest[:16]}.msgpack"
