@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,28 +67,39 @@ class Daily:
         assert process.returncode == expect, said
         return said
 
-    def step(self) -> str | None:
-        """The step the newest run is in, None before the first."""
+    def newest_run(self) -> tuple[int, str] | None:
+        """The newest run's fence, and its step or how it ended; None before any."""
         path = self.data_dir / "ops.sqlite"
         if not path.exists():
             return None
-        with sqlite3.connect(path, timeout=10) as journal:
+        with closing(sqlite3.connect(path, timeout=10)) as journal:
             try:
                 row = journal.execute(
-                    "select step, state from runs order by fence desc limit 1"
+                    "select fence, step, state from runs order by fence desc limit 1"
                 ).fetchone()
             except sqlite3.OperationalError:
                 return None
-        journal.close()
         if row is None:
             return None
-        return str(row[0]) if row[1] == "running" else str(row[1])
+        fence, step, state = row
+        return int(fence), str(step if state == "running" else state)
 
-    def wait_for(self, step: str, process: subprocess.Popen[str]) -> bool:
-        """Wait until the run is in this step; False when it ended before."""
+    def step(self) -> str | None:
+        """The step the newest run is in, or how it ended."""
+        newest = self.newest_run()
+        return newest[1] if newest else None
+
+    def wait_for(
+        self, step: str, process: subprocess.Popen[str], after: int = 0
+    ) -> bool:
+        """Wait until a run with a fence past `after` is in this step.
+
+        False when the process ended before.
+        """
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            if self.step() == step:
+            newest = self.newest_run()
+            if newest is not None and newest[0] > after and newest[1] == step:
                 return True
             if process.poll() is not None:
                 return False
