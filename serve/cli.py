@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def invalidate(settings: ServeSettings) -> None:
     try:
         if settings.database_url is not None:
             ensure_tables(open_accounts(settings))
-        open_store(settings).invalidate()
+        with contextlib.closing(open_store(settings)) as store:
+            store.invalidate()
     except (StoreUnavailable, OSError) as error:
         raise WarehouseError(f"nothing was dropped: {error}") from error
     click.echo("cached answers are dropped")

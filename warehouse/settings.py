@@ -178,7 +178,7 @@ def normal_url(value: str) -> str:
         raise ValueError("is not a database URL") from error
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError("must start with postgresql:// (leave it empty for DuckDB)")
-    # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, which is not here.
+    # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, used by serve.store only.
     url = url.set(drivername="postgresql+psycopg2")
     return url.render_as_string(hide_password=False)
 

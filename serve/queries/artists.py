@@ -119,10 +119,12 @@ def artists(
             coalesce(latest.is_listed, false) as is_listed
         from marts.dim_artists as artists
         left join latest on latest.artist_id = artists.artist_id
-        where (:within is null or lower(artists.artist_name) like :within escape '!'
+        where (cast(:within as text) is null
+                or lower(artists.artist_name) like :within escape '!'
                 or artists.artist_id = :artist_id)
-            and (:is_listed is null or coalesce(latest.is_listed, false) = :is_listed)
-            and (:tag_id is null or artists.artist_id in (
+            and (cast(:is_listed as boolean) is null
+                or coalesce(latest.is_listed, false) = :is_listed)
+            and (cast(:tag_id as text) is null or artists.artist_id in (
                 select artist_id from marts.artist_tags where tag_id = :tag_id
             ))
         order by {relevance} {_ORDER[sort]}, artists.artist_id

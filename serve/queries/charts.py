@@ -59,9 +59,9 @@ def charts(
             min(issue_date) as first_issue_date,
             max(issue_date) as last_issue_date
         from marts.fct_chart_positions
-        where (:chart is null or chart = :chart)
-            and (:scope is null or scope = :scope)
-            and (:period is null or period = :period)
+        where (cast(:chart as text) is null or chart = :chart)
+            and (cast(:scope as text) is null or scope = :scope)
+            and (cast(:period as text) is null or period = :period)
         group by chart, scope, period
         order by chart, scope, period
         limit :limit offset :offset

@@ -94,7 +94,8 @@ def rankings(
             from marts.dim_listeners as listeners
             left join plays on plays.listener_id = listeners.listener_id
             left join days on days.listener_id = listeners.listener_id
-            where (:country is null or lower(listeners.country) = :country)
+            where (cast(:country as text) is null
+                or lower(listeners.country) = :country)
 
         )
 

@@ -25,7 +25,7 @@ def tags(
         f"""
         select tag_id, tag_name, reach, taggings, artists
         from marts.dim_tags
-        where (:prefix is null or lower(tag_name) like :prefix escape '!')
+        where (cast(:prefix as text) is null or lower(tag_name) like :prefix escape '!')
         order by {_ORDER[sort]}, tag_id
         limit :limit offset :offset
         """,

@@ -212,7 +212,8 @@ def active_listeners(reader: Reader, plays: Plays) -> dict[str, Any]:
             cast({scrobbles} as bigint) as scrobbles,
             cast((
                 select count(*) from marts.dim_listeners as listeners
-                where (:country is null or lower(listeners.country) = :country)
+                where (cast(:country as text) is null
+                    or lower(listeners.country) = :country)
             ) as bigint) as panel_listeners
         from {source} as plays
         where {day}

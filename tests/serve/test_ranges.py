@@ -92,6 +92,6 @@ def test_binds_are_translated_for_both_drivers() -> None:
         "select '%' where a = $a and b like $b and c = $a",
         ("a", "b"),
     )
-    assert translate(sql, "psycopg2")[0] == (
+    assert translate(sql, "psycopg")[0] == (
         "select '%%' where a = %(a)s and b like %(b)s and c = %(a)s"
     )
