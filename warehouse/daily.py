@@ -12,11 +12,13 @@ import secrets
 import signal
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import FrameType
+from typing import Any
 
 import duckdb
 from sqlalchemy import Engine, create_engine, text
@@ -323,18 +325,21 @@ class _Day:
 
     def _summarise(self, started: datetime, dropped: int) -> None:
         run = self.run
-        fetched, loaded = run.details.get("fetch", {}), run.details.get("load", {})
+        # A figure that its step does not report is a mistake, one of a step that was
+        # not asked for is none.
+        nothing: dict[str, Any] = defaultdict(int)
+        fetched = run.details.get("fetch", nothing)
+        loaded = run.details.get("load", nothing)
         built, published = run.details["build"], run.details["publish"]
         seconds = (ops.utcnow() - started).total_seconds()
         lines = [
             "",
             f"Published {run.as_of_date} as version {run.version} in {seconds:.1f} s",
-            f"  requests      {int(fetched.get('requests', 0)):,}"
-            f" ({int(fetched.get('retries', 0)):,} retries,"
-            f" {int(fetched.get('skipped', 0)):,} skipped)",
-            f"  bytes         {int(fetched.get('bytes', 0)):,} as answered",
-            f"  rows loaded   {int(loaded.get('rows', 0)):,}",
-            f"  dead letters  {int(loaded.get('dead', 0)):,}",
+            f"  requests      {fetched['requests']:,}"
+            f" ({fetched['retries']:,} retries, {fetched['skipped']:,} skipped)",
+            f"  bytes         {fetched['bytes']:,} as answered",
+            f"  rows loaded   {loaded['rows']:,}",
+            f"  dead letters  {loaded['dead_letters']:,}",
             f"  tests passed  {built['tests']}",
             f"  version size  {published['bytes'] / 1e6:,.1f} MB"
             + (f" ({dropped} old versions dropped)" if dropped else ""),
