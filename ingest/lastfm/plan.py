@@ -7,8 +7,8 @@ walk over a listener's scrobbles and what an answer says about the calls to come
 A day is planned in two phases. The first asks for charts, countries, tags and
 everything of the listeners; the second, made from those answers, for the tracked
 artists, the most used tags, and the tracks and albums heard most. A day in ``snapshot``
-mode (a missed day, asked of a server that can answer for it) has charts, countries and
-tags only.
+mode (a missed day, asked of a server that can answer for it) has charts and the
+configured countries and tags only.
 """
 
 from __future__ import annotations
@@ -424,14 +424,14 @@ def second_phase(
 
     `known` holds (method, canonical params) of what was answered lately.
     """
+    if mode == "snapshot":
+        return []
     configured = {artist_key(tag) for tag in plan.tags}
     used = list(notes.chart_tags.items())[: plan.most_used_tags]
     calls: list[Call] = []
     for key, tag in used:
         if key not in configured:
             calls += _tag_calls(plan, tag)
-    if mode == "snapshot":
-        return calls
     # By method: an artist that getInfo does not know is then not asked about again.
     names = list(artists)
     for method, params in ARTIST_METHODS:

@@ -59,7 +59,7 @@ COUNTRIES = {
     "Türkiye": 3,
     "Korea, Republic of": 9,
 }
-PANEL_COUNTRIES = tuple(COUNTRIES)[:6]
+PANEL_COUNTRIES = tuple(COUNTRIES)[:5]
 COUNTRY_SHARE = (0.11, 0.07, 0.13, 0.025, 0.05, 0.28, 0.06, 0.012, 0.02, 0.01)
 OWN_TAGS = ("favourites", "seen live", "for the train", "köttur 🐈", "check out")
 # Local hour -> how likely a session starts in it.
@@ -516,7 +516,7 @@ class DemoWorld(World):
             if listener.registered_uts // DAY_SECONDS <= self.last_day
         )
         self.countries = PANEL_COUNTRIES
-        self.tags = tuple(self.tag_names[:6])
+        self.tags = tuple(self.tag_names[:4])
         self._last_listened = PEOPLE - 1
 
     def _taste(self, listener: Listener) -> list[tuple[int, float, float, float]]:

@@ -67,6 +67,9 @@ def test_a_snapshot_day_has_charts_countries_and_tags_only() -> None:
         "geo",
         "tag",
     }
+    used = Notes(chart_tags={"jazz": "jazz"})
+    found = planning.second_phase(PLAN, "snapshot", used, ["Low"], set(), canonical)
+    assert found == []
 
 
 def test_walks_end_now_or_with_the_last_second_of_a_past_day() -> None:
@@ -144,7 +147,7 @@ def test_every_tracked_artist_is_asked_for_six_things() -> None:
 def test_the_most_used_tags_are_added_to_the_configured_ones_once() -> None:
     notes = Notes(chart_tags={"jazz": "jazz", "rock": "rock", "folk": "folk"})
     plan = replace(PLAN, most_used_tags=2)
-    calls = planning.second_phase(plan, "snapshot", notes, ["Low"], set(), canonical)
+    calls = planning.second_phase(plan, "full", notes, [], set(), canonical)
     assert [(call.method, call.params["tag"]) for call in calls] == [
         ("tag.getTopArtists", "rock"),
         ("tag.getTopTracks", "rock"),
