@@ -202,7 +202,7 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
         name = str(first["loc"][0])
         raise SettingsError(
             f"setting {name}: {first['msg']}. It is read from --{_flag(name)},"
-            f" the environment ({name.upper()}) or {config_path()} ({name} = …)"
+            f" the environment ({name.upper()}) or {config_path()} (as {name})"
         ) from None
     protect(settings.lastfm_api_key, settings.lastfm_shared_secret)
     return settings
@@ -212,7 +212,7 @@ def missing(name: str, why: str) -> SettingsError:
     """The error for a setting that must be there, naming all its places."""
     return SettingsError(
         f"{why}: set {name.upper()} in the environment, pass --{_flag(name)},"
-        f" or write {name} = … into {config_path()}"
+        f" or put {name} into {config_path()}"
     )
 
 
