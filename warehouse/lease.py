@@ -14,6 +14,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -134,7 +136,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._stop.wait(self.seconds / 6):
             try:
-                with self.engine.begin() as connection:
+                with self._alone() as connection:
                     now = ops.database_now(connection)
                     renewed = connection.execute(
                         update(ops.lease)
@@ -151,6 +153,20 @@ class Lease:
                 self._lost = "another run has taken over"
                 return
             self._renewed = time.monotonic()
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """A connection on which, with PostgreSQL, each statement ends by itself.
+
+        A renewal may wait for the row while this process is frozen. In a transaction it
+        would then hold the row, and a run that takes over could not end it.
+        """
+        if self.engine.dialect.name != "postgresql":
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def check(self, connection: Connection | None = None) -> None:
         """Make sure this run still holds the lease.
