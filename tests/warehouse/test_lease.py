@@ -136,11 +136,11 @@ def test_a_killed_holder_on_another_machine_is_replaced_when_its_lease_ran_out(
 def test_a_holder_that_renews_is_never_replaced(
     ops_engine: Engine, ops_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = hold_elsewhere(ops_settings, 0.6)
+    process = hold_elsewhere(ops_settings, 3)
     try:
         monkeypatch.setattr(lease_module, "host_name", lambda: "elsewhere")
-        for _ in range(6):
-            time.sleep(0.25)
+        for _ in range(5):
+            time.sleep(0.9)
             with pytest.raises(Busy):
                 make(ops_engine, ops_settings, "next").acquire()
     finally:
