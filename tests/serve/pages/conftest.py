@@ -16,6 +16,7 @@ import pytest
 from flask import Flask
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.wait import WebDriverWait
 from werkzeug.serving import make_server
 
 from serve.accounts.current import COOKIE
@@ -102,6 +103,18 @@ class Browser:
         self.driver.get_log("browser")
         self.driver.get_log("performance")
         self.driver.get(self.root + path)
+        # For a moment after a page was swapped the driver still sees an empty one.
+        WebDriverWait(self.driver, 10).until(
+            lambda driver: driver.execute_script(
+                "return document.readyState === 'complete' && !!document.body.firstChild"
+            )
+        )
+
+    def sees(self, text: str) -> bool:
+        """Whether a text stands on the page, or comes there within seconds."""
+        return WebDriverWait(self.driver, 5).until(
+            lambda driver: text in driver.page_source
+        )
 
     def ask(self, script: str, *given: Any) -> Any:
         """What a script in the page answers."""

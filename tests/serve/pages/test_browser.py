@@ -243,7 +243,7 @@ def test_one_s_own_page_is_drawn_and_its_fetch_is_shown(
     browser.log_in(pages_app, "anna")
     browser.look(1200)
     browser.open("/me")
-    assert "that is you" in browser.driver.page_source
+    assert browser.sees("that is you")
     browser.driver.find_element(
         By.CSS_SELECTOR, "form[action='/me/panel'] button"
     ).click()
@@ -254,9 +254,7 @@ def test_one_s_own_page_is_drawn_and_its_fetch_is_shown(
     browser.driver.find_element(
         By.CSS_SELECTOR, "form[action$='/cancel'] button"
     ).click()
-    WebDriverWait(browser.driver, 5).until(
-        lambda driver: "cancelled" in driver.page_source
-    )
+    assert browser.sees("cancelled")
     browser.look(500, dark=True)
     browser.open("/me")
     width, window = browser.ask(_WIDTHS)
