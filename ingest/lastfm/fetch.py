@@ -592,6 +592,8 @@ class _DayRun:
         since = time.monotonic()
         while True:
             self._feed()
+            if not self.loaded and not held and self.is_drained:
+                return
             wait = self._patience(held, since)
             try:
                 outcome = self.workers.outcomes.get(timeout=wait)
@@ -622,8 +624,6 @@ class _DayRun:
                     f"the fetch of {self.day.as_of} was stopped;"
                     " run it again to go on where it was"
                 )
-            if not self.loaded and not held and self.is_drained:
-                return
 
     def _patience(self, held: list[_Outcome], since: float) -> float:
         wait = 0.25
