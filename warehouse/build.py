@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -80,11 +83,7 @@ def build(
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     if built_through == 0:
         command.append("--full-refresh")
-    day = {
-        "SCROBBLE_AS_OF_DATE": as_of_date.isoformat(),
-        "SCROBBLE_BUILT_THROUGH": str(built_through),
-        "SCROBBLE_THREADS": str(threads),
-    }
+    day = _day(as_of_date, built_through, threads)
     watcher = _Watcher(progress)
     project = _read_parsed(parsed)
     result = _invoke(target, command, dbt_target, day, watcher, project)
@@ -114,6 +113,42 @@ def build(
     )
 
 
+@contextmanager
+def parsing_beside(file_name: str, cache_dir: Path) -> Iterator[None]:
+    """Have another process parse the project for DuckDB meanwhile, if nobody has yet.
+
+    A first run waits for last.fm longer than dbt parses. What goes wrong here is said
+    by the build, which parses what it does not find.
+    """
+    if _parsed_file(cache_dir, Target(duckdb_path=Path(file_name))).exists():
+        yield
+        return
+    other = subprocess.Popen(
+        [sys.executable, "-m", "warehouse.build", file_name, str(cache_dir)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+        with suppress(subprocess.TimeoutExpired):
+            other.wait(timeout=60)
+    finally:
+        other.kill()
+        other.wait()
+
+
+def _parse(file_name: str, cache_dir: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        target = Target(duckdb_path=folder / file_name)
+        day = _day(date(2000, 1, 1), 0, 1)
+        result = _invoke(target, ["parse"], folder, day, _Watcher(lambda *_: None))
+        if result.success:
+            parsed = _parsed_file(cache_dir, target)
+            _keep_parsed(folder / "partial_parse.msgpack", parsed)
+
+
 def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
     """Write the docs site as one page that opens without a network.
 
@@ -130,6 +165,14 @@ def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
     page = site / "index.html"
     shutil.copyfile(dbt_target / "static_index.html", page)
     return page
+
+
+def _day(as_of_date: date, built_through: int, threads: int) -> dict[str, str]:
+    return {
+        "SCROBBLE_AS_OF_DATE": as_of_date.isoformat(),
+        "SCROBBLE_BUILT_THROUGH": str(built_through),
+        "SCROBBLE_THREADS": str(threads),
+    }
 
 
 def _invoke(
@@ -293,3 +336,7 @@ def _explain(failed: list[Any], exception: BaseException | None, where: Path) ->
         f"{len(bad)} of the day's models or tests did not pass; the last version stays"
         f" published\n" + "\n".join(lines) + tail + f"\n  log: {where}/dbt.log"
     )
+
+
+if __name__ == "__main__":
+    _parse(sys.argv[1], Path(sys.argv[2]))

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import FrameType
@@ -25,7 +25,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from warehouse import gates, ops, store
-from warehouse.build import build, project_hash
+from warehouse.build import build, parsing_beside, project_hash
+from warehouse.duckdb_store import FILE
 from warehouse.errors import (
     BuildFailed,
     DiskFull,
@@ -199,10 +200,11 @@ class _Day:
         # A day is settled on a closed market, whether or not this run fetches.
         if {"fetch", "settle"} & set(steps):
             _plugged(run, "close")
-        if "fetch" in steps:
-            self._step("fetch", _required("fetch"))
         if set(steps) <= {"fetch"}:
+            self._step("fetch", _required("fetch"))
             return Outcome(None, "fetched")
+        if "fetch" in steps:
+            self._fetch_and_parse()
         self._open()
         actions: dict[str, Step] = {
             "load": _required("load"),
@@ -239,6 +241,16 @@ class _Day:
         run.details[name] = {**result.detail, "seconds": round(seconds, 2)}
         self.journal.finish(name, run.details[name])
 
+    def _fetch_and_parse(self) -> None:
+        settings = self.run.settings
+        beside = (
+            nullcontext()
+            if settings.is_postgres
+            else parsing_beside(FILE, settings.parsed_dir)
+        )
+        with beside:
+            self._step("fetch", _required("fetch"))
+
     def _open(self) -> None:
         run, base = self.run, self.base
         run.target = self.warehouse.open_candidate(run, base)
@@ -256,7 +268,7 @@ class _Day:
             as_of_date=run.as_of_date,
             built_through=run.built_through,
             work_dir=run.work_dir,
-            cache_dir=run.settings.data_dir / "dbt",
+            cache_dir=run.settings.parsed_dir,
             threads=run.settings.threads,
             progress=run.reporter.advance,
         )

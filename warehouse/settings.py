@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         """Whether the warehouse is PostgreSQL rather than DuckDB files."""
         return self.warehouse_url is not None
 
+    @property
+    def parsed_dir(self) -> Path:
+        """Where the parsed dbt project is kept between runs."""
+        return self.data_dir / "dbt"
+
 
 class _File(PydanticBaseSettingsSource):
     """The values of the settings file; unknown keys are refused by name."""

@@ -106,7 +106,7 @@ class Browser:
         # For a moment after a page was swapped the driver still sees an empty one.
         WebDriverWait(self.driver, 10).until(
             lambda driver: driver.execute_script(
-                "return document.readyState === 'complete' && !!document.body.firstChild"
+                "return document.readyState === 'complete' && document.body.innerHTML"
             )
         )
 
