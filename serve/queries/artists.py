@@ -433,7 +433,9 @@ def series(
         """,
         binds,
     )
-    ordered = sorted(found.rows, key=itemgetter(0, 2))
+    ordered = list(reversed(found.rows))
+    if len(artist_ids) > 1:
+        ordered.sort(key=itemgetter(0))
     found = Result(found.columns, found.types, ordered)
     zero_to = last if measure in _PANEL else None
     return _filled(found, zero_to)
@@ -443,22 +445,24 @@ def _filled(found: Result, zero_to: date | None) -> Result:
     """Add a row for each day that is missing between two that are there."""
     rows: list[tuple[Any, ...]] = []
     previous: tuple[Any, ...] | None = None
+    one_day = timedelta(days=1)
 
     def fill(after: tuple[Any, ...], until: date) -> None:
-        day = after[2] + timedelta(days=1)
+        day = after[2] + one_day
         while day < until:
             blank = (0.0, False) if zero_to is not None else (None, True)
             rows.append((after[0], after[1], day, *blank))
-            day += timedelta(days=1)
+            day += one_day
 
     for row in found.rows:
         if previous is not None:
             if previous[0] == row[0]:
-                fill(previous, row[2])
+                if row[2] - previous[2] > one_day:
+                    fill(previous, row[2])
             elif zero_to is not None:
-                fill(previous, zero_to + timedelta(days=1))
+                fill(previous, zero_to + one_day)
         rows.append(row)
         previous = row
     if previous is not None and zero_to is not None:
-        fill(previous, zero_to + timedelta(days=1))
+        fill(previous, zero_to + one_day)
     return Result(found.columns, found.types, rows)
