@@ -62,11 +62,19 @@ class Cleared:
 def clear(bids: Sequence[Bid], curve: Curve) -> Cleared:
     """Clear the bids, given in order of arrival."""
     net = min(curve.most, max(curve.least, _crossing(bids, curve)))
-    if not _is_matched(bids, curve, net):
+    # One share can move the price past limits on both sides: then the neighbour at
+    # which more is traded is the better meeting.
+    around = [
+        near
+        for near in (net, net + 1, net - 1)
+        if curve.least <= near <= curve.most and _is_matched(bids, curve, near)
+    ]
+    if around:
+        net = max(around, key=lambda near: _bought(bids, curve.price(near), near))
+    else:
         net = _nearest_matched(bids, curve, net)
     price = curve.price(net)
-    wanted, offered = _taken(bids, "buy", price), _taken(bids, "sell", price)
-    bought = min(wanted, offered + net)
+    bought = _bought(bids, price, net)
     buys = [b for b in bids if b.side == "buy" and _accepts(b, price)]
     sells = [b for b in bids if b.side == "sell" and _accepts(b, price)]
     return Cleared(price, net, _fill(buys, bought) | _fill(sells, bought - net))
@@ -74,6 +82,11 @@ def clear(bids: Sequence[Bid], curve: Curve) -> Cleared:
 
 def _taken(bids: Sequence[Bid], side: str, price: Decimal) -> int:
     return sum(b.shares for b in bids if b.side == side and _accepts(b, price))
+
+
+def _bought(bids: Sequence[Bid], price: Decimal, net: int) -> int:
+    """The shares that buyers get at a price when the house gives `net`."""
+    return min(_taken(bids, "buy", price), _taken(bids, "sell", price) + net)
 
 
 def _is_matched(bids: Sequence[Bid], curve: Curve, net: int) -> bool:

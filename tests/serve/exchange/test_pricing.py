@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from serve.exchange import auction, pricing
@@ -154,6 +154,14 @@ def test_the_auction_clears_at_one_price_that_everybody_filled_accepts(
 
 @settings(max_examples=200)
 @given(bids, curves)
+@example(  # the price of one share more lies beyond both limits
+    [
+        auction.Bid("00", "sell", 40, 1_261_906),
+        auction.Bid("01", "buy", 64, None),
+        auction.Bid("02", "buy", 94, 1_262_107),
+    ],
+    auction.Curve(1_000_000, 100, 0, 400_000_000),
+)
 def test_the_auction_leaves_nobody_out_who_could_have_been_filled(
     waiting: list[auction.Bid], curve: auction.Curve
 ) -> None:
