@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -189,15 +189,10 @@ def kill_and_mend(
     assert (twice, lost) == ([(0,)], [(0,)])
 
 
-@pytest.mark.parametrize("trial", range(2))
 def test_a_run_killed_at_every_step_leaves_the_last_day_and_the_next_run_mends_it(
-    lastfm: LocalLastfm,
-    yesterday: tuple[Daily, str],
-    today: Daily,
-    tmp_path: Path,
-    trial: int,
+    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
 ) -> None:
-    """Six kills in a row a trial: each step once, at a random moment inside it."""
+    """Six kills in a row: each step once, at a random moment inside it."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     draw = random.Random(seed)

@@ -63,14 +63,14 @@ def clear(bids: Sequence[Bid], curve: Curve) -> Cleared:
     """Clear the bids, given in order of arrival."""
     net = min(curve.most, max(curve.least, _crossing(bids, curve)))
     # One share can move the price past limits on both sides: then the neighbour at
-    # which more is traded is the better meeting.
+    # which more orders are filled is the better meeting.
     around = [
         near
         for near in (net, net + 1, net - 1)
         if curve.least <= near <= curve.most and _is_matched(bids, curve, near)
     ]
     if around:
-        net = max(around, key=lambda near: _bought(bids, curve.price(near), near))
+        net = max(around, key=lambda near: _filled(bids, curve.price(near), near))
     else:
         net = _nearest_matched(bids, curve, net)
     price = curve.price(net)
@@ -87,6 +87,11 @@ def _taken(bids: Sequence[Bid], side: str, price: Decimal) -> int:
 def _bought(bids: Sequence[Bid], price: Decimal, net: int) -> int:
     """The shares that buyers get at a price when the house gives `net`."""
     return min(_taken(bids, "buy", price), _taken(bids, "sell", price) + net)
+
+
+def _filled(bids: Sequence[Bid], price: Decimal, net: int) -> int:
+    """The shares that orders of both sides get."""
+    return 2 * _bought(bids, price, net) - net
 
 
 def _is_matched(bids: Sequence[Bid], curve: Curve, net: int) -> bool:

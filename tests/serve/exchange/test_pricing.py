@@ -162,6 +162,16 @@ def test_the_auction_clears_at_one_price_that_everybody_filled_accepts(
     ],
     auction.Curve(1_000_000, 100, 0, 400_000_000),
 )
+@example(  # one share less is a lower price, at which nobody who would sell is left
+    [
+        auction.Bid("00", "sell", 40, 1_003_530),
+        auction.Bid("01", "buy", 40, None),
+        auction.Bid("02", "sell", 40, 781_159),
+        auction.Bid("03", "buy", 1, 1_004_370),
+        auction.Bid("04", "buy", 1, None),
+    ],
+    auction.Curve(1_000_000, 150, 0, 400_000_000),
+)
 def test_the_auction_leaves_nobody_out_who_could_have_been_filled(
     waiting: list[auction.Bid], curve: auction.Curve
 ) -> None:
