@@ -22,13 +22,14 @@ from typing import Any
 
 import duckdb
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from warehouse import gates, ops, store
 from warehouse.build import build, parsing_beside, project_hash
 from warehouse.duckdb_store import FILE
 from warehouse.errors import (
     BuildFailed,
+    DatabaseLost,
     DiskFull,
     GateRefused,
     SettingsError,
@@ -36,6 +37,7 @@ from warehouse.errors import (
 )
 from warehouse.journal import Journal, abandon_dead_runs
 from warehouse.lease import Lease
+from warehouse.redact import redact
 from warehouse.report import Reporter
 from warehouse.run import Run, Step, StepResult, Target, plugged_step
 from warehouse.settings import Settings
@@ -82,7 +84,7 @@ def daily(
     if unknown := sorted(set(accept) - set(gates.GATES)):
         known = ", ".join(gates.GATES)
         raise SettingsError(f"there is no gate {unknown[0]!r}; the gates are: {known}")
-    with reporter or Reporter() as said, _disk_full_said_clearly():
+    with reporter or Reporter() as said, _outages_said_clearly():
         engine = ops.open_ops(settings)
         try:
             done = None if force else _already_done(engine, as_of)
@@ -407,7 +409,7 @@ def _day_summary(target: Target, day: date) -> dict[str, float]:
 
 
 @contextmanager
-def _disk_full_said_clearly() -> Iterator[None]:
+def _outages_said_clearly() -> Iterator[None]:
     try:
         yield
     except WarehouseError:
@@ -419,6 +421,12 @@ def _disk_full_said_clearly() -> Iterator[None]:
             raise DiskFull(
                 "the disk is full; nothing was published and nothing landed is lost."
                 " Free some space (`scrobble status` shows the sizes) and run again"
+            ) from error
+        if isinstance(error, OperationalError | InterfaceError):
+            said = redact(str(error.orig).strip().partition("\n")[0])
+            raise DatabaseLost(
+                f"the database went away ({said}); readers keep a whole version and"
+                " nothing landed is lost. Run again when it answers"
             ) from error
         raise
 

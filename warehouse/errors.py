@@ -54,6 +54,12 @@ class SettleFailed(WarehouseError):
     exit_code = 8
 
 
+class DatabaseLost(WarehouseError):
+    """The database went away in the middle of a run (69, EX_UNAVAILABLE)."""
+
+    exit_code = 69
+
+
 class DiskFull(WarehouseError):
     """There is no room for the next step; nothing was lost."""
 

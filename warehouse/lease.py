@@ -195,7 +195,7 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Give the lease back; harmless when it was lost."""
+        """Give the lease back; harmless when it or the database was lost."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -210,12 +210,16 @@ class Lease:
                     )
                     .values(run_id=None, expires_at=None)
                 )
+        except SQLAlchemyError:
+            # The row still names this run: a file that nobody holds shows its end.
+            self._drop_alive(keep=True)
         finally:
             self._drop_alive()
 
-    def _drop_alive(self) -> None:
+    def _drop_alive(self, keep: bool = False) -> None:
         if self._alive is not None:
-            self._alive_path.unlink(missing_ok=True)
+            if not keep:
+                self._alive_path.unlink(missing_ok=True)
             self._alive.close()
             self._alive = None
 

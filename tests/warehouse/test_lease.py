@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, update
+from sqlalchemy.exc import OperationalError
 
 from warehouse import lease as lease_module
 from warehouse import ops
@@ -118,6 +119,21 @@ def test_a_killed_holder_on_this_machine_is_replaced_at_once(
     with make(ops_engine, ops_settings, "next") as lease:
         assert lease.fence == 2
         assert lease.superseded == "other"
+
+
+def test_a_run_whose_database_went_away_is_replaced_at_once(
+    ops_engine: Engine, ops_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_engine: Engine) -> None:
+        raise OperationalError("update", {}, OSError("the server is gone"))
+
+    first = make(ops_engine, ops_settings, "first", seconds=60)
+    first.acquire()
+    with monkeypatch.context() as without:
+        without.setattr(type(ops_engine), "begin", gone)
+        first.release()
+    with make(ops_engine, ops_settings, "second") as second:
+        assert second.superseded == "first"
 
 
 def test_a_killed_holder_on_another_machine_is_replaced_when_its_lease_ran_out(
