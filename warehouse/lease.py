@@ -147,7 +147,8 @@ class Lease:
                         )
                         .values(expires_at=now + self.seconds)
                     ).rowcount
-            except SQLAlchemyError:
+            except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error):
+                # The driver's own error comes when a connection is given back broken.
                 continue  # check() notices when this goes on for too long
             if not renewed:
                 self._lost = "another run has taken over"
