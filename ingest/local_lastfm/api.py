@@ -872,7 +872,7 @@ def track_search(call: Call) -> Tree:
                 "name": name,
                 "artist": by,
                 "url": track_url(by, name),
-                "streamable": "FIXME",
+                "streamable": "FIXME",  # the word last.fm itself answers
                 "listeners": str(world.track_counters(index, call.now)[0]),
                 "image": images(),
                 "mbid": world.tracks[index].mbid,
