@@ -123,30 +123,31 @@ def parsing_beside(file_name: str, cache_dir: Path) -> Iterator[None]:
     if _parsed_file(cache_dir, Target(duckdb_path=Path(file_name))).exists():
         yield
         return
-    other = subprocess.Popen(
-        [sys.executable, "-m", "warehouse.build", file_name, str(cache_dir)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-        with suppress(subprocess.TimeoutExpired):
-            other.wait(timeout=60)
-    finally:
-        other.kill()
-        other.wait()
+    with tempfile.TemporaryDirectory() as folder:
+        other = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "warehouse.build"),
+                *(str(Path(folder) / file_name), str(cache_dir)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield
+            with suppress(subprocess.TimeoutExpired):
+                other.wait(timeout=60)
+        finally:
+            other.kill()
+            other.wait()
 
 
-def _parse(file_name: str, cache_dir: Path) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        target = Target(duckdb_path=folder / file_name)
-        day = _day(date(2000, 1, 1), 0, 1)
-        result = _invoke(target, ["parse"], folder, day, _Watcher(lambda *_: None))
-        if result.success:
-            parsed = _parsed_file(cache_dir, target)
-            _keep_parsed(folder / "partial_parse.msgpack", parsed)
+def _parse(database: Path, cache_dir: Path) -> None:
+    target, folder = Target(duckdb_path=database), database.parent
+    day = _day(date(2000, 1, 1), 0, 1)
+    result = _invoke(target, ["parse"], folder, day, _Watcher(lambda *_: None))
+    if result.success:
+        _keep_parsed(folder / "partial_parse.msgpack", _parsed_file(cache_dir, target))
 
 
 def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
@@ -339,4 +340,4 @@ def _explain(failed: list[Any], exception: BaseException | None, where: Path) ->
 
 
 if __name__ == "__main__":
-    _parse(sys.argv[1], Path(sys.argv[2]))
+    _parse(Path(sys.argv[1]), Path(sys.argv[2]))

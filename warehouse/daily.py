@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import FrameType
@@ -42,6 +42,9 @@ from warehouse.report import Reporter
 from warehouse.run import Run, Step, StepResult, Target, plugged_step
 from warehouse.settings import Settings
 
+# What PostgreSQL's driver says of a session that is lost: no code, or that the server
+# was ended by its operator, by a crash, or is not there yet.
+SERVER_GONE = (None, "57P01", "57P02", "57P03")
 STEPS = ("fetch", "load", "build", "check", "settle", "publish")
 
 
@@ -202,11 +205,11 @@ class _Day:
         # A day is settled on a closed market, whether or not this run fetches.
         if {"fetch", "settle"} & set(steps):
             _plugged(run, "close")
-        if set(steps) <= {"fetch"}:
-            self._step("fetch", _required("fetch"))
-            return Outcome(None, "fetched")
         if "fetch" in steps:
-            self._fetch_and_parse()
+            with self._parsing_beside(steps):
+                self._step("fetch", _required("fetch"))
+        if set(steps) <= {"fetch"}:
+            return Outcome(None, "fetched")
         self._open()
         actions: dict[str, Step] = {
             "load": _required("load"),
@@ -243,15 +246,11 @@ class _Day:
         run.details[name] = {**result.detail, "seconds": round(seconds, 2)}
         self.journal.finish(name, run.details[name])
 
-    def _fetch_and_parse(self) -> None:
+    def _parsing_beside(self, steps: tuple[str, ...]) -> AbstractContextManager[None]:
         settings = self.run.settings
-        beside = (
-            nullcontext()
-            if settings.is_postgres
-            else parsing_beside(FILE, settings.parsed_dir)
-        )
-        with beside:
-            self._step("fetch", _required("fetch"))
+        if "build" not in steps or settings.is_postgres:
+            return nullcontext()
+        return parsing_beside(FILE, settings.parsed_dir)
 
     def _open(self) -> None:
         run, base = self.run, self.base
@@ -422,7 +421,10 @@ def _outages_said_clearly() -> Iterator[None]:
                 "the disk is full; nothing was published and nothing landed is lost."
                 " Free some space (`scrobble status` shows the sizes) and run again"
             ) from error
-        if isinstance(error, OperationalError | InterfaceError):
+        if (
+            isinstance(error, OperationalError | InterfaceError)
+            and getattr(error.orig, "pgcode", "") in SERVER_GONE
+        ):
             said = redact(str(error.orig).strip().partition("\n")[0])
             raise DatabaseLost(
                 f"the database went away ({said}); readers keep a whole version and"

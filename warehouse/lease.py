@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -200,22 +200,23 @@ class Lease:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
+        is_given_back = False
         try:
-            with self.engine.begin() as connection:
-                connection.execute(
-                    update(ops.lease)
-                    .where(
-                        ops.lease.c.name == NAME,
-                        ops.lease.c.fence == self.fence,
-                        ops.lease.c.run_id == self.run_id,
+            with suppress(SQLAlchemyError):
+                with self.engine.begin() as connection:
+                    connection.execute(
+                        update(ops.lease)
+                        .where(
+                            ops.lease.c.name == NAME,
+                            ops.lease.c.fence == self.fence,
+                            ops.lease.c.run_id == self.run_id,
+                        )
+                        .values(run_id=None, expires_at=None)
                     )
-                    .values(run_id=None, expires_at=None)
-                )
-        except SQLAlchemyError:
-            # The row still names this run: a file that nobody holds shows its end.
-            self._drop_alive(keep=True)
+                is_given_back = True
         finally:
-            self._drop_alive()
+            # Where the row still names this run, a file nobody holds shows its end.
+            self._drop_alive(keep=not is_given_back)
 
     def _drop_alive(self, keep: bool = False) -> None:
         if self._alive is not None:
