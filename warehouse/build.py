@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -61,31 +59,28 @@ def build(
     as_of_date: date,
     built_through: int,
     work_dir: Path,
-    cache_dir: Path,
     threads: int,
     progress: Progress,
+    project: Any = None,
 ) -> BuildResult:
     """Run and test every model.
 
     Args:
         built_through: loads up to this id are in the marts already; 0 builds them anew.
         work_dir: the run's own folder, for dbt's target and logs.
-        cache_dir: where the parsed project is kept between runs; parsing it again
-            would take longer than a further day's models.
+        project: of :func:`parsed_project`; dbt parses again where it is None.
 
     Raises:
         BuildFailed: naming the models and tests that failed, with the log's path.
     """
     dbt_target = work_dir / "dbt"
     dbt_target.mkdir(parents=True, exist_ok=True)
-    parsed = _parsed_file(cache_dir, target)
     # Unit tests test the models, not the day: they run with the project's own tests.
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     if built_through == 0:
         command.append("--full-refresh")
     day = _day(as_of_date, built_through, threads)
     watcher = _Watcher(progress)
-    project = _read_parsed(parsed)
     result = _invoke(target, command, dbt_target, day, watcher, project)
     found = list(result.result or ())
     failed = [
@@ -99,8 +94,6 @@ def build(
     tests = sum(kind in ("test", "unit_test") for kind in kinds)
     if (missing := watcher.expected - len(found)) > 0:
         raise BuildFailed(f"{missing} dbt nodes never ran; see {dbt_target}/dbt.log")
-    if project is None:
-        _keep_parsed(dbt_target / "partial_parse.msgpack", parsed)
     by_time = sorted(found, key=lambda node: -node.execution_time)
     return BuildResult(
         models=sum(kind in ("model", "seed", "snapshot") for kind in kinds),
@@ -113,41 +106,28 @@ def build(
     )
 
 
-@contextmanager
-def parsing_beside(file_name: str, cache_dir: Path) -> Iterator[None]:
-    """Have another process parse the project for DuckDB meanwhile, if nobody has yet.
+def parsed_project(target: Target, cache_dir: Path) -> Any:
+    """The parsed project, for :func:`build`; None where dbt cannot parse it.
 
-    A first run waits for last.fm longer than dbt parses. What goes wrong here is said
-    by the build, which parses what it does not find.
+    Args:
+        target: a database of the same kind and name as the one to build in.
+        cache_dir: where the parsed project is kept between runs; parsing it again
+            would take longer than a further day's models.
     """
-    if _parsed_file(cache_dir, Target(duckdb_path=Path(file_name))).exists():
-        yield
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        other = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "warehouse.build"),
-                *(str(Path(folder) / file_name), str(cache_dir)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield
-            with suppress(subprocess.TimeoutExpired):
-                other.wait(timeout=60)
-        finally:
-            other.kill()
-            other.wait()
-
-
-def _parse(database: Path, cache_dir: Path) -> None:
-    target, folder = Target(duckdb_path=database), database.parent
-    day = _day(date(2000, 1, 1), 0, 1)
-    result = _invoke(target, ["parse"], folder, day, _Watcher(lambda *_: None))
-    if result.success:
-        _keep_parsed(folder / "partial_parse.msgpack", _parsed_file(cache_dir, target))
+    parsed = _parsed_file(cache_dir, target)
+    project = _read_parsed(parsed)
+    if project is not None:
+        return project
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if target.duckdb_path is not None:
+            target = Target(duckdb_path=folder / target.duckdb_path.name)
+        day = _day(date(2000, 1, 1), 0, 1)
+        ignore = _Watcher(lambda *_: None)
+        if not _invoke(target, ["parse"], folder, day, ignore).success:
+            return None
+        _keep_parsed(folder / "partial_parse.msgpack", parsed)
+    return _read_parsed(parsed)
 
 
 def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
@@ -337,7 +317,3 @@ def _explain(failed: list[Any], exception: BaseException | None, where: Path) ->
         f"{len(bad)} of the day's models or tests did not pass; the last version stays"
         f" published\n" + "\n".join(lines) + tail + f"\n  log: {where}/dbt.log"
     )
-
-
-if __name__ == "__main__":
-    _parse(Path(sys.argv[1]), Path(sys.argv[2]))

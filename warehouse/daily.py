@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import FrameType
@@ -25,7 +25,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from warehouse import gates, ops, store
-from warehouse.build import build, parsing_beside, project_hash
+from warehouse.build import project_hash
+from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.errors import (
     BuildFailed,
@@ -194,8 +195,20 @@ class _Day:
         self.full_refresh = full_refresh
         self.hash = project_hash()
         self.audit: store.Audit | None = None
+        self.builder: Builder | None = None
 
     def walk(self, steps: tuple[str, ...]) -> Outcome:
+        """Do the steps; dbt gets ready beside those that come before its own."""
+        if "build" not in steps:
+            return self._walk(steps)
+        settings = self.run.settings
+        kind = Target(url=settings.warehouse_url)
+        if not settings.is_postgres:
+            kind = Target(duckdb_path=self.run.work_dir / FILE)
+        with Builder(kind, settings.parsed_dir) as self.builder:
+            return self._walk(steps)
+
+    def _walk(self, steps: tuple[str, ...]) -> Outcome:
         run = self.run
         said = run.reporter
         started = ops.utcnow()
@@ -206,8 +219,7 @@ class _Day:
         if {"fetch", "settle"} & set(steps):
             _plugged(run, "close")
         if "fetch" in steps:
-            with self._parsing_beside(steps):
-                self._step("fetch", _required("fetch"))
+            self._step("fetch", _required("fetch"))
         if set(steps) <= {"fetch"}:
             return Outcome(None, "fetched")
         self._open()
@@ -246,12 +258,6 @@ class _Day:
         run.details[name] = {**result.detail, "seconds": round(seconds, 2)}
         self.journal.finish(name, run.details[name])
 
-    def _parsing_beside(self, steps: tuple[str, ...]) -> AbstractContextManager[None]:
-        settings = self.run.settings
-        if "build" not in steps or settings.is_postgres:
-            return nullcontext()
-        return parsing_beside(FILE, settings.parsed_dir)
-
     def _open(self) -> None:
         run, base = self.run, self.base
         run.target = self.warehouse.open_candidate(run, base)
@@ -264,14 +270,14 @@ class _Day:
             run.built_through = base.built_through
 
     def _build(self, run: Run) -> StepResult:
-        result = build(
-            run.target,
+        assert self.builder is not None, "started where there is a build step"
+        result = self.builder.build(
+            run.reporter.advance,
+            target=run.target,
             as_of_date=run.as_of_date,
             built_through=run.built_through,
             work_dir=run.work_dir,
-            cache_dir=run.settings.parsed_dir,
             threads=run.settings.threads,
-            progress=run.reporter.advance,
         )
         how = "anew" if run.built_through == 0 else "what the new loads touch"
         return StepResult(

@@ -1,0 +1,38 @@
+{# Materializes the model of the context as a `kind` ('table' or 'view') by dropping what
+   bears its name and making it anew, in one statement of one transaction.
+
+   dbt's own materializations make the new one aside, rename twice and drop the old one,
+   for readers who are never without it. Nobody reads the database that a run builds in,
+   and on a day of small data these steps took a fifth of a node's time. #}
+{% macro replaced(kind) -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set made = this.incorporate(type=kind) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- call statement('main') -%}
+        {%- if existing is not none %}
+            drop {{ existing.type }} if exists {{ existing }} cascade;
+        {%- endif %}
+        {{ create_view_as(made, sql) if kind == 'view' else create_table_as(False, made, sql) }}
+    {%- endcall -%}
+    {%- if kind == 'table' -%}
+        {%- do create_indexes(made) -%}
+    {%- endif -%}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [made]}) }}
+{%- endmacro %}
+
+{% materialization view, default %}
+    {{ return(replaced('view')) }}
+{% endmaterialization %}
+
+{% materialization table, default %}
+    {{ return(replaced('table')) }}
+{% endmaterialization %}
+
+{# dbt-duckdb has one of its own, which would go before the default. #}
+{% materialization table, adapter='duckdb' %}
+    {{ return(replaced('table')) }}
+{% endmaterialization %}
