@@ -17,7 +17,7 @@ install: .venv/installed ## install the locked packages into .venv (others call 
 
 .venv/installed: .venv/python requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
-	# Not to be warned of our own folders: this is their checkout.
+	@# Not to be warned of our own folders: this is their checkout.
 	PYTHONWARNINGS=ignore:Editable $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . && touch $@
 
 daily: install ## fetch, load, build, check and publish today (ARGS="--as-of …")
