@@ -1,5 +1,5 @@
-{# Materializes the model of the context as a `kind` ('table' or 'view') by dropping what
-   bears its name and making it anew, in one statement of one transaction.
+{# Materializes the model of the context as a `kind` ('table' or 'view') by dropping
+   what bears its name and making it anew, in one statement of one transaction.
 
    dbt's own materializations make the new one aside, rename twice and drop the old one,
    for readers who are never without it. Nobody reads the database that a run builds in,
@@ -13,7 +13,11 @@
         {%- if existing is not none %}
             drop {{ existing.type }} if exists {{ existing }} cascade;
         {%- endif %}
-        {{ create_view_as(made, sql) if kind == 'view' else create_table_as(False, made, sql) }}
+        {%- if kind == 'view' %}
+            {{ create_view_as(made, sql) }}
+        {%- else %}
+            {{ create_table_as(False, made, sql) }}
+        {%- endif %}
     {%- endcall -%}
     {%- if kind == 'table' -%}
         {%- do create_indexes(made) -%}

@@ -411,7 +411,11 @@ def test_what_no_repeat_can_mend_stops_at_once_and_can_go_on_later(
     with TinyLastfm(spoilt(world(), spoil)) as server:
         with pytest.raises(FetchStopped, match=rf"error {code}"):
             run(engine, tmp_path, server.url)
-        assert max(server.requests.values()) == 1, "never asked again"
+        # Others may be: a busy machine lets a request time out.
+        stopping = {
+            call: n for call, n in server.requests.items() if "getSimilar" in call[0]
+        }
+        assert max(stopping.values()) == 1, "never asked again"
         names = [thread.name for thread in threading.enumerate()]
         assert not [name for name in names if name.startswith("fetch-")]
         broken[0] = False
