@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import daily_runs
 from tests.system import (
     PostgresServer,
     SystemLacks,
@@ -17,6 +18,15 @@ from tests.system import (
     marked_database,
     start_postgres,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have all daily runs of the session share what the first has parsed."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    daily_runs.PARSED = folder / "parsed"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ failed, was skipped or never ran is a failed build.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -171,12 +172,14 @@ def _invoke(
     profiles.mkdir(exist_ok=True)
     shutil.copyfile(PROFILE, profiles / "profiles.yml")
     arguments = [
-        "--quiet",
         "--no-use-colors",
         "--no-send-anonymous-usage-stats",
         "--no-version-check",
+        # Its loggers make a line of each event before they look at the level.
+        "--log-level",
+        "none",
         "--log-level-file",
-        "info",
+        "none",
         "--log-path",
         str(dbt_target),
         *command,
@@ -189,9 +192,10 @@ def _invoke(
         "--target",
         "duckdb" if target.duckdb_path else "postgres",
     ]
-    with _environment(target, day):
+    with _environment(target, day), _log_of(dbt_target) as log:
         try:
-            return dbtRunner(manifest=project, callbacks=[watcher]).invoke(arguments)
+            dbt = dbtRunner(manifest=project, callbacks=[watcher, log])
+            return dbt.invoke(arguments)
         finally:
             _close_connections(target)
 
@@ -278,6 +282,25 @@ def _environment(target: Target, day: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _log_of(dbt_target: Path) -> Iterator[Callable[[Any], None]]:
+    """Writes what dbt says, debugging aside, to its log."""
+    handler = logging.FileHandler(dbt_target / "dbt.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-5s %(message)s"))
+    log = logging.Logger("dbt")
+    log.addHandler(handler)
+
+    def write(event: Any) -> None:
+        level = str(event.info.level)
+        if level not in ("debug", "test"):
+            log.log(logging.getLevelName(level.upper()), redact(event.info.msg))
+
+    try:
+        yield write
+    finally:
+        handler.close()
 
 
 class _Watcher:
