@@ -108,7 +108,9 @@ def build(
 
 
 def parsed_project(target: Target, cache_dir: Path) -> Any:
-    """The parsed project, for :func:`build`; None where dbt cannot parse it.
+    """Get this process ready to build; returns the parsed project for :func:`build`.
+
+    It is None where dbt cannot parse it; the build says why.
 
     Args:
         target: a database of the same kind and name as the one to build in.
@@ -117,18 +119,20 @@ def parsed_project(target: Target, cache_dir: Path) -> Any:
     """
     parsed = _parsed_file(cache_dir, target)
     project = _read_parsed(parsed)
-    if project is not None:
-        return project
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if target.duckdb_path is not None:
             target = Target(duckdb_path=folder / target.duckdb_path.name)
         day = _day(date(2000, 1, 1), 0, 1)
         ignore = _Watcher(lambda *_: None)
-        if not _invoke(target, ["parse"], folder, day, ignore).success:
+        # With a project there is nothing left to parse, but a process's first
+        # invocation imports and prepares for seconds what the next one finds.
+        if not _invoke(target, ["parse"], folder, day, ignore, project).success:
             return None
-        _keep_parsed(folder / "partial_parse.msgpack", parsed)
-    return _read_parsed(parsed)
+        if project is None:
+            _keep_parsed(folder / "partial_parse.msgpack", parsed)
+            project = _read_parsed(parsed)
+    return project
 
 
 def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
