@@ -91,7 +91,7 @@ def dbt(folder: Path, command: str, built_through: int) -> Used:
     work.mkdir(exist_ok=True)
     target = Target(duckdb_path=folder / FILE)
     began = now()
-    project = warehouse_build.parsed_project(target, work)
+    project = warehouse_build.parsed_project(target, folder / "parsed", work)
     ready = {f"{name}_ready": used - began[name] for name, used in now().items()}
     if command == "parse":
         return {}

@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,7 +106,7 @@ def build(
     )
 
 
-def parsed_project(target: Target, cache_dir: Path) -> Any:
+def parsed_project(target: Target, cache_dir: Path, work_dir: Path) -> Any:
     """Get this process ready to build; returns the parsed project for :func:`build`.
 
     It is None where dbt cannot parse it; the build says why.
@@ -116,22 +115,21 @@ def parsed_project(target: Target, cache_dir: Path) -> Any:
         target: a database of the same kind and name as the one to build in.
         cache_dir: where the parsed project is kept between runs; parsing it again
             would take longer than a further day's models.
+        work_dir: for what dbt writes meanwhile; nobody needs it afterwards.
     """
     parsed = _parsed_file(cache_dir, target)
     project = _read_parsed(parsed)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if target.duckdb_path is not None:
-            target = Target(duckdb_path=folder / target.duckdb_path.name)
-        day = _day(date(2000, 1, 1), 0, 1)
-        ignore = _Watcher(lambda *_: None)
-        # With a project there is nothing left to parse, but a process's first
-        # invocation imports and prepares for seconds what the next one finds.
-        if not _invoke(target, ["parse"], folder, day, ignore, project).success:
-            return None
-        if project is None:
-            _keep_parsed(folder / "partial_parse.msgpack", parsed)
-            project = _read_parsed(parsed)
+    if target.duckdb_path is not None:
+        target = Target(duckdb_path=work_dir / target.duckdb_path.name)
+    day = _day(date(2000, 1, 1), 0, 1)
+    ignore = _Watcher(lambda *_: None)
+    # With a project there is nothing left to parse, but a process's first invocation
+    # imports and prepares for seconds what the next one finds.
+    if not _invoke(target, ["parse"], work_dir, day, ignore, project).success:
+        return None
+    if project is None:
+        _keep_parsed(work_dir / "partial_parse.msgpack", parsed)
+        project = _read_parsed(parsed)
     return project
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -102,9 +104,12 @@ def _serve(connection: Connection) -> None:
     """Get ready, wait for what to build, build it, and say how it ended."""
     target, cache_dir = connection.recv()
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(connection, jobs), daemon=True).start()
-    project = parsed_project(target, cache_dir)
-    what = jobs.get()
+    with tempfile.TemporaryDirectory() as folder:
+        threading.Thread(
+            target=_listen, args=(connection, jobs, folder), daemon=True
+        ).start()
+        project = parsed_project(target, cache_dir, Path(folder))
+        what = jobs.get()
     try:
         answer: Any = build(
             project=project, progress=lambda *step: connection.send(step), **what
@@ -114,10 +119,16 @@ def _serve(connection: Connection) -> None:
     connection.send(answer)
 
 
-def _listen(connection: Connection, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _listen(
+    connection: Connection, jobs: queue.SimpleQueue[dict[str, Any]], folder: str
+) -> None:
     """Hand on what to build; stop when the run is over, dbt's statements first."""
-    with suppress(EOFError, OSError):
+    try:
         jobs.put(connection.recv())
+    except (EOFError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+    with suppress(EOFError, OSError):
         connection.recv()
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(PATIENCE)
@@ -125,7 +136,7 @@ def _listen(connection: Connection, jobs: queue.SimpleQueue[dict[str, Any]]) -> 
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
+    with suppress(EOFError, KeyboardInterrupt):
         _serve(Connection(int(sys.argv[1])))
     # The run closes the connection now, which must not interrupt an orderly end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

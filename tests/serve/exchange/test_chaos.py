@@ -214,12 +214,12 @@ def test_without_row_locks_the_house_is_robbed(
 ) -> None:
     """The control: the same play, with the locks on player and listing left out."""
     with crowd(new_postgres(), tmp_path, "locks") as one:
-        one.start_all(100)
+        one.start_all(10**6)
         deadline = time.monotonic() + 240
-        while one.is_busy() and not one.audit():
+        # Sooner or later two trades meet; how soon is chance.
+        while not one.audit():
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        assert one.audit() != []
 
 
 def cycles(one: Crowd, times: int, pause: float = 0.1) -> int:
