@@ -104,13 +104,13 @@ def _serve(connection: Connection) -> None:
     """Get ready, wait for what to build, build it, and say how it ended."""
     target, cache_dir = connection.recv()
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    with tempfile.TemporaryDirectory() as folder:
-        threading.Thread(
-            target=_listen, args=(connection, jobs, folder), daemon=True
-        ).start()
-        project = parsed_project(target, cache_dir, Path(folder))
-        what = jobs.get()
     try:
+        with tempfile.TemporaryDirectory() as folder:
+            threading.Thread(
+                target=_listen, args=(connection, jobs, folder), daemon=True
+            ).start()
+            project = parsed_project(target, cache_dir, Path(folder))
+            what = jobs.get()
         answer: Any = build(
             project=project, progress=lambda *step: connection.send(step), **what
         )

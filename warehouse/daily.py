@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from traceback import clear_frames
 from types import FrameType
 from typing import Any
 
@@ -166,6 +167,7 @@ def _locked(
             )
         except BaseException as error:
             said.fail()
+            _let_go(error)
             journal.close("failed", error=f"{type(error).__name__}: {error}")
             _plugged(run, "failed")
             if not isinstance(error, BuildFailed):
@@ -252,6 +254,7 @@ class _Day:
         try:
             result = action(run)
         except BaseException as error:
+            _let_go(error)
             self.journal.finish(name, {"error": str(error)[:2000]}, state="failed")
             raise
         seconds = run.reporter.finish(result.text)
@@ -437,6 +440,16 @@ def _outages_said_clearly() -> Iterator[None]:
                 " nothing landed is lost. Run again when it answers"
             ) from error
         raise
+
+
+def _let_go(error: BaseException) -> None:
+    """Release what the frames behind an interruption hold.
+
+    It can come between the begin of a transaction and the block that would end it; the
+    connection that is left in the traceback then locks the journal's SQLite file.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        clear_frames(error.__traceback__)
 
 
 @contextmanager
