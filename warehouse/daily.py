@@ -8,6 +8,7 @@ work and does the day again from what has been landed.
 from __future__ import annotations
 
 import errno
+import gc
 import secrets
 import signal
 import sqlite3
@@ -450,6 +451,7 @@ def _let_go(error: BaseException) -> None:
     """
     if isinstance(error, KeyboardInterrupt):
         clear_frames(error.__traceback__)
+        gc.collect()  # a connection and its transaction hold each other
 
 
 @contextmanager

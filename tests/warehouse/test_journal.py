@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from warehouse import ops
+from warehouse.daily import _let_go
 from warehouse.journal import Journal, abandon_dead_runs, last_runs
+from warehouse.settings import Settings
 
 DAY = date(2026, 1, 1)
 
@@ -71,3 +75,28 @@ def test_times_are_the_databases_and_not_this_machines(
     (run,) = last_runs(ops_engine, 1)
     times = (run["started_at"], run["finished_at"], run["steps"][0].finished_at)
     assert all(before <= time < before + timedelta(minutes=5) for time in times)
+
+
+def test_a_run_stopped_inside_a_transaction_can_still_write_its_journal(
+    tmp_path: Path,
+) -> None:
+    engine = ops.open_ops(Settings(data_dir=tmp_path))
+
+    def step() -> None:
+        connection = engine.connect()
+        connection.begin()
+        raise KeyboardInterrupt("stopped by signal 15")
+
+    def write() -> None:
+        with engine.begin():
+            pass
+
+    try:
+        step()
+    except KeyboardInterrupt as stopped:
+        _let_go(stopped)
+        writing = threading.Thread(target=write, daemon=True)
+        writing.start()
+        writing.join(timeout=10)
+        assert not writing.is_alive(), "the transaction still locks the file"
+    engine.dispose()
