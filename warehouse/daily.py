@@ -461,7 +461,15 @@ def _interruptible() -> Iterator[None]:
         yield
         return
 
-    def stop(number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            if frame.f_globals.get("__name__", "").startswith("sqlalchemy."):
+                # Half begun or half ended, a transaction would keep its locks.
+                again = threading.Timer(0.02, signal.raise_signal, [number])
+                again.daemon = True
+                again.start()
+                return
+            frame = frame.f_back
         raise KeyboardInterrupt(f"stopped by signal {number}")
 
     before = signal.signal(signal.SIGTERM, stop)
