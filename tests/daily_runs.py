@@ -30,7 +30,7 @@ SMALL = {
 }
 # Where the session keeps the project that its first run has parsed (set by conftest):
 # each of some twenty folders would take ten seconds of processor to parse it again.
-PARSED = Path()
+PARSED: Path | None = None
 # What must be equal however often a run died: everything but when it was asked.
 COMPARED = {
     "fct_scrobbles": "listener_id, scrobbled_at, artist_id, track_id, album_id",
@@ -67,19 +67,17 @@ class Daily:
     def run(self, *arguments: str, expect: int = 0) -> str:
         """Run to the end; returns what it said."""
         here = self.data_dir / "dbt"
-        if PARSED.exists() and not here.exists():
+        if PARSED and PARSED.exists() and not here.exists():
             shutil.copytree(PARSED, here)
         process = self.start(*arguments)
         said, _ = process.communicate(timeout=300)
         assert process.returncode == expect, said
-        if (
-            here.exists()
-            and not PARSED.exists()
-            and "WAREHOUSE_URL" not in self.environment
-        ):
-            shutil.copytree(here, PARSED.with_name(f"parsed-{process.pid}"))
+        is_embedded = "WAREHOUSE_URL" not in self.environment
+        if PARSED and not PARSED.exists() and here.exists() and is_embedded:
+            mine = PARSED.with_name(f"parsed-{process.pid}")
+            shutil.copytree(here, mine)
             with suppress(OSError):  # another process's first run was faster
-                PARSED.with_name(f"parsed-{process.pid}").rename(PARSED)
+                mine.rename(PARSED)
         return said
 
     def newest_run(self) -> tuple[int, str] | None:

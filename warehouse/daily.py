@@ -456,7 +456,7 @@ def _let_go(error: BaseException) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does: cleanly, with the journal closed."""
+    """Let SIGTERM and Ctrl-C end the run cleanly, with the journal closed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -472,8 +472,10 @@ def _interruptible() -> Iterator[None]:
             frame = frame.f_back
         raise KeyboardInterrupt(f"stopped by signal {number}")
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
