@@ -9,7 +9,11 @@ BIN := .venv/bin
 help: ## this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-install: .venv/installed ## install the locked packages into .venv (others call it)
+install: .venv/parsed ## install the locked packages into .venv (others call it)
+
+# dbt parses the project here, not in the first run: twelve seconds of a processor.
+.venv/parsed: .venv/installed profiles.yml.example $(shell find dbt_project -type f -not -path '*/target/*')
+	@$(BIN)/python -m warehouse.build && touch $@
 
 .venv/python:
 	$(PYTHON) -m venv .venv || { echo "error: Python 3.11 with venv is needed (Debian: python3.11-venv); PYTHON=path chooses it" >&2; exit 1; }

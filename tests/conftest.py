@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import daily_runs
 from tests.system import (
     PostgresServer,
     SystemLacks,
@@ -18,15 +17,6 @@ from tests.system import (
     marked_database,
     start_postgres,
 )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Have all daily runs of the session share what the first has parsed."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    daily_runs.PARSED = folder / "parsed"
 
 
 @pytest.fixture(scope="session")

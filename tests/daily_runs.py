@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +27,6 @@ SMALL = {
     "BACKFILL_DAYS": "3",
     "LEASE_SECONDS": "3",
 }
-# Where the session keeps the project that its first run has parsed (set by conftest):
-# each of some twenty folders would take ten seconds of processor to parse it again.
-PARSED: Path | None = None
 # What must be equal however often a run died: everything but when it was asked.
 COMPARED = {
     "fct_scrobbles": "listener_id, scrobbled_at, artist_id, track_id, album_id",
@@ -66,18 +62,9 @@ class Daily:
 
     def run(self, *arguments: str, expect: int = 0) -> str:
         """Run to the end; returns what it said."""
-        here = self.data_dir / "dbt"
-        if PARSED and PARSED.exists() and not here.exists():
-            shutil.copytree(PARSED, here)
         process = self.start(*arguments)
         said, _ = process.communicate(timeout=300)
         assert process.returncode == expect, said
-        is_embedded = "WAREHOUSE_URL" not in self.environment
-        if PARSED and not PARSED.exists() and here.exists() and is_embedded:
-            mine = PARSED.with_name(f"parsed-{process.pid}")
-            shutil.copytree(here, mine)
-            with suppress(OSError):  # another process's first run was faster
-                mine.rename(PARSED)
         return said
 
     def newest_run(self) -> tuple[int, str] | None:

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from warehouse.duckdb_store import FILE
 from warehouse.errors import BuildFailed
 from warehouse.redact import redact
 from warehouse.run import Target
@@ -28,6 +30,8 @@ from warehouse.run import Target
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ROOT / "dbt_project"
 PROFILE = ROOT / "profiles.yml.example"
+# Where installing leaves the parsed project, for the embedded database.
+INSTALLED = PROJECT / "target"
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -113,12 +117,12 @@ def parsed_project(target: Target, cache_dir: Path, work_dir: Path) -> Any:
 
     Args:
         target: a database of the same kind and name as the one to build in.
-        cache_dir: where the parsed project is kept between runs; parsing it again
-            would take longer than a further day's models.
+        cache_dir: where the parsed project is kept between runs, if installing did
+            not leave it; parsing it takes longer than a further day's models.
         work_dir: for what dbt writes meanwhile; nobody needs it afterwards.
     """
-    parsed = _parsed_file(cache_dir, target)
-    project = _read_parsed(parsed)
+    parsed = cache_dir / _parsed_name(target)
+    project = _read_parsed(parsed) or _read_parsed(INSTALLED / parsed.name)
     if target.duckdb_path is not None:
         target = Target(duckdb_path=work_dir / target.duckdb_path.name)
     day = _day(date(2000, 1, 1), 0, 1)
@@ -202,8 +206,8 @@ def _invoke(
             _close_connections(target)
 
 
-def _parsed_file(cache_dir: Path, target: Target) -> Path:
-    """Where the parsed project is kept: its name changes with all that parsing reads.
+def _parsed_name(target: Target) -> str:
+    """The file of the parsed project: its name changes with all that parsing reads.
 
     dbt's own check parses anew where any part of the connection changed, and each run
     has a file or an application name of its own, which no model reads.
@@ -217,7 +221,7 @@ def _parsed_file(cache_dir: Path, target: Target) -> Path:
     key = f"{versions} {database} {project_hash()}"
     key += PROFILE.read_text(encoding="utf-8")
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return cache_dir / f"project-{digest[:16]}.msgpack"
+    return f"project-{digest[:16]}.msgpack"
 
 
 def _read_parsed(parsed: Path) -> Any:
@@ -342,3 +346,10 @@ def _explain(failed: list[Any], exception: BaseException | None, where: Path) ->
         f"{len(bad)} of the day's models or tests did not pass; the last version stays"
         f" published\n" + "\n".join(lines) + tail + f"\n  log: {where}/dbt.log"
     )
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        embedded = Target(duckdb_path=Path(folder) / FILE)
+        if parsed_project(embedded, INSTALLED, Path(folder)) is None:
+            raise SystemExit(f"error: dbt cannot parse {PROJECT}; see `scrobble build`")

@@ -28,10 +28,10 @@ from ingest.local_lastfm.catalogue import (
 )
 from ingest.local_lastfm.world import PersonalTag, World, day_number
 
-ARTISTS = 440
+ARTISTS = 320
 DEBUTS = 36
 DEBUT_EVERY_DAYS = 45
-PEOPLE = 70
+PEOPLE = 64
 HISTORY_DAYS = 95
 TOP_PLAYS_PER_DAY = 1_300_000
 ZIPF_EXPONENT = 0.93
@@ -567,7 +567,7 @@ class DemoWorld(World):
             return Plays(uts, variants)
         taste = self._taste(listener)
         rng = Random(_mix(self.seed, 8, listener.index))
-        rate = rng.lognormvariate(3.02, 0.55)
+        rate = rng.lognormvariate(2.92, 0.55)
         album_share = rng.uniform(0.1, 0.6)
         without_album = 0.7 if rng.random() < 0.12 else 0.02
         misspells = rng.random() < 0.2
