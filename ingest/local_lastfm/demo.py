@@ -893,10 +893,12 @@ class DemoWorld(World):
                 track = self.tracks[number]
                 age = day - track.released_day
                 if age >= 0:
-                    fresh = 1 + 3 * exp(-age / 25)
-                    rows.append((number, int(listeners * track.share * 1.5 * fresh)))
-        rows.sort(key=lambda row: (-row[1], row[0]))
-        return [row for row in rows if row[1] > 0]
+                    heard = listeners * track.share * 1.5
+                    if age < 300:
+                        heard *= 1 + 3 * exp(-age / 25)
+                    rows.append((-int(heard), number))
+        rows.sort()
+        return [(number, -heard) for heard, number in rows if heard]
 
     def similar_artists(self, artist: int, now: int) -> list[tuple[int, float]]:
         key = (artist, self.name_epoch(now))

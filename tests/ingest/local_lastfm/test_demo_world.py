@@ -13,7 +13,7 @@ import pytest
 
 from ingest.local_lastfm import LocalLastfm
 from ingest.local_lastfm.catalogue import DAY_SECONDS
-from ingest.local_lastfm.demo import DemoWorld
+from ingest.local_lastfm.demo import ARTISTS, DemoWorld
 from ingest.local_lastfm.names import AWKWARD_ARTISTS
 
 
@@ -34,20 +34,20 @@ def plays_since(world: DemoWorld, days: int) -> int:
 
 def test_the_world_is_as_large_as_promised(demo: LocalLastfm) -> None:
     world = world_of(demo)
-    assert len(world.chart_artists(world.now())) >= 400
+    assert len(world.chart_artists(world.now())) >= 300
     assert len(world.listeners) >= 60
     assert 55 <= len(world.tag_names) <= 70
-    assert len(world.tracks) >= 4000
-    assert sum(track.duration_seconds > 0 for track in world.tracks) > 4000
+    assert len(world.tracks) >= 3500
+    assert sum(track.duration_seconds > 0 for track in world.tracks) > 3500
     assert len(world.countries) >= 5
-    assert plays_since(world, 90) >= 165_000
+    assert plays_since(world, 90) >= 150_000
     assert world.last_day - world.start_day >= 95
 
 
-@pytest.mark.parametrize("day", [date(2026, 12, 31), date(2027, 4, 30)])
+@pytest.mark.parametrize("day", [date(2026, 8, 1), date(2027, 4, 30)])
 def test_other_todays_are_large_enough_too(day: date) -> None:
     world = DemoWorld(day)
-    assert plays_since(world, 90) >= 165_000
+    assert plays_since(world, 90) >= 150_000
     assert len(world.listeners) >= 60
 
 
@@ -59,7 +59,7 @@ def test_making_the_world_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = time.perf_counter() - start
     with capsys.disabled():
         print(f"\n{scrobbles} scrobbles and all counters in {seconds:.2f} s")
-    assert scrobbles > 165_000
+    assert scrobbles > 150_000
 
 
 ASKED: list[tuple[str, dict[str, Any]]] = [
@@ -119,7 +119,7 @@ def test_the_control_another_seed_is_another_world(
 
 
 def test_histories_and_counters_only_grow_as_days_pass(ask: Any, today: date) -> None:
-    user, artist = "Margor", "Phantom Mirrors"
+    user, artist = "Margor", "Neon Antenna"
     plays, counts = [], []
     for back in (60, 30, 10, 1, 0):
         day = today - timedelta(days=back)
@@ -166,16 +166,17 @@ def test_counters_stall_and_step_back_now_and_then(demo: LocalLastfm) -> None:
         flows += sum(change > 0 for change in changes)
     assert stalls > 400, "one day on which all stall, and single ones"
     assert 3 <= steps_back <= 60
-    assert flows > 30_000
+    assert flows > 25_000
 
 
 def test_sizes_are_those_of_the_real_site(demo: LocalLastfm) -> None:
     world = world_of(demo)
     plays = sorted(
-        (world.artist_counters(a, world.now())[1] for a in range(440)), reverse=True
+        (world.artist_counters(a, world.now())[1] for a in range(ARTISTS)),
+        reverse=True,
     )
     assert 5e8 < plays[0] < 3e9
-    assert plays[0] > 40 * plays[100] > 40 * plays[400] > 0
+    assert plays[0] > 40 * plays[100] > 40 * plays[300] > 0
 
 
 def test_new_artists_appear_and_are_unknown_before(ask: Any, demo: LocalLastfm) -> None:
@@ -247,7 +248,9 @@ def test_awkward_names_come_back_as_they_are(ask: Any) -> None:
 def test_a_renamed_artist_answers_to_both_names(ask: Any, demo: LocalLastfm) -> None:
     world = world_of(demo)
     artist = next(
-        a for a in world.artists if a.former_name and a.renamed_day > world.start_day
+        a
+        for a in world.artists
+        if a.former_name and world.start_day < a.renamed_day <= world.last_day
     )
     renamed = date.fromordinal(artist.renamed_day + 719_163)
     for day, expected in (
