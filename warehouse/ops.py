@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import OperationalError
+from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
 from warehouse.errors import Busy, WarehouseError
 from warehouse.settings import Settings
@@ -173,14 +174,30 @@ def _open_sqlite(path: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        # The driver's own BEGIN is deferred: two writers then fail instead of queueing.
-        connection.isolation_level = None
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma foreign_keys = on")
+        configure_sqlite(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("begin immediate")
 
     return engine
+
+
+def configure_sqlite(connection: sqlite3.Connection, sync: str = "full") -> None:
+    """Prepare a new connection to one of our SQLite files; BEGIN is the engine's."""
+    # The driver's own BEGIN is deferred: two writers then fail instead of queueing.
+    connection.isolation_level = None
+    _use_wal(connection)
+    connection.execute(f"pragma synchronous = {sync}")
+    connection.execute("pragma foreign_keys = on")
+
+
+# The first connections to a new file: SQLite does not queue for this lock by itself.
+@retry(
+    retry=retry_if_exception_message(match="database is locked"),
+    wait=wait_random(0.01, 0.1),
+    stop=stop_after_delay(15),
+    reraise=True,
+)
+def _use_wal(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma journal_mode = wal")

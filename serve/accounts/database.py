@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from serve.settings import ServeSettings
+from warehouse.ops import configure_sqlite
 
 metadata = MetaData()
 
@@ -143,7 +144,7 @@ def open_accounts(settings: ServeSettings) -> Engine:
 
 def ensure_tables(engine: Engine) -> None:
     """Create the missing tables; safe when several processes do so at once."""
-    with engine.begin() as connection:
+    with writing(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("select pg_advisory_xact_lock(7365627375)"))
             # Even `if not exists` needs the right to make schemas.
@@ -160,10 +161,7 @@ def _open_sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # BEGIN comes from below
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma foreign_keys = on")
+        configure_sqlite(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy.pool import QueuePool
 from serve.exchange.errors import Refusal
 from serve.exchange.schema import SCHEMA
 from warehouse.errors import WarehouseError
+from warehouse.ops import configure_sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # PostgreSQL: serialisation failure, deadlock, the server going down or coming up.
@@ -220,14 +221,7 @@ def _sqlite_engine(url: str, pool_size: int, sync: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        # The driver's own transaction control is off: BEGIN comes from below.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("pragma journal_mode = wal")
-        cursor.execute(f"pragma synchronous = {sync}")
-        cursor.execute("pragma foreign_keys = on")
-        cursor.execute("pragma busy_timeout = 30000")
-        cursor.close()
+        configure_sqlite(connection, sync)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
