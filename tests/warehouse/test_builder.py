@@ -26,11 +26,11 @@ with Builder(Target(duckdb_path=Path(sys.argv[1])), Path(sys.argv[2])) as builde
 """
 
 
-def build(builder: Builder, folder: Path, seen: list[str]) -> None:
+def build(builder: Builder, folder: Path, seen: list[str], file: str = FILE) -> None:
     """Build in an empty database, in which every model fails at once."""
     builder.build(
         lambda _done, _of, name: seen.append(name),
-        target=Target(duckdb_path=folder / FILE),
+        target=Target(duckdb_path=folder / file),
         as_of_date=date(2026, 11, 22),
         built_through=0,
         work_dir=folder,
@@ -39,7 +39,9 @@ def build(builder: Builder, folder: Path, seen: list[str]) -> None:
 
 
 def test_the_project_is_parsed_once_and_what_fails_is_said(tmp_path: Path) -> None:
-    kind = Target(duckdb_path=tmp_path / FILE)
+    # Installing has parsed it for the usual name of a database.
+    file = "another.duckdb"
+    kind = Target(duckdb_path=tmp_path / file)
     times, seen = [], list[str]()
     for number in range(2):
         folder = tmp_path / f"run-{number}"
@@ -48,12 +50,22 @@ def test_the_project_is_parsed_once_and_what_fails_is_said(tmp_path: Path) -> No
             Builder(kind, tmp_path / "cache") as builder,
             pytest.raises(BuildFailed, match=r"model stg_\w+: error — .*raw"),
         ):
-            build(builder, folder, seen)
+            build(builder, folder, seen, file)
         times.append([p.stat().st_mtime_ns for p in (tmp_path / "cache").iterdir()])
         assert not psutil.pid_exists(builder.pid)
     assert len(times[0]) == 1
     assert times[0] == times[1]
     assert "stg_ledger__loads" in seen
+
+
+def test_what_installing_has_parsed_is_not_parsed_again(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with (
+        Builder(Target(duckdb_path=tmp_path / FILE), cache) as builder,
+        pytest.raises(BuildFailed, match=r"model stg_\w+: error — .*raw"),
+    ):
+        build(builder, tmp_path, [])
+    assert not cache.exists(), "the project has changed since: run make install"
 
 
 def test_a_run_that_fails_meanwhile_ends_dbt(tmp_path: Path) -> None:
