@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +28,13 @@ MEDIA_TYPES = {
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
+_KINDS: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "double",
+    date: "date",
+    datetime: "timestamp",
+}
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -39,8 +46,7 @@ def document(
     members: Mapping[str, Any] | None = None,
 ) -> Response:
     """One thing, as JSON: `data` holds it, `members` stand beside."""
-    if asked_format() != "json":
-        raise Problem("format_not_available", "this answer is JSON only")
+    _only_json()
     body = {**_envelope(published), **(members or {}), "data": data}
     return _finish(published, orjson.dumps(body, option=_OPTIONS), "json", is_private)
 
@@ -77,7 +83,7 @@ def table(
             option=_OPTIONS,
         )
     else:
-        body = _FORMATS[kind](published, result)
+        body = _FORMATS[kind](_envelope(published), result)
     response = _finish(published, body, kind, is_private)
     if address is not None:
         response.headers["Link"] = f'<{address}>; rel="next"'
@@ -109,8 +115,7 @@ def account_answer(
     data: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer that is not from the warehouse: never stored anywhere."""
-    if asked_format() != "json":
-        raise Problem("format_not_available", "this answer is JSON only")
+    _only_json()
     response = Response(
         orjson.dumps({"data": data}, option=_OPTIONS),
         status=status,
@@ -121,9 +126,36 @@ def account_answer(
     return response
 
 
+def account_table(
+    envelope: Mapping[str, Any],
+    data: Any,
+    records: Sequence[Mapping[str, Any]] | None,
+) -> Response:
+    """Like :func:`account_answer`, with its `records`, if any, in every format.
+
+    `envelope` holds `version` and `as_of`, null before there are any.
+    """
+    kind = asked_format()
+    if records is None:
+        _only_json()
+    if kind == "json":
+        body = orjson.dumps({**envelope, "data": data}, option=_OPTIONS)
+    else:
+        body = _FORMATS[kind](envelope, _typed(records or ()))
+    response = Response(body, mimetype=MEDIA_TYPES[kind])
+    _name_file(response, kind)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def asked_format() -> str:
     """json, csv, ndjson or parquet: the suffix of the path."""
     return str(request.environ.get(FORMAT, "json"))
+
+
+def _only_json() -> None:
+    if asked_format() != "json":
+        raise Problem("format_not_available", "this answer is JSON only")
 
 
 def _envelope(published: Published) -> dict[str, Any]:
@@ -143,11 +175,7 @@ def _finish(
     headers["X-As-Of"] = published.as_of_date.isoformat()
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
     headers["ETag"] = f'"{digest}"'
-    if kind in ("csv", "parquet"):
-        name = request.path.strip("/").replace("/", "-").removeprefix("api-v1-")
-        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
-        safe = safe.encode("ascii", "replace").decode().replace("?", "_")
-        headers["Content-Disposition"] = f'attachment; filename="{safe}.{kind}"'
+    _name_file(response, kind)
     if is_private:
         headers["Cache-Control"] = "private, no-store"
         headers["Vary"] = "Cookie, Authorization"
@@ -158,17 +186,46 @@ def _finish(
     return response
 
 
+def _name_file(response: Response, kind: str | None) -> None:
+    if kind in ("csv", "parquet"):
+        name = request.path.strip("/").replace("/", "-").removeprefix("api-v1-")
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+        safe = safe.encode("ascii", "replace").decode().replace("?", "_")
+        response.headers["Content-Disposition"] = (
+            f'attachment; filename="{safe}.{kind}"'
+        )
+
+
+def _typed(records: Sequence[Mapping[str, Any]]) -> Result:
+    """Records as a result: the kinds of the columns are those of their values."""
+    columns = tuple(dict.fromkeys(name for record in records for name in record))
+    types = []
+    for name in columns:
+        found = {type(record.get(name)) for record in records} - {type(None)}
+        types.append(_KINDS.get(found.pop(), "text") if len(found) == 1 else "text")
+    rows = [
+        tuple(
+            value
+            if value is None or kind != "text" or isinstance(value, str)
+            else orjson.dumps(value, option=_OPTIONS).decode()
+            for value, kind in zip(map(record.get, columns), types, strict=True)
+        )
+        for record in records
+    ]
+    return Result(columns, tuple(types), rows)
+
+
 def _with_query(changed: Mapping[str, Any]) -> str:
     query = {**request.args.to_dict(), **{name: str(v) for name, v in changed.items()}}
     suffix = f".{asked_format()}" if FORMAT in request.environ else ""
     return f"{request.path}{suffix}?{urlencode(query)}"
 
 
-def _csv(published: Published, result: Result) -> bytes:
+def _csv(envelope: Mapping[str, Any], result: Result) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([*result.columns, "version", "as_of"])
-    tail = (published.version, published.as_of_date.isoformat())
+    writer.writerow([*result.columns, *envelope])
+    tail = tuple(envelope.values())
     for row in result.rows:
         writer.writerow([*map(_cell, row), *tail])
     return out.getvalue().encode()
@@ -185,15 +242,16 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _ndjson(published: Published, result: Result) -> bytes:
-    tail = _envelope(published)
+def _ndjson(envelope: Mapping[str, Any], result: Result) -> bytes:
     return b"".join(
-        orjson.dumps({**record, **tail}, option=_OPTIONS | orjson.OPT_APPEND_NEWLINE)
+        orjson.dumps(
+            {**record, **envelope}, option=_OPTIONS | orjson.OPT_APPEND_NEWLINE
+        )
         for record in result.records()
     )
 
 
-def _parquet(published: Published, result: Result) -> bytes:
+def _parquet(envelope: Mapping[str, Any], result: Result) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
@@ -205,10 +263,7 @@ def _parquet(published: Published, result: Result) -> bytes:
         "timestamp": pyarrow.timestamp("us", tz="UTC"),
         "boolean": pyarrow.bool_(),
     }
-    metadata = {
-        "version": published.version,
-        "as_of": published.as_of_date.isoformat(),
-    }
+    metadata = {name: str(value) for name, value in envelope.items() if value}
     schema = pyarrow.schema(
         [
             (name, kinds[kind])

@@ -12,7 +12,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field, StringConstraints
 
 from serve import answers
-from serve.api.description import Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, single
 from serve.api.parameters import (
     ArtistPath,
     Day,
@@ -37,7 +37,6 @@ api = APIBlueprint(
     url_prefix="/api/v1/artists",
     abp_tags=[Tag(name="artists", description="search, one artist, series, compare")],
 )
-_TABLE = {"x-table": True}
 
 
 class ArtistsQuery(Page):
@@ -190,7 +189,7 @@ class PointRow(Row):
     is_gap: bool = Field(description="no observation that day")
 
 
-@api.get("", responses=listing(ArtistRow), openapi_extensions=_TABLE)
+@api.get("", responses=listing(ArtistRow), openapi_extensions=AS_TABLE)
 def list_artists(query: ArtistsQuery) -> Response:
     """Search: artists whose name holds the text, best match first."""
     with reading() as reader:
@@ -208,7 +207,7 @@ def list_artists(query: ArtistsQuery) -> Response:
         )
 
 
-@api.get("/completion", responses=listing(CompletionRow), openapi_extensions=_TABLE)
+@api.get("/completion", responses=listing(CompletionRow), openapi_extensions=AS_TABLE)
 def completion(query: CompletionQuery) -> Response:
     """Names that begin with the text, the best known first."""
     with reading() as reader:
@@ -229,7 +228,7 @@ def correction(query: CorrectionQuery) -> Response:
 @api.get(
     "/compare",
     responses=listing(PointRow, can_turn=True, measure=(str, ...)),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def compare(query: CompareQuery) -> Response:
     """One measure of up to five artists, day by day."""
@@ -251,7 +250,7 @@ def artist(path: ArtistPath, query: Nothing) -> Response:
 @api.get(
     "/<artist_id>/series",
     responses=listing(PointRow, can_turn=True, measure=(str, ...)),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def series(path: ArtistPath, query: SeriesQuery) -> Response:
     """One measure day by day; days without an observation are marked."""
@@ -274,27 +273,31 @@ def _part(path: ArtistPath, query: Page, question: Question) -> Response:
         )
 
 
-@api.get("/<artist_id>/tags", responses=listing(TagRow), openapi_extensions=_TABLE)
+@api.get("/<artist_id>/tags", responses=listing(TagRow), openapi_extensions=AS_TABLE)
 def artist_tags(path: ArtistPath, query: Page) -> Response:
     """The artist's tags by weight."""
     return _part(path, query, queries.tags)
 
 
 @api.get(
-    "/<artist_id>/similar", responses=listing(SimilarRow), openapi_extensions=_TABLE
+    "/<artist_id>/similar", responses=listing(SimilarRow), openapi_extensions=AS_TABLE
 )
 def artist_similar(path: ArtistPath, query: Page) -> Response:
     """Similar artists."""
     return _part(path, query, queries.similar)
 
 
-@api.get("/<artist_id>/tracks", responses=listing(TrackRow), openapi_extensions=_TABLE)
+@api.get(
+    "/<artist_id>/tracks", responses=listing(TrackRow), openapi_extensions=AS_TABLE
+)
 def artist_tracks(path: ArtistPath, query: Page) -> Response:
     """The artist's tracks."""
     return _part(path, query, queries.tracks)
 
 
-@api.get("/<artist_id>/albums", responses=listing(AlbumRow), openapi_extensions=_TABLE)
+@api.get(
+    "/<artist_id>/albums", responses=listing(AlbumRow), openapi_extensions=AS_TABLE
+)
 def artist_albums(path: ArtistPath, query: Page) -> Response:
     """The artist's albums."""
     return _part(path, query, queries.albums)
@@ -303,14 +306,14 @@ def artist_albums(path: ArtistPath, query: Page) -> Response:
 @api.get(
     "/<artist_id>/listeners",
     responses=listing(TopListenerRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def artist_listeners(path: ArtistPath, query: Page) -> Response:
     """The panel's listeners of the artist by plays."""
     return _part(path, query, queries.listeners)
 
 
-@api.get("/<artist_id>/ranks", responses=listing(RankRow), openapi_extensions=_TABLE)
+@api.get("/<artist_id>/ranks", responses=listing(RankRow), openapi_extensions=AS_TABLE)
 def artist_ranks(path: ArtistPath, query: Page) -> Response:
     """Where the artist stood last, chart by chart."""
     return _part(path, query, queries.ranks)

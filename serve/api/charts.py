@@ -13,7 +13,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import Row, listing
+from serve.api.description import AS_TABLE, Row, listing
 from serve.api.parameters import (
     Day,
     Flag,
@@ -152,10 +152,9 @@ _ISSUE: dict[str, Any] = {
     "issue_date": (date, ...),
     "revision": (int, ...),
 }
-_TABLE = {"x-table": True}
 
 
-@api.get("", responses=listing(ChartRow), openapi_extensions=_TABLE)
+@api.get("", responses=listing(ChartRow), openapi_extensions=AS_TABLE)
 def list_charts(query: ChartsQuery) -> Response:
     """Which charts there are."""
     with reading() as reader:
@@ -173,7 +172,7 @@ def list_charts(query: ChartsQuery) -> Response:
 
 
 @api.get(
-    "/<chart>", responses=listing(PositionRow, **_ISSUE), openapi_extensions=_TABLE
+    "/<chart>", responses=listing(PositionRow, **_ISSUE), openapi_extensions=AS_TABLE
 )
 def issue(path: ChartPath, query: IssueQuery) -> Response:
     """One issue of a chart: the last, or the one in force on a day."""
@@ -199,7 +198,7 @@ def issue(path: ChartPath, query: IssueQuery) -> Response:
         )
 
 
-@api.get("/<chart>/issues", responses=listing(IssueRow), openapi_extensions=_TABLE)
+@api.get("/<chart>/issues", responses=listing(IssueRow), openapi_extensions=AS_TABLE)
 def issues(path: ChartPath, query: Of) -> Response:
     """The issues of a chart, newest first."""
     with reading() as reader:
@@ -218,7 +217,7 @@ def issues(path: ChartPath, query: Of) -> Response:
 
 
 @api.get(
-    "/<chart>/runs/<entity_id>", responses=listing(RunRow), openapi_extensions=_TABLE
+    "/<chart>/runs/<entity_id>", responses=listing(RunRow), openapi_extensions=AS_TABLE
 )
 def run(path: RunPath, query: Of) -> Response:
     """Every issue in which one artist, track, album or tag stood."""
@@ -241,7 +240,7 @@ def run(path: RunPath, query: Of) -> Response:
         )
 
 
-@api.get("/<chart>/years", responses=listing(YearRow), openapi_extensions=_TABLE)
+@api.get("/<chart>/years", responses=listing(YearRow), openapi_extensions=AS_TABLE)
 def years(path: ChartPath, query: YearsQuery) -> Response:
     """One issue beside the issue a year before."""
     with reading() as reader:

@@ -20,6 +20,7 @@ from serve.problems import ProblemDocument, from_validation
 
 #: Marks in an operation's responses, read when the description is made.
 TABLE = "x-table"
+AS_TABLE = {TABLE: True}
 PRIVATE = "x-private"
 
 

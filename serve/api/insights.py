@@ -11,7 +11,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, single
 from serve.api.parameters import Filters, Page, Parameters
 from serve.context import reading
 from serve.queries import insights as queries
@@ -81,9 +81,7 @@ def totals(query: Filters) -> Response:
         )
 
 
-@api.get(
-    "/top/<entity>", responses=listing(TopRow), openapi_extensions={"x-table": True}
-)
+@api.get("/top/<entity>", responses=listing(TopRow), openapi_extensions=AS_TABLE)
 def top(path: TopPath, query: TopQuery) -> Response:
     """Top tracks, artists, primary artists, albums, listeners or tags of a range."""
     with reading() as reader:

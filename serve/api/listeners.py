@@ -16,7 +16,7 @@ from pydantic import Field
 from serve import answers
 from serve.accounts import current_account
 from serve.accounts import store as accounts
-from serve.api.description import Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, single
 from serve.api.parameters import Filters, ListenerPath, Nothing, Page, Whole, Year
 from serve.api.trends import DayRow, TrendRow, WeekHourRow
 from serve.context import reading, services
@@ -34,7 +34,6 @@ api = APIBlueprint(
     abp_tags=[Tag(name="listeners", description="a listener's own lists")],
     abp_security=[{"bearer": []}, {"session": []}],
 )
-_TABLE = {"x-table": True}
 
 
 class TopPath(ListenerPath):
@@ -152,7 +151,7 @@ def listener(path: ListenerPath, query: Nothing) -> Response:
 @api.get(
     "/<listener_name>/top/<entity>",
     responses=listing(ListenerTopRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def top(path: TopPath, query: TopQuery) -> Response:
     """The listener's top artists, tracks, albums or tags."""
@@ -180,7 +179,7 @@ def top(path: TopPath, query: TopQuery) -> Response:
 @api.get(
     "/<listener_name>/trends/week-hours",
     responses=listing(WeekHourRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def week_hours(path: ListenerPath, query: Nothing) -> Response:
     """The listener's plays by weekday and hour."""
@@ -197,7 +196,7 @@ def week_hours(path: ListenerPath, query: Nothing) -> Response:
 @api.get(
     "/<listener_name>/trends/calendar",
     responses=listing(DayRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def calendar(path: ListenerPath, query: CalendarQuery) -> Response:
     """Every day of a year with the listener's plays."""
@@ -211,7 +210,7 @@ def calendar(path: ListenerPath, query: CalendarQuery) -> Response:
 @api.get(
     "/<listener_name>/trends/<grain>",
     responses=listing(TrendRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def trend(path: GrainPath, query: TrendQuery) -> Response:
     """The listener's plays by day, week, month or year, zero-filled."""
@@ -245,7 +244,7 @@ def trend(path: GrainPath, query: TrendQuery) -> Response:
 @api.get(
     "/<listener_name>/development",
     responses=listing(DevelopmentRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def development(path: ListenerPath, query: Nothing) -> Response:
     """One row per year, zero-filled."""
@@ -258,7 +257,7 @@ def development(path: ListenerPath, query: Nothing) -> Response:
 @api.get(
     "/<listener_name>/neighbours",
     responses=listing(NeighbourRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def neighbours(path: ListenerPath, query: Page) -> Response:
     """The listeners whose taste is closest."""
@@ -279,7 +278,7 @@ def neighbours(path: ListenerPath, query: Page) -> Response:
 @api.get(
     "/<listener_name>/recommendations/artists",
     responses=listing(RecommendedArtistRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def recommended_artists(path: ListenerPath, query: Page) -> Response:
     """Artists the listener may like, with the reason."""
@@ -300,7 +299,7 @@ def recommended_artists(path: ListenerPath, query: Page) -> Response:
 @api.get(
     "/<listener_name>/recommendations/tracks",
     responses=listing(RecommendedTrackRow),
-    openapi_extensions=_TABLE,
+    openapi_extensions=AS_TABLE,
 )
 def recommended_tracks(path: ListenerPath, query: Page) -> Response:
     """Tracks the listener may like, with the reason."""

@@ -10,7 +10,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import Row, listing
+from serve.api.description import AS_TABLE, Row, listing
 from serve.api.parameters import Page, Text, Whole, Year
 from serve.context import reading
 from serve.queries import listeners as queries
@@ -21,7 +21,6 @@ api = APIBlueprint(
     url_prefix="/api/v1/rankings",
     abp_tags=[Tag(name="rankings", description="the panel's listeners compared")],
 )
-_TABLE = {"x-table": True}
 
 
 class RankingQuery(Page):
@@ -62,7 +61,7 @@ class PairRow(Row):
     intensity: float | None = Field(description="shared_artists over the largest count")
 
 
-@api.get("/listeners", responses=listing(RankingRow), openapi_extensions=_TABLE)
+@api.get("/listeners", responses=listing(RankingRow), openapi_extensions=AS_TABLE)
 def rank_listeners(query: RankingQuery) -> Response:
     """The panel's listeners by one measure, over all time or one year."""
     with reading() as reader:
@@ -80,7 +79,7 @@ def rank_listeners(query: RankingQuery) -> Response:
         )
 
 
-@api.get("/pairs", responses=listing(PairRow), openapi_extensions=_TABLE)
+@api.get("/pairs", responses=listing(PairRow), openapi_extensions=AS_TABLE)
 def pairs(query: PairsQuery) -> Response:
     """Pairs of listeners by affinity, with intensity."""
     with reading() as reader:

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from serve import answers
 from serve.accounts import require
 from serve.answers import account_answer
-from serve.api.description import Row, listing, own
+from serve.api.description import AS_TABLE, Row, listing, own
 from serve.api.parameters import Nothing, Parameters
 from serve.context import reading, services
 from serve.problems import CODES, Problem
@@ -153,7 +153,7 @@ def ready(query: Nothing) -> Response:
 @api.get(
     "/api/v1/freshness",
     responses=listing(FreshnessRow),
-    openapi_extensions={"x-table": True},
+    openapi_extensions=AS_TABLE,
 )
 def freshness(query: Nothing) -> Response:
     """How fresh each source is."""
@@ -164,7 +164,7 @@ def freshness(query: Nothing) -> Response:
 @api.get(
     "/api/v1/versions",
     responses=listing(VersionRow),
-    openapi_extensions={"x-table": True},
+    openapi_extensions=AS_TABLE,
 )
 def versions(query: Nothing) -> Response:
     """The versions a rollback can reach, newest first."""

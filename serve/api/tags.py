@@ -10,7 +10,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, single
 from serve.api.parameters import Key, Nothing, Page, Parameters, Text
 from serve.context import reading
 from serve.problems import Problem
@@ -23,7 +23,6 @@ api = APIBlueprint(
     url_prefix="/api/v1/tags",
     abp_tags=[Tag(name="tags", description="tags -> artists -> tracks")],
 )
-_TABLE = {"x-table": True}
 
 
 class TagsQuery(Page):
@@ -63,7 +62,7 @@ class TagTrackRow(Row):
     playcount: int | None
 
 
-@api.get("", responses=listing(TagDetails), openapi_extensions=_TABLE)
+@api.get("", responses=listing(TagDetails), openapi_extensions=AS_TABLE)
 def list_tags(query: TagsQuery) -> Response:
     """Tags by reach, taggings or number of artists."""
     with reading() as reader:
@@ -90,14 +89,16 @@ def tag(path: TagPath, query: Nothing) -> Response:
 
 
 @api.get(
-    "/<tag_id>/artists", responses=listing(TagArtistRow), openapi_extensions=_TABLE
+    "/<tag_id>/artists", responses=listing(TagArtistRow), openapi_extensions=AS_TABLE
 )
 def tag_artists(path: TagPath, query: Page) -> Response:
     """The artists of a tag, those it fits best first."""
     return _part(path, query, queries.artists)
 
 
-@api.get("/<tag_id>/tracks", responses=listing(TagTrackRow), openapi_extensions=_TABLE)
+@api.get(
+    "/<tag_id>/tracks", responses=listing(TagTrackRow), openapi_extensions=AS_TABLE
+)
 def tag_tracks(path: TagPath, query: Page) -> Response:
     """The tracks of artists who carry the tag, by the panel's plays."""
     return _part(path, query, queries.tracks)

@@ -11,7 +11,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, single
 from serve.api.parameters import Filters, Page, Parameters, Whole, Year
 from serve.context import reading
 from serve.queries import trends as queries
@@ -22,7 +22,6 @@ api = APIBlueprint(
     url_prefix="/api/v1/trends",
     abp_tags=[Tag(name="trends", description="plays over time")],
 )
-_TABLE = {"x-table": True}
 _DAYS: dict[str, Any] = {"from": (date, ...), "to": (date, ...)}
 
 
@@ -79,7 +78,7 @@ class Active(Row):
     panel_listeners: int
 
 
-@api.get("/weekday", responses=listing(WeekdayRow), openapi_extensions=_TABLE)
+@api.get("/weekday", responses=listing(WeekdayRow), openapi_extensions=AS_TABLE)
 def weekday(query: Filters) -> Response:
     """Plays by weekday."""
     with reading() as reader:
@@ -90,7 +89,7 @@ def weekday(query: Filters) -> Response:
         return answers.table(reader.published, queries.folded(grid, "weekday"))
 
 
-@api.get("/hour", responses=listing(HourRow), openapi_extensions=_TABLE)
+@api.get("/hour", responses=listing(HourRow), openapi_extensions=AS_TABLE)
 def hour(query: Filters) -> Response:
     """Plays by hour of the day (UTC)."""
     with reading() as reader:
@@ -101,7 +100,7 @@ def hour(query: Filters) -> Response:
         return answers.table(reader.published, queries.folded(grid, "hour"))
 
 
-@api.get("/week-hours", responses=listing(WeekHourRow), openapi_extensions=_TABLE)
+@api.get("/week-hours", responses=listing(WeekHourRow), openapi_extensions=AS_TABLE)
 def week_hours(query: Filters) -> Response:
     """Plays by weekday and hour: 168 rows."""
     with reading() as reader:
@@ -112,7 +111,7 @@ def week_hours(query: Filters) -> Response:
         return answers.table(reader.published, grid)
 
 
-@api.get("/calendar", responses=listing(DayRow), openapi_extensions=_TABLE)
+@api.get("/calendar", responses=listing(DayRow), openapi_extensions=AS_TABLE)
 def calendar(query: CalendarQuery) -> Response:
     """Every day of a year with its plays: a heat map."""
     with reading() as reader:
@@ -137,7 +136,7 @@ def active_listeners(query: Filters) -> Response:
         )
 
 
-@api.get("/<grain>", responses=listing(TrendRow), openapi_extensions=_TABLE)
+@api.get("/<grain>", responses=listing(TrendRow), openapi_extensions=AS_TABLE)
 def trend(path: GrainPath, query: TrendQuery) -> Response:
     """One statistic by day, week, month or year, zero-filled, oldest first."""
     with reading() as reader:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-import orjson
 from flask import Flask, Response, current_app
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
@@ -23,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from serve import problems
 from serve.accounts import Account, current_account, require
-from serve.answers import account_answer
-from serve.api.description import Row, own
+from serve.answers import account_answer, account_table
+from serve.api.description import AS_TABLE, Row, own
 from serve.api.parameters import Day, Key, Nothing, Parameters, Text, Whole
 from serve.context import reading
 from serve.exchange import (
@@ -362,20 +361,22 @@ def status(query: Nothing) -> Response:
         )
 
 
-@api.get("/lists/<list_name>", responses=own(ExchangeArtistsRow))
+@api.get(
+    "/lists/<list_name>",
+    responses=own(ExchangeArtistsRow),
+    openapi_extensions=AS_TABLE,
+)
 def artist_list(path: ListPath, query: ListQuery) -> Response:
     """Artists: dearest, most traded, popular, risers, fallers, traded recently."""
     with _reading() as connection:
-        return _answer(
+        found = lists.artists(
             connection,
-            lists.artists(
-                connection,
-                path.list_name,
-                tag=query.tag,
-                limit=query.limit,
-                offset=query.offset,
-            ),
+            path.list_name,
+            tag=query.tag,
+            limit=query.limit,
+            offset=query.offset,
         )
+        return _answer(connection, found, found["artists"])
 
 
 @api.get("/artists/<artist_id>", responses=own(ExchangeArtistRow))
@@ -388,67 +389,71 @@ def artist(path: ArtistPath, query: Nothing) -> Response:
 @api.get(
     "/artists/<artist_id>/prices",
     responses=own(list[ExchangePriceRow], name="ExchangePriceList"),
+    openapi_extensions=AS_TABLE,
 )
 def prices(path: ArtistPath, query: SpanQuery) -> Response:
     """An artist's closing prices, points and dividends by day."""
     with _reading() as connection:
         lists.artist(connection, path.artist_id)
-        return _answer(
-            connection,
-            lists.price_days(
-                connection, path.artist_id, since=query.since, until=query.until
-            ),
+        found = lists.price_days(
+            connection, path.artist_id, since=query.since, until=query.until
         )
+        return _answer(connection, found, found)
 
 
 @api.get(
-    "/economy", responses=own(list[ExchangeEconomyRow], name="ExchangeEconomyList")
+    "/economy",
+    responses=own(list[ExchangeEconomyRow], name="ExchangeEconomyList"),
+    openapi_extensions=AS_TABLE,
 )
 def economy(query: EconomyQuery) -> Response:
     """Money supply, fees, issuance, dividends, the house's exposure, by day."""
     with _reading() as connection:
-        return _answer(connection, lists.economy(connection, days=query.days))
+        found = lists.economy(connection, days=query.days)
+        return _answer(connection, found, found)
 
 
-@api.get("/boards/<board>", responses=own(ExchangeBoardRow), security=_OPTIONAL)
+@api.get(
+    "/boards/<board>",
+    responses=own(ExchangeBoardRow),
+    security=_OPTIONAL,
+    openapi_extensions=AS_TABLE,
+)
 def board(path: BoardPath, query: BoardQuery) -> Response:
     """A board: over all, by league, in one's cohort or among friends."""
     is_own = query.league == "mine" or query.friends_league is not None
     player_id = _player(require("read")) if is_own else _player_if_any()
     with _reading() as connection:
-        return _answer(
+        found = boards.read(
             connection,
-            boards.read(
-                connection,
-                path.board,
-                player_id=player_id,
-                league=query.league,
-                friends_league_id=query.friends_league,
-                limit=query.limit,
-                offset=query.offset,
-            ),
+            path.board,
+            player_id=player_id,
+            league=query.league,
+            friends_league_id=query.friends_league,
+            limit=query.limit,
+            offset=query.offset,
         )
+        return _answer(connection, found, found["rows"])
 
 
 @api.get(
     "/boards/<board>/near",
     responses=own(ExchangeBoardRow, name="ExchangeNear"),
     security=_SECURED,
+    openapi_extensions=AS_TABLE,
 )
 def near(path: BoardPath, query: NearQuery) -> Response:
     """One's position: four above, five below."""
     player_id = _player(require("read"))
     with _reading() as connection:
-        return _answer(
+        found = boards.near(
             connection,
-            boards.near(
-                connection,
-                path.board,
-                player_id,
-                league=query.league,
-                friends_league_id=query.friends_league,
-            ),
+            path.board,
+            player_id,
+            league=query.league,
+            friends_league_id=query.friends_league,
         )
+        return _answer(connection, found, found["rows"])
 
 
 @api.get("/players/<player_id>", responses=own(ExchangePlayerRow), security=_OPTIONAL)
@@ -558,52 +563,64 @@ def cancel_order(path: OrderPath, query: Nothing, header: KeyHeader) -> Response
 # One's own -------------------------------------------------------------------
 
 
-@api.get("/portfolio", responses=own(ExchangePortfolioRow), security=_SECURED)
+@api.get(
+    "/portfolio",
+    responses=own(ExchangePortfolioRow),
+    security=_SECURED,
+    openapi_extensions=AS_TABLE,
+)
 def own_portfolio(query: Nothing) -> Response:
     """Cash, holdings, worth and returns; the first visit makes one a player."""
     player_id = _player(require("read"))
     with _reading() as connection:
-        return _answer(connection, portfolio.portfolio(connection, player_id))
+        found = portfolio.portfolio(connection, player_id)
+        return _answer(connection, found, found["holdings"])
 
 
-@api.get("/history", responses=own(ExchangeTradesRow), security=_SECURED)
+@api.get(
+    "/history",
+    responses=own(ExchangeTradesRow),
+    security=_SECURED,
+    openapi_extensions=AS_TABLE,
+)
 def history(query: Part) -> Response:
     """One's trades, newest first."""
     player_id = _player(require("read"))
     with _reading() as connection:
-        return _answer(
-            connection,
-            portfolio.history(
-                connection, player_id, limit=query.limit, offset=query.offset
-            ),
+        found = portfolio.history(
+            connection, player_id, limit=query.limit, offset=query.offset
         )
+        return _answer(connection, found, found["trades"])
 
 
 @api.get(
     "/worth",
     responses=own(list[ExchangeWorthRow], name="ExchangeWorthList"),
     security=_SECURED,
+    openapi_extensions=AS_TABLE,
 )
 def worth(query: DaysQuery) -> Response:
     """One's net worth at each close."""
     player_id = _player(require("read"))
     with _reading() as connection:
-        return _answer(
-            connection, portfolio.worth_days(connection, player_id, since=query.since)
-        )
+        found = portfolio.worth_days(connection, player_id, since=query.since)
+        return _answer(connection, found, found)
 
 
-@api.get("/dividends", responses=own(ExchangeDividendsRow), security=_SECURED)
+@api.get(
+    "/dividends",
+    responses=own(ExchangeDividendsRow),
+    security=_SECURED,
+    openapi_extensions=AS_TABLE,
+)
 def dividends(query: Part) -> Response:
     """One's dividends, newest first."""
     player_id = _player(require("read"))
     with _reading() as connection:
-        return _answer(
-            connection,
-            portfolio.dividends(
-                connection, player_id, limit=query.limit, offset=query.offset
-            ),
+        found = portfolio.dividends(
+            connection, player_id, limit=query.limit, offset=query.offset
         )
+        return _answer(connection, found, found["dividends"])
 
 
 @api.get(
@@ -620,6 +637,7 @@ def trophies(query: Nothing) -> Response:
     "/recommended",
     responses=own(ExchangeArtistsRow, name="ExchangeRecommended"),
     security=_SECURED,
+    openapi_extensions=AS_TABLE,
 )
 def recommended(query: Nothing) -> Response:
     """Listed artists recommended from one's own listening, not owned yet."""
@@ -634,8 +652,8 @@ def recommended(query: Nothing) -> Response:
     except StoreUnavailable:
         wanted = []
     with _reading() as connection:
-        shown = lists.chosen(connection, wanted, not_owned_by=player_id)
-        return _answer(connection, {"artists": shown[:50]})
+        shown = lists.chosen(connection, wanted, not_owned_by=player_id)[:50]
+        return _answer(connection, {"artists": shown}, shown)
 
 
 @api.patch("/player", responses=own(ExchangePlayerRow), security=_SECURED)
@@ -815,17 +833,13 @@ def _leave(account: Account) -> None:
         ) from error
 
 
-def _answer(connection: Connection, data: Any) -> Response:
-    """An answer with the version and the day its prices are of."""
+def _answer(
+    connection: Connection, data: Any, rows: list[dict[str, Any]] | None = None
+) -> Response:
+    """An answer with the version and the day its prices are of.
+
+    `rows` are what of it comes as a table in the other formats.
+    """
     state = market.look(connection)
-    response = account_answer(None)
-    response.set_data(
-        orjson.dumps(
-            {
-                "version": state.version,
-                "as_of": state.last_settled_date,
-                "data": data,
-            }
-        )
-    )
-    return response
+    envelope = {"version": state.version, "as_of": state.last_settled_date}
+    return account_table(envelope, data, rows)

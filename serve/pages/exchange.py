@@ -277,13 +277,13 @@ def _stocks(rows: list[Data], query: MarketQuery) -> Figure:
             ("Trades today", lambda row: words.number(row["session_trades"]), True),
         ),
         csv=words.address(
-            f"/api/v1/exchange/lists/{query.list}",
+            f"/api/v1/exchange/lists/{query.list}.csv",
             tag=query.tag,
             limit=query.limit,
             offset=query.offset or None,
         )
         if query.list != "recommended"
-        else "/api/v1/exchange/recommended",
+        else "/api/v1/exchange/recommended.csv",
         empty="Nothing is on this list now. Artists are listed once their history"
         " suffices; the first prices come with a daily run.",
         has_open_table=True,
@@ -368,7 +368,7 @@ def _price_figure(found: Data, days: list[Data]) -> Figure:
             frozenset(range(1, 5)),
             places_of(starts)[::-1],
         ),
-        csv=f"/api/v1/exchange/artists/{found['artist_id']}/prices",
+        csv=f"/api/v1/exchange/artists/{found['artist_id']}/prices.csv",
         empty="The first close gives the first price.",
         legend=[(0, "Close"), (1, "Fundamental")],
     )
@@ -477,7 +477,7 @@ def _worth_figure(days: list[Data]) -> Figure:
             frozenset(range(1, 5)),
             places_of(starts)[::-1],
         ),
-        csv="/api/v1/exchange/worth",
+        csv="/api/v1/exchange/worth.csv",
         empty="The first close after your first visit draws the first point.",
     )
 
@@ -510,7 +510,7 @@ def _holdings(rows: list[Data]) -> Figure:
             ("Paid", lambda row: money(row["cost_units"]), True),
             ("Return", lambda row: moved(row["return_ppm"]), True),
         ),
-        csv="/api/v1/exchange/portfolio",
+        csv="/api/v1/exchange/portfolio.csv",
         empty="You own no shares yet. Choose an artist on the market.",
         has_open_table=True,
     )
@@ -537,7 +537,7 @@ def _history(rows: list[Data]) -> Figure:
             ("Fee", lambda row: money(row["fee_units"]), True),
             ("How", lambda row: str(row["kind"]).replace("_", " "), False),
         ),
-        csv="/api/v1/exchange/history",
+        csv="/api/v1/exchange/history.csv",
         empty="No trade yet.",
         has_open_table=True,
     )
@@ -565,7 +565,7 @@ def _dividends(paid: Data) -> Figure:
             ("Shares", lambda row: words.number(row["shares"]), True),
             ("Paid", lambda row: money(row["amount_units"], 4), True),
         ),
-        csv="/api/v1/exchange/dividends",
+        csv="/api/v1/exchange/dividends.csv",
         empty="Dividends go to holders of artists who did better than forecast.",
     )
 
@@ -657,7 +657,7 @@ def _board(found: Data, query: BoardsQuery, key: str = "board") -> Figure:
             (measure, lambda row: say(row["measure"]), True),
         ),
         csv=words.address(
-            path + ("/near" if key == "near" else ""),
+            path + ("/near.csv" if key == "near" else ".csv"),
             league=query.league,
             friends_league=query.friends_league,
         ),
@@ -807,7 +807,7 @@ def _economy_figure(
             frozenset({1, 2}),
             places_of(starts)[::-1],
         ),
-        csv=words.address("/api/v1/exchange/economy", days=days),
+        csv=words.address("/api/v1/exchange/economy.csv", days=days),
         empty="The first close writes the first report.",
     )
 

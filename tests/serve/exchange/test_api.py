@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -220,6 +224,47 @@ def test_every_list_answers(anna: Player, game: Game, name: str) -> None:
     first = [one["artist_name"] for one in shown["artists"]][:1]
     assert first == (["Low"] if name in traded else first)
     assert anna.get(f"/lists/{name}?tag=nothing").get_json()["data"]["artists"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("/lists/dearest", "artists"),
+        (f"/artists/{artist('Low')}/prices", None),
+        ("/economy", None),
+        ("/boards/worth", "rows"),
+        ("/boards/worth/near", "rows"),
+        ("/portfolio", "holdings"),
+        ("/history", "trades"),
+        ("/worth", None),
+        ("/dividends", "dividends"),
+        ("/recommended", "artists"),
+    ],
+)
+def test_a_table_has_the_same_rows_in_every_format(
+    anna: Player, game: Game, path: str, rows: str | None
+) -> None:
+    buy(anna, 5)
+    game.next_day()
+    body = anna.get(path).get_json()
+    records = body["data"][rows] if rows else body["data"]
+    tail = {"version": body["version"], "as_of": body["as_of"]}
+    lines = anna.get(f"{path}.ndjson").text.splitlines()
+    assert [json.loads(line) for line in lines] == [{**row, **tail} for row in records]
+    sheet = anna.get(f"{path}.csv")
+    assert sheet.mimetype == "text/csv" and sheet.headers["Cache-Control"] == "no-store"
+    read = list(csv.DictReader(io.StringIO(sheet.text, newline="")))
+    assert [list(row) for row in read] == [[*row, *tail] for row in records]
+    columns = pq.read_table(io.BytesIO(anna.get(f"{path}.parquet").data))
+    assert columns.num_rows == len(records)
+    if path not in ("/dividends", "/recommended"):
+        assert records, "nothing was compared"
+
+
+def test_what_is_no_table_is_json_only(anna: Player) -> None:
+    for path in ("", f"/artists/{artist('Low')}", "/trophies"):
+        answer = anna.get(f"{path}.csv")
+        assert answer.status_code in (404, 406), answer.text
 
 
 def test_recommended_artists_come_from_the_own_listening(anna: Player) -> None:

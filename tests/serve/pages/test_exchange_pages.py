@@ -266,7 +266,10 @@ def trader(browser: Browser, service: Flask, market_address: str) -> Iterator[Br
     """The browser, at the exchange, as dora."""
     there = Browser(browser.driver, market_address, browser.shots)
     there.log_in(service, "dora")
+    # A click returns before the page it leads to is there.
+    there.driver.implicitly_wait(10)
     yield there
+    there.driver.implicitly_wait(0)
     there.driver.delete_all_cookies()
 
 
@@ -279,7 +282,9 @@ def test_a_player_buys_in_a_browser_while_the_seconds_run(trader: Browser) -> No
     WebDriverWait(trader.driver, 5).until(lambda _: "15" not in left.text)
     trader.shoot("exchange-quote-wide-light", 1200)
     find(By.CSS_SELECTOR, "form[action$='/trade'] button").click()
-    assert trader.driver.current_url.endswith("/exchange/portfolio#history")
+    WebDriverWait(trader.driver, 10).until(
+        lambda driver: driver.current_url.endswith("/exchange/portfolio#history")
+    )
     assert find(By.CSS_SELECTOR, "#figure-holdings td.n").text == "10"
     _quiet(trader)
 
