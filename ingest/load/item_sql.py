@@ -423,9 +423,9 @@ class PlainReading:
     """SQL that reads the answers of one method in one pass.
 
     structure: the type for from_json. usable: whether the parsed answer `plain` may be
-    read this way at all. items: its list of items. rows: one row per item of table
-    `chunk`; the answer's number is negative where the careful reading must decide.
-    listener_name and total: what the page says of itself.
+    read this way at all. items: its list of items. rows: one row per item of what is
+    in `plain_answers`; the answer's number is negative where the careful reading must
+    decide. listener_name and total: what the page says of itself.
     """
 
     method: str
@@ -479,8 +479,7 @@ def plain_reading(method: str) -> PlainReading:
                 {root} as root, params,
                 (generate_subscripts({items}, 1) - 1)::integer as item_index,
                 unnest({items}) as item
-            from chunk
-            where is_plain
+            from plain_answers
         ),
         texts as (
             select answer_no, call_id, as_of_date, fetched_at, item_index, {values}

@@ -8,6 +8,7 @@ The work is done by a DuckDB in memory that reads a bounded stretch of the landi
 at a time and spills to disk, so that memory does not grow with the history.
 """
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,12 +32,14 @@ from ingest.load.item_sql import name_literal, text_literal
 from ingest.load.names import name_key
 from warehouse.errors import LoadFailed
 
-# Compressed bytes read at a time: about 25 times as many when unpacked.
-STRETCH_BYTES = 8 * 1024 * 1024
+# Compressed bytes read at a time: about 25 times as many when unpacked. Two full parts
+# fit, because DuckDB reads a compressed file with one thread.
+STRETCH_BYTES = 10 * 1024 * 1024
 # Bodies read the careful way at a time. Each time costs some hundred statements: with a
 # quarter of it the demo world's 90 days took 25 s of processor instead of 15.
 CAREFUL_BYTES = 16 * 1024 * 1024
-METHODS_AT_ONCE = 2
+# Threads of our own: DuckDB works on so few, if large, rows with one.
+AT_ONCE = 2
 MEMORY_LIMIT = "450MB"
 # No answer of last.fm comes near this; one that does is kept unread, as a dead letter.
 BODY_BYTES = 8 * 1024 * 1024
@@ -107,7 +110,8 @@ class Parser:
             },
         )
         self._files: dict[str, list[Path]] = {}
-        self._written = 0
+        self._numbers = itertools.count(1)
+        self._last_answer = 0
         for table in ROW_TABLES:
             self.database.execute(item_sql.rows_table_ddl(table.name))
         self.database.execute(
@@ -119,7 +123,6 @@ class Parser:
                 bytes bigint, verdict varchar, error_code integer,
                 error_message varchar, problem varchar, is_error boolean
             );
-            create sequence answer_numbers;
             create table counts (answer_no bigint, items bigint);
             create table walk_totals (
                 answer_no bigint, listener_name varchar, total bigint
@@ -241,7 +244,7 @@ class Parser:
 
     def _read_lines(self, paths: Sequence[str]) -> None:
         """Table `chunk`: one row per landed answer; the body only where needed."""
-        files = ", ".join(text_literal(path) for path in paths)
+        files = _literals(paths)
         columns = ", ".join(
             f"{name}: {text_literal(kind)}" for name, kind in _LANDING_COLUMNS.items()
         )
@@ -259,7 +262,7 @@ class Parser:
             f"""
             create or replace table chunk as
             select
-                nextval('answer_numbers') as answer_no,
+                null::bigint as answer_no,
                 * exclude (body, verdict),
                 lower(method) as method_key,
                 coalesce(verdict, 'data') as verdict,
@@ -288,27 +291,39 @@ class Parser:
             )
             """
         )
+        # A sequence in the statement above would make it read with one thread.
+        self.database.execute(
+            f"update chunk set answer_no = {self._last_answer} + rowid + 1"
+        )
+        (last,) = self._one("select max(answer_no) from chunk")
+        self._last_answer = last or self._last_answer
 
     # ----------------------------------------------------------- the plain reading
 
-    def _read_plain(self, paths: Sequence[str]) -> None:
+    def _read_plain(self, landed: Sequence[str]) -> None:
         """Read the bulk; leave answers with anything unusual to the careful way."""
         assert self.plain is not None
-        if not self._one("select count(*) from chunk where is_plain")[0]:
+        count, middle = self._one(
+            "select count(*), quantile_disc(answer_no, 0.5) from chunk where is_plain"
+        )
+        if not count:
             return
-        path = self._write(self.plain.table, self.plain.rows)
+        halves = [f"answer_no <= {middle}", f"answer_no > {middle}"][:count]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            paths = list(pool.map(self._write_plain, halves))
         unusual = self._arrow(
             "select distinct -answer_no as answer_no"
-            f" from read_parquet({text_literal(str(path))}) where answer_no < 0"
+            f" from read_parquet([{_literals(paths)}]) where answer_no < 0"
         )
         if unusual.num_rows:
             self.database.register("unusual", unusual)
-            self._take_back(paths)
-            self._keep_rows(
-                self.plain.table,
-                path,
-                "abs(answer_no) not in (select answer_no from unusual)",
-            )
+            self._take_back(landed)
+            for path in paths:
+                self._keep_rows(
+                    self.plain.table,
+                    path,
+                    "abs(answer_no) not in (select answer_no from unusual)",
+                )
             self.database.unregister("unusual")
         self.database.execute(
             f"insert into counts select answer_no, len({self.plain.items})"
@@ -319,9 +334,18 @@ class Parser:
             f" try_cast({self.plain.total} as bigint) from chunk where is_plain"
         )
 
+    def _write_plain(self, half: str) -> Path:
+        assert self.plain is not None
+        with self.database.cursor() as cursor:
+            cursor.execute(
+                "create temp view plain_answers as"
+                f" select * from chunk where is_plain and {half}"
+            )
+            return self._write(self.plain.table, self.plain.rows, cursor)
+
     def _take_back(self, paths: Sequence[str]) -> None:
         """Bring back the bodies of answers that are not plain after all."""
-        files = ", ".join(text_literal(path) for path in paths)
+        files = _literals(paths)
         columns = ", ".join(
             f"{name}: {text_literal(kind)}" for name, kind in _LANDING_COLUMNS.items()
         )
@@ -368,8 +392,8 @@ class Parser:
             methods = self.database.execute(
                 "select distinct method_key from judged where problem is null"
             ).fetchall()
-            # DuckDB works on so few rows with one thread; methods do not meet.
-            with ThreadPoolExecutor(METHODS_AT_ONCE) as pool:
+            # Methods do not meet.
+            with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(self._read_method, [key for (key,) in methods]))
             self._bury_whole_answers()
         for table in ROW_TABLES:
@@ -721,7 +745,7 @@ class Parser:
                 and table.startswith("lastfm__")
                 and "item_index" in TABLES[table].column_names
             ):
-                paths = ", ".join(text_literal(str(path)) for path in files)
+                paths = _literals(files)
                 found |= {
                     (call_id, table, index)
                     for call_id, index in self.database.execute(
@@ -751,11 +775,15 @@ class Parser:
         self._write(table, f"select * from rows_{table}")
         self.database.execute(f"truncate rows_{table}")
 
-    def _write(self, table: str, query: str) -> Path:
+    def _write(
+        self,
+        table: str,
+        query: str,
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> Path:
         files = self._files.setdefault(table, [])
-        self._written += 1
-        path = self.out_dir / f"{table}-{self._written:06d}.parquet"
-        self.database.execute(
+        path = self.out_dir / f"{table}-{next(self._numbers):06d}.parquet"
+        (connection or self.database).execute(
             f"copy ({query}) to {text_literal(str(path))}"
             " (format parquet, compression snappy)"
         )
@@ -800,7 +828,7 @@ class Parser:
         for table, files in self._files.items():
             if not files:
                 continue
-            paths = ", ".join(text_literal(str(path)) for path in files)
+            paths = _literals(files)
             result.rows_by_table[table] = int(
                 self._one(f"select count(*) from read_parquet([{paths}])")[0]
             )
@@ -926,7 +954,7 @@ class Parser:
         for table, files in self._files.items():
             if not files:
                 continue
-            paths = ", ".join(text_literal(str(path)) for path in files)
+            paths = _literals(files)
             for column in TABLES[table].columns:
                 if column.name in NAME_COLUMNS:
                     queries.append(
@@ -949,6 +977,10 @@ class Parser:
             self.database.unregister("new_keys")
         result.rows_by_table["lastfm__name_keys"] = names_table.num_rows
         self._write("lastfm__name_keys", "select 0::bigint as answer_no, * from keys")
+
+
+def _literals(paths: Sequence[str | Path]) -> str:
+    return ", ".join(text_literal(str(path)) for path in paths)
 
 
 def _stretches(parts: Sequence[Part]) -> Iterator[list[Part]]:
