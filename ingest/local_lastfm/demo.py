@@ -31,7 +31,7 @@ from ingest.local_lastfm.world import PersonalTag, World, day_number
 ARTISTS = 320
 DEBUTS = 36
 DEBUT_EVERY_DAYS = 45
-PEOPLE = 64
+PEOPLE = 67
 HISTORY_DAYS = 95
 TOP_PLAYS_PER_DAY = 1_300_000
 ZIPF_EXPONENT = 0.93
