@@ -111,7 +111,6 @@ class Parser:
         )
         self._files: dict[str, list[Path]] = {}
         self._numbers = itertools.count(1)
-        self._last_answer = 0
         for table in ROW_TABLES:
             self.database.execute(item_sql.rows_table_ddl(table.name))
         self.database.execute(
@@ -293,10 +292,9 @@ class Parser:
         )
         # A sequence in the statement above would make it read with one thread.
         self.database.execute(
-            f"update chunk set answer_no = {self._last_answer} + rowid + 1"
+            "update chunk set answer_no = rowid + 1"
+            " + (select coalesce(max(answer_no), 0) from answers)"
         )
-        (last,) = self._one("select max(answer_no) from chunk")
-        self._last_answer = last or self._last_answer
 
     # ----------------------------------------------------------- the plain reading
 
