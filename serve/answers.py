@@ -169,20 +169,25 @@ def _finish(
     is_private: bool,
     media_type: str | None = None,
 ) -> Response:
-    response = Response(body, mimetype=media_type or MEDIA_TYPES[kind or "json"])
-    headers = response.headers
-    headers["X-Version"] = published.version
-    headers["X-As-Of"] = published.as_of_date.isoformat()
-    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-    headers["ETag"] = f'"{digest}"'
-    _name_file(response, kind)
+    headers = [
+        ("X-Version", published.version),
+        ("X-As-Of", published.as_of_date.isoformat()),
+        ("ETag", f'"{hashlib.sha256(body).hexdigest()[:32]}"'),
+    ]
     if is_private:
-        headers["Cache-Control"] = "private, no-store"
-        headers["Vary"] = "Cookie, Authorization"
+        headers += [
+            ("Cache-Control", "private, no-store"),
+            ("Vary", "Cookie, Authorization"),
+        ]
     else:
-        headers["Cache-Control"] = "public, max-age=0, must-revalidate"
-        headers["Vary"] = "Accept-Encoding"
+        headers += [
+            ("Cache-Control", "public, max-age=0, must-revalidate"),
+            ("Vary", "Accept-Encoding"),
+        ]
         request.environ[PUBLIC] = published.version
+    mimetype = media_type or MEDIA_TYPES[kind or "json"]
+    response = Response(body, headers=headers, mimetype=mimetype)
+    _name_file(response, kind)
     return response
 
 

@@ -18,8 +18,6 @@ from typing import Any
 import orjson
 from flask import Flask, Response, request
 from flask_cors import CORS
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from sqlalchemy.exc import SQLAlchemyError
 
 from serve import problems, rates, security
@@ -56,7 +54,6 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
     """
     app = description.Api("serve", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.config["RATELIMIT_HEADERS_ENABLED"] = False
     app.url_map.strict_slashes = False
     store = open_store(settings)
     engine = open_accounts(settings)
@@ -71,7 +68,9 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
     app.secret_key = shared.signing_key
     problems.install(app)
     _refuse_oddities(app)
-    _limit_rates(app, settings)
+    rates.install(
+        app, settings.rate_limit, {accounts.browser.name: settings.login_rate_limit}
+    )
     for api in (
         charts.api,
         artists.api,
@@ -137,25 +136,6 @@ def _refuse_oddities(app: Flask) -> None:
                 "warehouse_unavailable", "the accounts' database cannot be reached now"
             )
         )
-
-
-def _limit_rates(app: Flask, settings: ServeSettings) -> None:
-    limiter = Limiter(
-        _caller,
-        app=app,
-        default_limits=[settings.rate_limit],
-        storage_uri=f"{rates.SCHEME}://",
-        strategy="fixed-window",
-    )
-    limiter.limit(settings.login_rate_limit)(accounts.browser)
-
-    @limiter.request_filter
-    def _unlimited() -> bool:
-        return request.path in ("/health", "/ready")
-
-
-def _caller() -> str:
-    return get_remote_address() or "unknown"
 
 
 def _describe(app: description.Api) -> None:

@@ -1,8 +1,13 @@
-"""Security headers of every answer."""
+"""Security headers of every answer, and the signed cookie of a browser's session."""
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import (
+    SecureCookieSession,
+    SecureCookieSessionInterface,
+    SessionMixin,
+)
 
 # Nothing inline, nothing foreign. `data:` is for the pictures inside style sheets.
 _CSP = (
@@ -10,26 +15,51 @@ _CSP = (
     " font-src 'self'; connect-src 'self'; form-action 'self' https://www.last.fm;"
     " base-uri 'none'; frame-ancestors {frames}"
 )
+_EVERY = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+]
+# By whether others' pages may use the answer.
+_POLICIES = {
+    can_embed: ("Content-Security-Policy", _CSP.format(frames=frames))
+    for can_embed, frames in ((False, "'none'"), (True, "*"))
+}
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """The framework's, but no work where no cookie comes and none goes."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if "HTTP_COOKIE" not in request.environ:
+            return self.session_class()
+        return super().open_session(app, request)
+
+    def save_session(
+        self, app: Flask, session: SessionMixin, response: Response
+    ) -> None:
+        if session or session.accessed or session.modified:
+            super().save_session(app, session, response)
 
 
 def install(app: Flask) -> None:
     """Add the headers; a picture marked X-Embeddable may stand in others' pages."""
+    app.session_interface = _Sessions()
 
     @app.after_request
     def _headers(response: Response) -> Response:
         headers = response.headers
         can_embed = headers.pop("X-Embeddable", None) is not None
-        headers["Content-Security-Policy"] = _CSP.format(
-            frames="*" if can_embed else "'none'"
-        )
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "same-origin"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
         is_open = can_embed or request.path.startswith(("/api/", "/openapi.json"))
-        headers["Cross-Origin-Resource-Policy"] = (
-            "cross-origin" if is_open else "same-origin"
+        sharing = "cross-origin" if is_open else "same-origin"
+        headers.extend(
+            [
+                *_EVERY,
+                _POLICIES[can_embed],
+                ("Cross-Origin-Resource-Policy", sharing),
+            ]
         )
-        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
         if request.is_secure:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         return response

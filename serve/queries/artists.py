@@ -433,12 +433,11 @@ def series(
         """,
         binds,
     )
-    ordered = list(reversed(found.rows))
+    ordered = found.rows[::-1]
     if len(artist_ids) > 1:
-        ordered.sort(key=itemgetter(0))
+        ordered = sorted(ordered, key=itemgetter(0))
     found = Result(found.columns, found.types, ordered)
-    zero_to = last if measure in _PANEL else None
-    return _filled(found, zero_to)
+    return _filled(found, last if measure in _PANEL else None)
 
 
 def _filled(found: Result, zero_to: date | None) -> Result:
@@ -446,6 +445,11 @@ def _filled(found: Result, zero_to: date | None) -> Result:
     rows: list[tuple[Any, ...]] = []
     previous: tuple[Any, ...] | None = None
     one_day = timedelta(days=1)
+    if found.rows and zero_to is None:
+        oldest, newest = found.rows[0], found.rows[-1]
+        # Of one artist, and as many rows as days: most series lack none.
+        if oldest[0] == newest[0] and (newest[2] - oldest[2]).days < len(found.rows):
+            return found
 
     def fill(after: tuple[Any, ...], until: date) -> None:
         day = after[2] + one_day

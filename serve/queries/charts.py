@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, get_args
 
@@ -93,43 +94,38 @@ def find_issue(
 
     Without `period` it is the shortest one the chart has.
     """
-    candidates = [
-        found
-        for found in _issues(reader, chart, scope)
-        if (period is None or found[0] == period)
-        and (day is None or found[1] <= day)
-        and (revision is None or found[2] == revision)
-    ]
-    if not candidates:
-        return None
-    shortest = min(_LENGTH[found[0]] for found in candidates)
-    of_period = [found for found in candidates if _LENGTH[found[0]] == shortest]
-    found = max(of_period, key=lambda issue: (issue[1], issue[2]))
-    return {
-        "chart": chart,
-        "scope": scope,
-        "period": found[0],
-        "issue_date": found[1],
-        "revision": found[2],
-    }
+    known = _issues(reader, chart, scope)
+    for asked in (period,) if period else sorted(known, key=_LENGTH.__getitem__):
+        for issue_date, number in reversed(known.get(asked, ())):
+            if (day is None or issue_date <= day) and revision in (None, number):
+                return {
+                    "chart": chart,
+                    "scope": scope,
+                    "period": asked,
+                    "issue_date": issue_date,
+                    "revision": number,
+                }
+    return None
 
 
-def _issues(reader: Reader, chart: str, scope: str) -> list[tuple[str, date, int]]:
-    """Period, date and revision of all issues; a version never changes, so kept."""
+def _issues(
+    reader: Reader, chart: str, scope: str
+) -> Mapping[str, Sequence[tuple[date, int]]]:
+    """By period: date and revision of all issues; a version never changes, so kept."""
     place = ("issues", chart, scope)
-    known: list[tuple[str, date, int]] | None = reader.memo.get(place)
+    known: dict[str, list[tuple[date, int]]] | None = reader.memo.get(place)
     if known is None:
-        known = [
-            (row[0], row[1], row[2])
-            for row in reader.query(
-                """
-                select distinct period, issue_date, revision
-                from marts.fct_chart_positions
-                where chart = :chart and scope = :scope
-                """,
-                {"chart": chart, "scope": scope},
-            ).rows
-        ]
+        known = {}
+        for period, issue_date, revision in reader.query(
+            """
+            select distinct period, issue_date, revision
+            from marts.fct_chart_positions
+            where chart = :chart and scope = :scope
+            order by issue_date, revision
+            """,
+            {"chart": chart, "scope": scope},
+        ).rows:
+            known.setdefault(period, []).append((issue_date, revision))
         # A scope nobody has is not worth a place.
         if known and len(reader.memo) < _REMEMBERED:
             reader.memo[place] = known
