@@ -29,6 +29,9 @@ WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 #: An answer sets this key of the environ to its version to be kept.
 PUBLIC = "serve.public_version"
+#: Stands in the environ of a question that can be asked again if the version moves,
+#: with whether it did.
+REPEATABLE = "serve.repeatable"
 #: The format asked for by the suffix of the path.
 FORMAT = "serve.format"
 SUFFIXES = {".json": "json", ".csv": "csv", ".ndjson": "ndjson", ".parquet": "parquet"}
@@ -185,9 +188,13 @@ class Cache:
         def hold(status: str, headers: list[tuple[str, str]], exc: Any = None) -> None:
             held[:] = [status, headers, exc]
 
-        chunks = self._ask(environ, hold)
+        asked = {**environ, REPEATABLE: False}
+        chunks = self._ask(asked, hold)
+        if asked[REPEATABLE]:
+            asked = environ
+            chunks = self._ask(asked, hold)
         status, headers, exc = held
-        version = environ.get(PUBLIC)
+        version = asked.get(PUBLIC)
         if version is None or status[:3] != "200" or exc is not None:
             start_response(status, headers, exc)
             return chunks
@@ -251,7 +258,8 @@ class Cache:
                 environ[FORMAT] = asked
 
         def count(status: str, headers: Any, exc: Any = None) -> Any:
-            self.counts[f"status_{status[0]}xx"] += 1
+            if not environ.get(REPEATABLE):
+                self.counts[f"status_{status[0]}xx"] += 1
             return start_response(status, headers, exc)
 
         return self.app(environ, count)

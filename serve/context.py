@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from flask import current_app
+from flask import current_app, request
 
-from serve.cache import Cache
+from serve.cache import REPEATABLE, Cache
 from serve.settings import ServeSettings
 from serve.store.contract import Reader, Store
 
@@ -45,5 +45,6 @@ def services() -> Services:
 @contextmanager
 def reading() -> Iterator[Reader]:
     """One transaction on the published version."""
-    with services().store.read() as reader:
+    can_repeat = REPEATABLE in request.environ
+    with services().store.read(can_repeat=can_repeat) as reader:
         yield reader

@@ -13,7 +13,8 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from serve.store.contract import StoreUnavailable
+from serve.cache import REPEATABLE
+from serve.store.contract import StoreUnavailable, VersionMoved
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,11 @@ def install(app: Flask) -> None:
     @app.errorhandler(Problem)
     def _problem(error: Problem) -> Response:
         return problem_response(error)
+
+    @app.errorhandler(VersionMoved)
+    def _moved(error: VersionMoved) -> Response:
+        request.environ[REPEATABLE] = True
+        return problem_response(from_store(error))
 
     @app.errorhandler(StoreUnavailable)
     def _store(error: StoreUnavailable) -> Response:

@@ -44,7 +44,7 @@ from serve.exchange.errors import CODES, Refusal
 from serve.exchange.settings import ExchangeSettings, load_exchange_settings
 from serve.problems import Problem, problem_response
 from serve.queries import listeners
-from serve.store.contract import StoreUnavailable
+from serve.store.contract import StoreUnavailable, VersionMoved
 
 api = APIBlueprint(
     "exchange",
@@ -649,6 +649,8 @@ def recommended(query: Nothing) -> Response:
                 reader, account.listener_id, limit=200, offset=0
             )
             wanted = [row["artist_id"] for row in found.records()]
+    except VersionMoved:
+        raise
     except StoreUnavailable:
         wanted = []
     with _reading() as connection:

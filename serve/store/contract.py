@@ -84,8 +84,15 @@ class Store(Protocol):
             StoreUnavailable: nothing is published, or the pointer cannot be read.
         """
 
-    def read(self) -> AbstractContextManager[Reader]:
-        """A transaction on the version of now."""
+    def read(self, *, can_repeat: bool = False) -> AbstractContextManager[Reader]:
+        """A transaction on the version of now.
+
+        With `can_repeat` the store may take the version it last saw for the one of now,
+        which saves it a question.
+
+        Raises:
+            VersionMoved: only with `can_repeat`: there is a newer one; begin anew.
+        """
 
     def versions(self) -> list[dict[str, Any]]:
         """The versions a reader or a rollback can still reach, newest first."""
@@ -108,13 +115,17 @@ class StoreUnavailable(Exception):
         return self.detail
 
 
+class VersionMoved(StoreUnavailable):
+    """What was read so far is of a version that is no longer the published one."""
+
+
 @lru_cache(maxsize=2048)
 def translate(sql: str, style: str) -> tuple[str, tuple[str, ...]]:
-    """Rewrite `:name` for a driver (`$name` or `%(name)s`); also the names used."""
+    """Rewrite `:name` for an engine (`$name` or `$1`); also the names used."""
     names = tuple(dict.fromkeys(_BIND.findall(sql)))
     if style == "duckdb":
         return _BIND.sub(r"$\1", sql), names
-    return _BIND.sub(r"%(\1)s", sql.replace("%", "%%")), names
+    return _BIND.sub(lambda bind: f"${names.index(bind[1]) + 1}", sql), names
 
 
 def chosen(names: Sequence[str], binds: Mapping[str, Any]) -> dict[str, Any]:

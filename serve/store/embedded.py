@@ -236,7 +236,7 @@ class EmbeddedStore:
             version.connection.close()
 
     @contextmanager
-    def read(self) -> Iterator[_Reader]:
+    def read(self, *, can_repeat: bool = False) -> Iterator[_Reader]:
         version = self._take()
         cursor: duckdb.DuckDBPyConnection | None = None
         try:

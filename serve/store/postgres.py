@@ -1,8 +1,9 @@
 """PostgreSQL: schema marts, with the version read in the same transaction.
 
-Every transaction is REPEATABLE READ READ ONLY and reads the pointer first, so what
-follows is that version even when a publish happens in between. Rows come in binary:
-reading numbers and times from text costs more than the rest of a small answer.
+Every transaction is REPEATABLE READ READ ONLY and reads the pointer with its first
+question, so what follows is that version even when a publish happens in between. Rows
+come in binary: reading numbers and times from text costs more than the rest of a small
+answer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -26,9 +26,10 @@ from serve.store.contract import (
     Published,
     Result,
     StoreUnavailable,
-    chosen,
+    VersionMoved,
     translate,
 )
+from serve.store.messages import Session, Statement
 
 _KINDS = {
     16: "boolean",
@@ -42,21 +43,36 @@ _KINDS = {
     1114: "timestamp",
     1184: "timestamp",
 }
-# One message and one answer: the transaction and the version it reads.
-_BEGIN = b"""
-    begin isolation level repeatable read read only;
-    select version, as_of_date, published_at from ops.published order by name limit 1
-"""
-_GENERATION = (
-    "select coalesce(max(value), '') from exchange.serve_state where name = %s"
+_BEGIN: tuple[Statement, ...] = (
+    ("begin isolation level repeatable read read only", ()),
+    (
+        "select version, as_of_date, published_at from ops.published"
+        " order by name limit 1",
+        (),
+    ),
 )
-_BUMP = """
-    begin read write;
-    insert into exchange.serve_state (name, value)
-    values ('generation', cast(clock_timestamp() as text))
-    on conflict (name) do update set value = excluded.value;
-    commit
+# What a question may fail with when the version it was made for has gone.
+_OTHER_LAYOUT = (
+    errors.FeatureNotSupported,
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.InvalidSchemaName,
+)
+_ROLLBACK: Statement = ("rollback", ())
+_GENERATION = """
+    select coalesce(max(value), '') as value from exchange.serve_state
+    where name = 'generation'
 """
+_BUMP: tuple[Statement, ...] = (
+    ("begin read write", ()),
+    (
+        "insert into exchange.serve_state (name, value)"
+        " values ('generation', cast(clock_timestamp() as text))"
+        " on conflict (name) do update set value = excluded.value",
+        (),
+    ),
+    ("commit", ()),
+)
 
 
 @dataclass
@@ -71,26 +87,72 @@ class _OfVersion:
 
 
 class _Reader:
-    def __init__(self, published: Published, cursor: Any, known: _OfVersion) -> None:
-        self.published = published
-        self.memo = known.memo
-        self._shapes = known.shapes
-        self._cursor = cursor
+    """A transaction that begins with its first question, in the same message."""
+
+    def __init__(
+        self, store: PostgresStore, session: Session, assumed: Published | None
+    ) -> None:
+        self._store = store
+        self._session = session
+        self._published = assumed
+        self._has_begun = False
+
+    @property
+    def published(self) -> Published:
+        if self._published is None:
+            self._ask()
+            assert self._published is not None
+        return self._published
+
+    @property
+    def memo(self) -> dict[Any, Any]:
+        return self._store.known_of(self.published.version).memo
 
     def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
-        text, names = translate(sql, "psycopg")
-        cursor = self._cursor
+        text, names = translate(sql, "postgres")
         # With its version, because a prepared statement refuses columns of other types.
         text = f"{text}\n-- {self.published.version}"
-        cursor.execute(text, chosen(names, binds or {}))
-        shape = self._shapes.get(text)
+        given = binds or {}
+        (found,) = self._ask((text, [given[name] for name in names]))
+        shapes = self._store.known_of(self.published.version).shapes
+        shape = shapes.get(text)
         if shape is None:
-            described = cursor.description or ()
-            shape = self._shapes[text] = (
-                tuple(item.name for item in described),
-                tuple(_KINDS.get(item.type_code, "text") for item in described),
+            columns = range(found.nfields)
+            shape = shapes[text] = (
+                tuple((found.fname(i) or b"").decode() for i in columns),
+                tuple(_KINDS.get(found.ftype(i), "text") for i in columns),
             )
-        return Result(*shape, cursor.fetchall())
+        return Result(*shape, self._session.rows(found))
+
+    def leave(self) -> None:
+        """End the transaction; nobody waits for the server's word on it."""
+        if self._has_begun:
+            self._session.send(_ROLLBACK)
+
+    def _ask(self, *statements: Statement) -> list[pq.abc.PGresult]:
+        if self._has_begun:
+            return self._session.ask(*statements)
+        self._has_begun = True
+        try:
+            _, pointer, *found = self._session.ask(*_BEGIN, *statements)
+        except _OTHER_LAYOUT as error:
+            if "ops.published" in str(error):
+                raise _nothing_published() from None
+            if statements:
+                raise self._moved() from error
+            raise
+        rows = self._session.rows(pointer)
+        if not rows:
+            raise _nothing_published()
+        published = Published(*rows[0])
+        if self._published not in (None, published):
+            raise self._moved()
+        self._published = published
+        return found
+
+    def _moved(self) -> VersionMoved:
+        self._store.forget_pointer()
+        return VersionMoved("another version was published meanwhile")
 
 
 class PostgresStore:
@@ -102,20 +164,21 @@ class PostgresStore:
         self._engine = create_engine(
             make_url(settings.database_url).set(drivername="postgresql+psycopg"),
             use_native_hstore=False,
-            pool_reset_on_return=None,  # _transaction ends what it began
+            pool_reset_on_return=None,  # a reader ends what it began
             pool_size=4,
             max_overflow=4,
             pool_timeout=5,
             pool_recycle=300,
             connect_args={
                 "autocommit": True,
-                "prepare_threshold": 2,
                 "connect_timeout": 3,
                 "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
                 "application_name": "scrobble serve",
             },
         )
-        event.listen(self._engine, "connect", _prepare)
+        # Longer than the server gives a statement: it ends most of them itself.
+        self._patience = settings.statement_seconds + 5
+        event.listen(self._engine, "connect", self._open_session)
         self._every = settings.pointer_seconds
         self._lock = threading.Lock()
         self._known: tuple[float, Published, str] | None = None
@@ -140,13 +203,14 @@ class PostgresStore:
             return self._known
 
     def _read_pointer(self) -> tuple[Published, str]:
-        with self._transaction() as (cursor, published):
-            cursor.execute("select to_regclass('exchange.serve_state') is not null")
-            generation = ""
-            if cursor.fetchone()[0]:
-                cursor.execute(_GENERATION, ("generation",))
-                generation = str(cursor.fetchone()[0])
-            return published, generation
+        with self.read() as reader:
+            published = reader.published
+            has_state = reader.query(
+                "select to_regclass('exchange.serve_state') is not null as is_there"
+            )
+            if not has_state.rows[0][0]:
+                return published, ""
+            return published, str(reader.query(_GENERATION).rows[0][0])
 
     def published(self) -> Published:
         return self._poll()[1]
@@ -156,16 +220,37 @@ class PostgresStore:
         return published.version, generation
 
     def invalidate(self) -> None:
-        with self._engine.connect() as connection:
-            raw: Any = connection.connection.dbapi_connection
+        with self._session() as session:
             try:
-                raw.execute(_BUMP)
-            finally:
-                raw.rollback()
+                session.ask(*_BUMP)
+            except psycopg.Error:
+                session.send(_ROLLBACK)
+                raise
+        self.forget_pointer()
+
+    def forget_pointer(self) -> None:
+        """Read the pointer anew at the next request."""
         self._known = None
 
+    def known_of(self, version: str) -> _OfVersion:
+        """What is remembered of a version; what was of another one is dropped."""
+        known = self._of_version
+        if known.version != version:
+            known = self._of_version = _OfVersion(version)
+        return known
+
     @contextmanager
-    def _transaction(self) -> Iterator[tuple[Any, Published]]:
+    def read(self, *, can_repeat: bool = False) -> Iterator[_Reader]:
+        seen = self._known if can_repeat else None
+        with self._session() as session:
+            reader = _Reader(self, session, seen[1] if seen else None)
+            try:
+                yield reader
+            finally:
+                reader.leave()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
         try:
             connection = self._engine.raw_connection()
         except (SQLAlchemyError, psycopg.Error) as error:
@@ -173,49 +258,33 @@ class PostgresStore:
             raise StoreUnavailable(
                 f"the warehouse cannot be reached: {str(cause).splitlines()[0]}"
             ) from error
-        raw: Any = connection.dbapi_connection
         try:
-            try:
-                published = _begin(raw)
-                with raw.cursor(binary=True) as cursor:
-                    yield cursor, published
-            finally:
-                _send(raw, b"rollback")
-            connection.close()
+            yield connection.info["session"]
         except (errors.OperationalError, errors.InterfaceError) as error:
             connection.invalidate()
-            connection.close()
             raise StoreUnavailable(
                 f"the warehouse cannot be read: {str(error).splitlines()[0]}"
             ) from error
-        except (
-            errors.UndefinedTable,
-            errors.UndefinedColumn,
-            errors.InvalidSchemaName,
-        ) as error:
-            connection.close()
+        except _OTHER_LAYOUT as error:
             raise StoreUnavailable(
                 f"the marts lack what is asked for: {str(error).splitlines()[0]}",
                 "mart_missing",
             ) from error
-        except BaseException:
+        finally:
             connection.close()
-            raise
 
-    @contextmanager
-    def read(self) -> Iterator[_Reader]:
-        with self._transaction() as (cursor, published):
-            known = self._of_version
-            if known.version != published.version:
-                known = self._of_version = _OfVersion(published.version)
-            yield _Reader(published, cursor, known)
+    def _open_session(self, connection: Any, record: Any) -> None:
+        # numeric comes as float: answers are JSON numbers, and Decimal costs ten times.
+        connection.adapters.register_loader("numeric", _FloatLoader)
+        # A pooler in between makes up the process's number; the next transaction may
+        # have another process, which does not know what this one has prepared.
+        (found,) = connection.execute("select pg_backend_pid()").fetchone()
+        is_direct = found == connection.info.backend_pid
+        record.info["session"] = Session(connection, self._patience, is_direct)
 
     def versions(self) -> list[dict[str, Any]]:
-        with self._transaction() as (cursor, published):
-            cursor.execute(
-                "select version, as_of_date, bytes from ops.versions"
-                " where dropped_at is null order by fence desc"
-            )
+        with self.read() as reader:
+            published = reader.published
             return [
                 {
                     "version": version,
@@ -223,57 +292,20 @@ class PostgresStore:
                     "bytes": size,
                     "is_published": version == published.version,
                 }
-                for version, as_of, size in cursor.fetchall()
+                for version, as_of, size in reader.query(
+                    "select version, as_of_date, bytes from ops.versions"
+                    " where dropped_at is null order by fence desc"
+                ).rows
             ]
 
     def close(self) -> None:
         self._engine.dispose()
 
 
-def _begin(raw: Any) -> Published:
-    """Begin a transaction and read the version in it.
-
-    Raises:
-        StoreUnavailable: nothing is published.
-    """
-    try:
-        found = _send(raw, _BEGIN)
-    except errors.UndefinedTable:
-        found = None
-    if found is None or found.ntuples == 0:
-        raise StoreUnavailable(
-            "nothing is published in this database; run make daily", "nothing_published"
-        )
-    # Not null in ops.published, and in text: this is the simple protocol.
-    version, as_of, published_at = (found.get_value(0, i) or b"" for i in range(3))
-    return Published(
-        version.decode(),
-        date.fromisoformat(as_of.decode()),
-        datetime.fromisoformat(published_at.decode()),
+def _nothing_published() -> StoreUnavailable:
+    return StoreUnavailable(
+        "nothing is published in this database; run make daily", "nothing_published"
     )
-
-
-def _send(raw: Any, sql: bytes) -> pq.abc.PGresult:
-    """Send statements without parameters as they are; returns the last one's result.
-
-    A cursor would cost three times the processor time for the same message.
-    """
-    found: pq.abc.PGresult = raw.pgconn.exec_(sql)
-    if found.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-        return found
-    if raw.pgconn.status != pq.ConnStatus.OK:
-        raise errors.OperationalError(raw.pgconn.get_error_message())
-    raise errors.error_from_result(found)
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    # numeric comes as float: answers are JSON numbers, and Decimal costs ten times.
-    connection.adapters.register_loader("numeric", _FloatLoader)
-    # A pooler in between makes up the process's number; the next transaction may have
-    # another process, which does not know the statements this one has prepared.
-    found = _send(connection, b"select pg_backend_pid()").get_value(0, 0)
-    if int(found or 0) != connection.info.backend_pid:
-        connection.prepare_threshold = None
 
 
 class _FloatLoader(Loader):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import errors
 from sqlalchemy import Engine, create_engine, text
 
-from serve.store.contract import StoreUnavailable
+from serve.store import messages
+from serve.store.contract import StoreUnavailable, VersionMoved
 from serve.store.postgres import PostgresStore
 from tests.serve.conftest import make_settings
 
@@ -73,6 +77,70 @@ def test_a_question_is_read_in_one_read_only_snapshot(store: PostgresStore) -> N
         isolation = reader.query("show transaction_isolation").rows[0][0]
         read_only = reader.query("show transaction_read_only").rows[0][0]
     assert (isolation, read_only) == ("repeatable read", "on")
+
+
+def test_a_question_made_for_a_version_that_has_gone_says_so(
+    store: PostgresStore, engine: Engine
+) -> None:
+    store.state()
+    with engine.begin() as connection:
+        connection.execute(text("update ops.published set version = 'second'"))
+    with pytest.raises(VersionMoved), store.read(can_repeat=True) as reader:
+        assert reader.published.version == "first"
+        reader.query(QUESTION, {"a": 1})
+    assert store.state()[0] == "second", "the pointer is read anew"
+    with store.read(can_repeat=True) as reader:
+        assert reader.query(QUESTION, {"a": 1}).rows == [(1, 1.5)]
+        assert reader.published.version == "second"
+
+
+def test_a_mart_that_has_gone_with_its_version_says_so_too(
+    store: PostgresStore, engine: Engine
+) -> None:
+    store.state()
+    with engine.begin() as connection:
+        connection.execute(text("alter table marts.numbers drop column n"))
+        connection.execute(text("update ops.published set version = 'second'"))
+    with pytest.raises(VersionMoved), store.read(can_repeat=True) as reader:
+        reader.query(QUESTION, {"a": 1})
+    with pytest.raises(StoreUnavailable, match="lack") as raised, store.read() as asked:
+        asked.query(QUESTION, {"a": 1})
+    assert raised.value.code == "mart_missing"
+    with store.read() as reader:
+        assert reader.query("select a from marts.numbers").rows == [(1,)]
+
+
+def test_a_failed_question_leaves_its_transaction_to_nobody(
+    store: PostgresStore,
+) -> None:
+    with pytest.raises(errors.DivisionByZero), store.read() as reader:
+        reader.query("select 1 / (:a - 1) as x", {"a": 1})
+    with store.read() as reader:
+        assert reader.query("select 1 / (:a - 1) as x", {"a": 2}).rows == [(1,)]
+    assert ask(store)[2] == [(1, 1.5)]
+
+
+def test_more_texts_than_are_prepared_are_answered(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "_MOST_PREPARED", 5)
+    with store.read() as reader:
+        for _ in range(2):
+            for number in range(10):
+                found = reader.query(f"select {number} + :a as x", {"a": 1})
+                assert found.rows == [(number + 1,)]
+        prepared = reader.query("select count(*) as n from pg_prepared_statements")
+    assert prepared.rows == [(5,)]
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
+    engine: Engine, postgres_url: str
+) -> None:
+    address = postgres_url.replace("+psycopg2", "")
+    with closing(psycopg.connect(address, autocommit=True)) as connection:
+        session = messages.Session(connection, 0.2, True)
+        with pytest.raises(errors.OperationalError, match=r"nothing for 0\.2 s"):
+            session.ask(("select pg_sleep(2)", ()))
 
 
 def test_a_statement_past_its_time_ends_and_the_next_one_works(

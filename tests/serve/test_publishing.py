@@ -6,11 +6,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,7 +20,7 @@ from flask.testing import FlaskClient
 from serve.cache import Cache
 from serve.store.contract import Published, StoreUnavailable
 from tests.serve.conftest import bearer, log_in, make_settings, shared
-from tests.serve.marts import publish, version_path
+from tests.serve.marts import publish, version_path, write_postgres
 
 PATHS = (
     "/api/v1/insights/totals",
@@ -339,8 +341,6 @@ def test_a_reader_can_write_nothing_and_reach_no_other_file(
 def test_postgres_down_is_503_and_cached_answers_carry_their_age(
     make_service: Any, postgres_server: Any, world: Any, tmp_path: Path
 ) -> None:
-    from tests.serve.marts import write_postgres
-
     url = postgres_server.new_database()
     write_postgres(world, url)
     app = make_service(
@@ -370,8 +370,8 @@ def test_a_postgres_that_is_away_is_not_asked_at_every_request(
     )
     store = PostgresStore(settings)
     asked = []
-    connect = store._transaction
-    monkeypatch.setattr(store, "_transaction", lambda: (asked.append(1), connect())[1])
+    connect = store._session
+    monkeypatch.setattr(store, "_session", lambda: (asked.append(1), connect())[1])
     for _ in range(3):
         with pytest.raises(StoreUnavailable, match="cannot be reached"):
             store.state()
@@ -382,10 +382,6 @@ def test_a_postgres_that_is_away_is_not_asked_at_every_request(
 def test_postgres_reads_pointer_and_data_in_one_snapshot(
     make_service: Any, postgres_url: str, world: Any, tmp_path: Path
 ) -> None:
-    import psycopg2
-
-    from tests.serve.marts import write_postgres
-
     write_postgres(world, postgres_url)
     app = make_service(
         data_dir=tmp_path / "pg",
@@ -405,6 +401,79 @@ def test_postgres_reads_pointer_and_data_in_one_snapshot(
     body = app.test_client().get("/api/v1/tags").get_json()
     assert body["version"] == "20260315-000002"
     assert {row["reach"] for row in body["data"]} == {7}
+
+
+def move(url: str, number: int) -> str:
+    """Publish a version in PostgreSQL that says its number in its facts."""
+    version = f"20260315-{number:06}"
+    connect = closing(psycopg2.connect(url.replace("+psycopg2", "")))
+    with connect as connection, connection, connection.cursor() as cursor:
+        cursor.execute("update ops.published set version = %s", (version,))
+        cursor.execute("update marts.dim_tags set reach = %s", (number,))
+        for mart in ("fct_chart_positions", "totals"):
+            cursor.execute(f"update marts.{mart} set scrobbles = %s", (number,))
+    return version
+
+
+def test_an_answer_begun_on_the_version_before_is_made_anew(
+    make_service: Any, postgres_url: str, world: Any, tmp_path: Path
+) -> None:
+    write_postgres(world, postgres_url)
+    app = make_service(
+        data_dir=tmp_path / "pg",
+        pointer_seconds=60,
+        warehouse={"warehouse_url": postgres_url},
+    )
+    client = app.test_client()
+    assert client.get(PATHS[2]).get_json()["version"] == "20260314-000001"
+    version = move(postgres_url, 5)
+    # The pointer is not asked for a minute, so the question itself must notice.
+    body = client.get(PATHS[1]).get_json()
+    assert (body["version"], number_of(PATHS[1], body)) == (version, {5})
+    body = client.get(PATHS[2]).get_json()
+    assert (body["version"], number_of(PATHS[2], body)) == (version, {5})
+    counts = shared(app).cache.statistics()
+    assert (counts["answers_2xx"], counts["answers_5xx"]) == (3, 0)
+
+
+def test_publishes_in_postgres_under_load_mix_nothing(
+    make_service: Any, postgres_url: str, world: Any, tmp_path: Path
+) -> None:
+    write_postgres(world, postgres_url)
+    move(postgres_url, 0)
+    app = make_service(
+        data_dir=tmp_path / "pg",
+        pointer_seconds=0.3,
+        cache_bytes=0,
+        warehouse={"warehouse_url": postgres_url},
+    )
+    stop = threading.Event()
+    wrong: list[Any] = []
+    seen: set[int] = set()
+
+    def read(path: str) -> None:
+        client = app.test_client()
+        while not stop.is_set():
+            body = client.get(path).get_json()
+            number = int(body.get("version", "-1")[-6:])
+            seen.add(number)
+            if number_of(path, body) != {number}:
+                wrong.append(body)
+
+    threads = [threading.Thread(target=read, args=(path,)) for path in PATHS]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(1, 21):
+            time.sleep(0.1)
+            move(postgres_url, number)
+        time.sleep(0.5)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+    assert len(seen) > 5 and 20 in seen
 
 
 def test_a_logged_in_browser_gets_the_cached_public_answer(service: Flask) -> None:
