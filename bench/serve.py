@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -50,6 +51,7 @@ VERSION = "20260314-000001"
 CHART = "/api/v1/charts/global_artists?limit=100"
 SERIES = f"/api/v1/artists/{key('Artist 00')}/series?limit=365"
 CONNECTIONS = 4
+ROUNDS = 4
 
 CHART_SQL = """
     select rank, rank as chart_rank, entity_id, entity_name, artist_id, artist_name,
@@ -145,13 +147,49 @@ class Measured:
     errors: int
 
 
+@dataclass(frozen=True)
+class Contender:
+    """Who is asked for what, and the processes whose work that is."""
+
+    label: str
+    pids: list[int]
+    url: str
+    headers: tuple[str, ...] = ()
+
+
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 8.0
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: apt-get install wrk")
     print(f"{'':44} {'a second':>9} {'p50 ms':>7} {'p99 ms':>7} {'CPU µs':>7}  ratio")
     with tempfile.TemporaryDirectory() as folder:
         bench(Path(folder), seconds)
+
+
+def compare(script: Path, seconds: float, *contenders: Contender) -> None:
+    """Ask all by turns, and print the median of each beside that of the first.
+
+    By turns, because the machine's speed changes from one second to the next.
+    """
+    rounds: list[list[Measured]] = [[] for _ in contenders]
+    for _ in range(ROUNDS):
+        for contender, found in zip(contenders, rounds, strict=True):
+            found.append(run_wrk(script, contender, seconds / ROUNDS))
+    for contender, found in zip(contenders, rounds, strict=True):
+        ratio = median(
+            one.cpu / peer.cpu for one, peer in zip(found, rounds[0], strict=True)
+        )
+        errors = sum(one.errors for one in found)
+        print(
+            f"{contender.label:44}"
+            f" {median(one.requests_per_second for one in found):9,.0f}"
+            f" {median(one.p50 for one in found):7.2f}"
+            f" {median(one.p99 for one in found):7.2f}"
+            f" {median(one.cpu for one in found):7.0f}"
+            + (f" {ratio:6.2f}" if found is not rounds[0] else "")
+            + (f"  {errors} errors" if errors else ""),
+            flush=True,
+        )
 
 
 def bench(folder: Path, seconds: float) -> None:
@@ -163,52 +201,44 @@ def bench(folder: Path, seconds: float) -> None:
     publish(folder / "data", VERSION, world.as_of)
     bodies = folder / "bodies"
     bodies.mkdir()
-
-    def measure(
-        label: str, pids: list[int], url: str, peer: Measured | None, *headers: str
-    ) -> Measured:
-        found = run_wrk(script, pids, url, seconds, headers)
-        ratio = f"{found.cpu / peer.cpu:6.2f}" if peer else "      "
-        wrong = f"  {found.errors} errors" if found.errors else ""
-        print(
-            f"{label:44} {found.requests_per_second:9,.0f} {found.p50:7.2f}"
-            f" {found.p99:7.2f} {found.cpu:7.0f} {ratio}{wrong}",
-            flush=True,
-        )
-        return found
-
     paths = {"chart": CHART, "series": SERIES}
-    bare: dict[str, Measured] = {}
-    with service(folder / "data") as (url, pids):
-        etags = {}
-        for name, path in paths.items():
-            answer = urllib.request.urlopen(url + path)
-            (bodies / name).write_bytes(answer.read())
-            etags[name] = answer.headers["ETag"]
-        with granian("bare:application", folder, {"BODIES": str(bodies)}, BARE) as (
-            bare_url,
-            bare_pids,
-        ):
-            for name in paths:
-                label = f"bare WSGI, ready bytes, {name}"
-                bare[name] = measure(label, bare_pids, f"{bare_url}/{name}", None)
-        for name, path in paths.items():
-            measure(f"  hit on DuckDB, {name}", pids, url + path, bare[name])
-            tag = f"If-None-Match: {etags[name]}"
-            measure(f"  304 on DuckDB, {name}", pids, url + path, bare[name], tag)
     server = start_postgres()
     try:
         database = fill(server, world)
-        with service(folder / "data", WAREHOUSE_URL=database) as (url, pids):
-            every = [*pids, server.process.pid]
+        with (
+            service(folder / "data") as (embedded, embedded_pids),
+            service(folder / "data", WAREHOUSE_URL=database) as (served, served_pids),
+        ):
+            etags = {}
             for name, path in paths.items():
-                etag = urllib.request.urlopen(url + path).headers["ETag"]
-                label = f"  hit on PostgreSQL, {name}"
-                measure(label, every, url + path, bare[name])
-                tag = f"If-None-Match: {etag}"
-                label = f"  304 on PostgreSQL, {name}"
-                measure(label, every, url + path, bare[name], tag)
-        compare_misses(folder, server, database, world, measure)
+                answer = urllib.request.urlopen(embedded + path)
+                (bodies / name).write_bytes(answer.read())
+                etags[embedded, name] = answer.headers["ETag"]
+                answer = urllib.request.urlopen(served + path)
+                etags[served, name] = answer.headers["ETag"]
+            bare = granian("bare:application", folder, {"BODIES": str(bodies)}, BARE)
+            with bare as (bare_url, bare_pids):
+                for name, path in paths.items():
+                    peer = Contender(
+                        f"bare WSGI, ready bytes, {name}",
+                        bare_pids,
+                        f"{bare_url}/{name}",
+                    )
+                    ours = [
+                        Contender(
+                            f"  {kind} on {engine}, {name}", pids, url + path, sent
+                        )
+                        for engine, url, pids in (
+                            ("DuckDB", embedded, embedded_pids),
+                            ("PostgreSQL", served, [*served_pids, server.process.pid]),
+                        )
+                        for kind, sent in (
+                            ("hit", ()),
+                            ("304", (f"If-None-Match: {etags[url, name]}",)),
+                        )
+                    ]
+                    compare(script, seconds, peer, *ours)
+        compare_misses(folder, server, database, world, script, seconds)
     finally:
         server.stop()
 
@@ -227,28 +257,42 @@ def fill(server: PostgresServer, world: World) -> str:
 
 
 def compare_misses(
-    folder: Path, server: PostgresServer, url: str, world: World, measure: Any
+    folder: Path,
+    server: PostgresServer,
+    url: str,
+    world: World,
+    script: Path,
+    seconds: float,
 ) -> None:
     """Misses on both engines beside FastAPI + asyncpg and Datasette."""
     make_peers()
-    peers: dict[str, Measured] = {}
     database = [server.process.pid]
-    with fastapi(folder, url) as (address, pids):
-        for name in ("chart", "series"):
-            label = f"FastAPI + asyncpg + uvicorn, {name}"
-            peers[name] = measure(label, pids + database, f"{address}/{name}", None)
-    for engine, given in (("PostgreSQL", {"WAREHOUSE_URL": url}), ("DuckDB", {})):
-        with service(
-            folder / "data", SERVE_CACHE_BYTES="0", SERVE_POINTER_SECONDS="1", **given
-        ) as (address, pids):
-            for name, path in (("chart", CHART), ("series", SERIES)):
-                label = f"  miss on {engine}, {name}"
-                every = pids + (database if given else [])
-                measure(label, every, address + path, peers[name])
-    with datasette(folder, world) as (address, pids):
-        for name in ("chart", "series"):
-            label = f"  Datasette (SQLite), {name}"
-            measure(label, pids, f"{address}/marts/{name}.json?_size=1000", peers[name])
+    uncached = {"SERVE_CACHE_BYTES": "0", "SERVE_POINTER_SECONDS": "1"}
+    with (
+        fastapi(folder, url) as (peer, peer_pids),
+        service(folder / "data", WAREHOUSE_URL=url, **uncached) as (served, pids),
+        service(folder / "data", **uncached) as (embedded, embedded_pids),
+        datasette(folder, world) as (other, other_pids),
+    ):
+        for name, path in (("chart", CHART), ("series", SERIES)):
+            compare(
+                script,
+                seconds,
+                Contender(
+                    f"FastAPI + asyncpg + uvicorn, {name}",
+                    peer_pids + database,
+                    f"{peer}/{name}",
+                ),
+                Contender(
+                    f"  miss on PostgreSQL, {name}", pids + database, served + path
+                ),
+                Contender(f"  miss on DuckDB, {name}", embedded_pids, embedded + path),
+                Contender(
+                    f"  Datasette (SQLite), {name}",
+                    other_pids,
+                    f"{other}/marts/{name}.json?_size=1000",
+                ),
+            )
 
 
 def with_chart(world: World) -> World:
@@ -289,16 +333,14 @@ def with_chart(world: World) -> World:
     return world
 
 
-def run_wrk(
-    script: Path, pids: list[int], url: str, seconds: float, headers: tuple[str, ...]
-) -> Measured:
+def run_wrk(script: Path, contender: Contender, seconds: float) -> Measured:
     """Warm up, load for some seconds, read the clocks of the processes around it."""
 
     def load(length: float) -> re.Match[str]:
-        options = [part for header in headers for part in ("-H", header)]
+        options = [part for header in contender.headers for part in ("-H", header)]
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(length))}s"]
         done = subprocess.run(
-            [*command, *options, "-s", str(script), url],
+            [*command, *options, "-s", str(script), contender.url],
             capture_output=True,
             text=True,
             check=True,
@@ -309,10 +351,10 @@ def run_wrk(
         return found
 
     load(1)
-    before, began = cpu_seconds(pids), time.perf_counter()
+    before, began = cpu_seconds(contender.pids), time.perf_counter()
     found = load(seconds)
     lasted = time.perf_counter() - began
-    spent = cpu_seconds(pids) - before
+    spent = cpu_seconds(contender.pids) - before
     requests, p50, p99, status, broken = (int(part) for part in found.groups())
     return Measured(
         requests / lasted,

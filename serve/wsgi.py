@@ -5,6 +5,7 @@ It returns the cache itself: a hit never enters Flask.
 
 from __future__ import annotations
 
+import gc
 import logging
 
 from serve.app import create_app
@@ -20,4 +21,7 @@ def build() -> Cache:
     handler.addFilter(RedactingFilter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     shared: Services = create_app(load_serve_settings()).extensions["serve"]
+    # What is there now stays: the collector need not look through it ever again.
+    gc.collect()
+    gc.freeze()
     return shared.cache

@@ -7,7 +7,6 @@ and each has its own connection, closed when the last reader has gone.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import threading
@@ -128,10 +127,8 @@ class EmbeddedStore:
     def __init__(self, settings: ServeSettings) -> None:
         self._folder = settings.data_dir
         self._pointer = settings.data_dir / "published.json"
-        self._generation = settings.data_dir / "serve.generation"
         self._pointer_name = str(self._pointer)
-        self._dropped_name = str(self._generation)
-        self._seen_state: tuple[tuple[int, ...], tuple[str, str]] | None = None
+        self._seen_state: tuple[tuple[int, int], tuple[str, str]] | None = None
         self._memory = settings.duckdb_memory
         self._seconds = settings.statement_seconds
         self._lock = threading.Lock()
@@ -149,33 +146,20 @@ class EmbeddedStore:
         try:
             # os.stat, at every request: Path.stat costs three times as much.
             pointer = os.stat(self._pointer_name)  # noqa: PTH116
-            dropped = os.stat(self._dropped_name)  # noqa: PTH116
         except OSError:
-            # No pointer, which reading it says, or no file of drops yet: make it, so
-            # that the next time is cheap. A folder one may not write to has none.
-            version = self._read_pointer()[0].version
-            with contextlib.suppress(OSError):
-                self.invalidate()
-                dropped = self._generation.stat()
-                return version, f"{dropped.st_ino}.{dropped.st_mtime_ns}"
-            return version, ""
-        seen = (
-            pointer.st_ino,
-            pointer.st_mtime_ns,
-            dropped.st_ino,
-            dropped.st_mtime_ns,
-        )
+            return self._read_pointer()[0].version, ""
+        seen = (pointer.st_ino, pointer.st_mtime_ns)
         known = self._seen_state
         if known is None or known[0] != seen:
             version = self._read_pointer()[0].version
-            known = (seen, (version, f"{dropped.st_ino}.{dropped.st_mtime_ns}"))
-            self._seen_state = known
+            known = self._seen_state = (seen, (version, "{}.{}".format(*seen)))
         return known[1]
 
     def invalidate(self) -> None:
-        fresh = self._folder / f"serve.generation.{os.getpid()}.{threading.get_ident()}"
-        fresh.write_bytes(b"")
-        fresh.replace(self._generation)
+        self._read_pointer()
+        # Every process looks at this time at every request.
+        now = time.time_ns()
+        os.utime(self._pointer_name, ns=(now, now))
 
     def _read_pointer(self) -> tuple[Published, Path]:
         try:
