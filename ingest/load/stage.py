@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import create_engine, make_url
 
 from ingest.lastfm.recipes import SQL_TYPES, TABLES, Column
+from ingest.load.item_sql import text_literal
 from warehouse.errors import LoadFailed
 from warehouse.redact import redact
 from warehouse.run import Target
@@ -36,6 +38,8 @@ _DLT_TYPES: dict[str, dict[str, Any]] = {
 }
 _CONTRACT: Any = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 
+# A table of many rows goes to PostgreSQL in so many files at the same time.
+_THREADS = 2
 STAGE_PREFIX = "stage_"
 MEMORY_LIMIT = "450MB"
 
@@ -91,14 +95,7 @@ def fill_stage(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if target.duckdb_path is not None:
-            connection = duckdb.connect(
-                ":memory:",
-                config={
-                    "memory_limit": MEMORY_LIMIT,
-                    "temp_directory": str(work_dir / "spill"),
-                    "preserve_insertion_order": "false",
-                },
-            )
+            connection = _open_duckdb(work_dir)
             destination: Any = dlt.destinations.duckdb(connection)
             file_format: Any = "parquet"
         else:
@@ -107,6 +104,7 @@ def fill_stage(
 
             destination = PooledPostgres(_plain_url(str(target.url)))
             file_format = "csv"
+            files = _as_csv(files, work_dir)
         resources = [
             _resource(table, paths, file_format)
             for table, paths in sorted(files.items())
@@ -132,6 +130,17 @@ def fill_stage(
         finally:
             pipeline.deactivate()
     return Stage(name, connection)
+
+
+def _open_duckdb(work_dir: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(work_dir / "spill"),
+            "preserve_insertion_order": "false",
+        },
+    )
 
 
 def _create_unlogged(url: str, schema: str, tables: Sequence[str]) -> None:
@@ -162,10 +171,30 @@ def _plain_url(url: str) -> str:
     return plain.render_as_string(hide_password=False)
 
 
-def _resource(table: str, paths: list[Path], file_format: str) -> Any:
+def _as_csv(files: dict[str, list[Path]], work_dir: Path) -> dict[str, list[Path]]:
+    """Each Parquet file as a CSV file beside it: what PostgreSQL copies.
+
+    dlt would do it with one thread and make one file of each table.
+    """
+
+    def convert(path: Path) -> Path:
+        made = path.with_suffix(".csv")
+        with database.cursor() as cursor:
+            cursor.execute(
+                f"copy (from read_parquet({text_literal(str(path))}))"
+                f" to {text_literal(str(made))} (format csv, header true)"
+            )
+        return made
+
+    with _open_duckdb(work_dir) as database, ThreadPoolExecutor(_THREADS) as pool:
+        return {table: list(pool.map(convert, paths)) for table, paths in files.items()}
+
+
+def _resource(table: str, paths: list[Path], file_format: Any) -> Any:
     import dlt
 
-    schemas = [pq.read_schema(path) for path in paths]
+    sources = [path.with_suffix(".parquet") for path in paths]
+    schemas = [pq.read_schema(path) for path in sources]
     columns: Any = {}
     for column in staged_columns(table):
         nullable = not column.required
@@ -180,9 +209,9 @@ def _resource(table: str, paths: list[Path], file_format: str) -> Any:
         }
 
     def items() -> Iterator[Any]:
-        for path in paths:
-            rows = pq.read_metadata(path).num_rows
-            yield dlt.mark.with_file_import(str(path), "parquet", rows)
+        for path, source in zip(paths, sources, strict=True):
+            rows = pq.read_metadata(source).num_rows
+            yield dlt.mark.with_file_import(str(path), file_format, rows)
 
     return dlt.resource(
         items,
@@ -201,6 +230,7 @@ def _quiet_dlt() -> Iterator[None]:
         "RUNTIME__LOG_LEVEL": "CRITICAL",
         "NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION": "true",
         "LOAD__RAISE_ON_FAILED_JOBS": "true",
+        "LOAD__WORKERS": str(_THREADS),
     }
     before = {key: os.environ.get(key) for key in wanted}
     os.environ.update(wanted)
