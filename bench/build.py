@@ -96,7 +96,7 @@ def dbt(folder: Path, command: str, built_through: int) -> Used:
     if command == "parse":
         return {}
     arguments = ["run", "--no-write-json"]
-    arguments += warehouse_build.scope(target, built_through)
+    arguments += warehouse_build.scope(built_through)
     day = {
         "SCROBBLE_AS_OF_DATE": DAY.isoformat(),
         "SCROBBLE_BUILT_THROUGH": str(built_through),

@@ -81,7 +81,7 @@ def build(
     dbt_target.mkdir(parents=True, exist_ok=True)
     # Unit tests test the models, not the day: they run with the project's own tests.
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
-    command += scope(target, built_through)
+    command += scope(built_through)
     day = _day(as_of_date, built_through, threads)
     watcher = _Watcher(progress)
     result = _invoke(target, command, dbt_target, day, watcher, project)
@@ -109,13 +109,11 @@ def build(
     )
 
 
-def scope(target: Target, built_through: int) -> list[str]:
+def scope(built_through: int) -> list[str]:
     """dbt's arguments for what is to be made, and how, on a day like this."""
     if built_through == 0:
         return ["--full-refresh"]
-    if target.duckdb_path is None:
-        return []  # PostgreSQL drops views with the table that they read
-    # They came with the version that this one begins from; their tests run anyway.
+    # They are there since the first day of this project; their tests run anyway.
     return ["--exclude", "config.materialized:view", "--indirect-selection", "empty"]
 
 

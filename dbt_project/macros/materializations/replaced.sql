@@ -1,5 +1,6 @@
 {# Materializes the model of the context as a `kind` ('table' or 'view') by dropping
-   what bears its name and making it anew, in one statement of one transaction.
+   what bears its name and making it anew, in one statement of one transaction; where
+   that would take the views along that read a table, by emptying and filling it.
 
    dbt's own materializations make the new one aside, rename twice and drop the old one,
    for readers who are never without it. Nobody reads the database that a run builds in,
@@ -7,19 +8,29 @@
 {% macro replaced(kind) -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set made = this.incorporate(type=kind) -%}
+    {%- set is_filled_again = kind == 'table' and drops_readers()
+        and existing is not none and existing.is_table
+        and not should_full_refresh() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- call statement('main') -%}
-        {%- if existing is not none %}
-            drop {{ existing.type }} if exists {{ existing }} cascade;
-        {%- endif %}
-        {%- if kind == 'view' %}
-            {{ create_view_as(made, sql) }}
+        {%- if is_filled_again %}
+            truncate table {{ existing }};
+            insert into {{ existing }}
+            {{ get_select_subquery(sql)
+                if config.get('contract').enforced else sql }}
         {%- else %}
+            {%- if existing is not none %}
+            drop {{ existing.type }} if exists {{ existing }} cascade;
+            {%- endif %}
+            {%- if kind == 'view' %}
+            {{ create_view_as(made, sql) }}
+            {%- else %}
             {{ create_table_as(False, made, sql) }}
+            {%- endif %}
         {%- endif %}
     {%- endcall -%}
-    {%- if kind == 'table' -%}
+    {%- if kind == 'table' and not is_filled_again -%}
         {%- do create_indexes(made) -%}
     {%- endif -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
