@@ -17,6 +17,7 @@ import pytest
 from ingest.local_lastfm import LocalLastfm
 from tests.daily_runs import Daily, make_daily
 
+pytestmark = pytest.mark.long
 # A day that is over: what is asked of a day that goes on grows with the clock.
 TODAY = datetime.now(UTC).date() - timedelta(days=1)
 # Seconds after the start of a step within which a run is killed: about as long as the

@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+import pytest
+
 from ingest.lastfm.client import Client
 from ingest.lastfm.fetch import fetch
 from ingest.lastfm.plan import FetchPlan
@@ -15,6 +17,7 @@ from warehouse import ops
 from warehouse.settings import Settings
 
 # Yesterday: all of its plays lie in the past, so a walk can see them.
+pytestmark = pytest.mark.long
 DAY = datetime.now(UTC).date() - timedelta(days=1)
 PLAN = FetchPlan(
     listeners=("trouble",), top_artists=10, track_infos=0, album_infos=0, weeks=1

@@ -17,6 +17,7 @@ from tests.daily_runs import Daily, make_daily
 from warehouse import ops
 from warehouse.settings import Settings
 
+pytestmark = pytest.mark.long
 TODAY = datetime.now(UTC).date()
 
 

@@ -23,7 +23,7 @@ from tests.system import PostgresServer, SystemLacks, transaction_pooler
 from warehouse.daily import STEPS
 from warehouse.roles import bring_about, parse_login
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.long]
 # A day that is over: what is asked of a day that goes on grows with the clock.
 TODAY = datetime.now(UTC).date() - timedelta(days=1)
 

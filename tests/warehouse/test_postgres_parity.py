@@ -23,7 +23,7 @@ from tests.warehouse.small_marts import make_settings
 from warehouse import ops
 from warehouse.settings import Settings
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.long]
 TODAY = datetime.now(UTC).date()
 # Sums of doubles in another order differ in the last digits.
 CLOSE = 1e-9
