@@ -33,7 +33,7 @@ from sqlalchemy import create_engine, make_url, text
 from bench import load as load_bench
 from tests.system import start_postgres
 from warehouse import ops, store
-from warehouse.build import _invoke, _Watcher
+from warehouse.build import _invoke, _Watcher, scope
 from warehouse.lease import Lease
 from warehouse.postgres_store import PostgresStore
 from warehouse.report import Reporter
@@ -44,7 +44,10 @@ DAY = date(2026, 11, 22)
 # Between two scrobbles of the whole panel: a million take three years.
 SPACING = 95
 FIRST = 1_600_000_000
-SETTINGS = "set enable_nestloop = off; set jit = off; set work_mem = '128MB';"
+SETTINGS = (
+    "set enable_nestloop = off; set enable_mergejoin = off; set jit = off;"
+    " set work_mem = '128MB';"
+)
 
 
 def spread(body: bytes) -> bytes:
@@ -106,8 +109,8 @@ def dbt(target: Target, work: Path, built_through: int, command: str = "run") ->
     """Models only, one thread, as psql has one connection."""
     work.mkdir(parents=True, exist_ok=True)
     arguments = [command]
-    if built_through == 0 and command != "parse":
-        arguments.append("--full-refresh")
+    if command != "parse":
+        arguments += scope(built_through)
     day = {
         "SCROBBLE_AS_OF_DATE": DAY.isoformat(),
         "SCROBBLE_BUILT_THROUGH": str(built_through),
