@@ -31,11 +31,11 @@ all_scrobbles as (
 
 ),
 
-scrobbles as (
+months as (
 
-    select * from all_scrobbles
+    select * from {{ ref('int_listener_months') }}
 
-    where 1 = 1 {{ and_before_all_time_ends('scrobbled_date') }}
+    where 1 = 1 {{ and_before_all_time_ends('month_start') }}
 
 ),
 
@@ -45,7 +45,9 @@ main_tags as (
 
 ),
 
-{{ numbered_plays() }}
+{{ entity_numbers() }}
+
+{{ numbered_months() }}
 
 panel_charts as (
 
@@ -103,24 +105,19 @@ spans as (
 
     select
         listener_number,
-        {{ counted }}_number as entity_number,
-        {{ period_start('month', 'scrobbled_date') }} as month_start,
-        cast(count(*) as bigint) as scrobbles,
-        cast(sum(listening_seconds) as bigint) as listening_seconds
+        entity_number,
+        month_start,
+        scrobbles,
+        listening_seconds
 
-    from numbered_plays
+    from numbered_months
 
     where
-        scrobbled_date < (
+        entity_type = '{{ counted }}'
+        and month_start < (
             select max(next_date) from all_time_issues
             where chart = 'panel_{{ kind }}s'
         )
-        {{ 'and has_album' if kind == 'album' }}
-
-    group by
-        listener_number,
-        {{ counted }}_number,
-        {{ period_start('month', 'scrobbled_date') }}
 
 ),
 

@@ -24,9 +24,15 @@
 
 with
 
-scrobbles as (
+all_scrobbles as (
 
     select * from {{ ref('fct_scrobbles') }}
+
+),
+
+months as (
+
+    select * from {{ ref('int_listener_months') }}
 
 ),
 
@@ -36,19 +42,38 @@ main_tags as (
 
 ),
 
+-- Weeks are counted from the plays; they are no parts of months.
+scrobbles as (
+
+    select * from all_scrobbles
+
+    where
+        (1 = 1 {{ and_touched_by_anybody('week', 'scrobbled_date') }})
+        {{ or_retagged() }}
+
+),
+
+{{ entity_numbers() }}
+
 {{ numbered_plays() }}
+
+{{ numbered_months() }}
 
 spans as (
 
     select
         {{ days_between('min(scrobbled_date)', 'max(scrobbled_date)') }} + 1 as days
 
-    from scrobbles
+    from all_scrobbles
 
 ),
 
 {% for period in periods %}
-{% set start = listening_period_start(period, 'scrobbled_date') %}
+{% set is_week = period == 'week' %}
+{% set day = 'scrobbled_date' if is_week else 'month_start' %}
+{% set start = listening_period_start(period, day) %}
+{% set counted_from = 'numbered_plays' if is_week else 'numbered_months' %}
+{% set plays = 'count(*)' if is_week else 'sum(scrobbles)' %}
 {% set days = '(select days from spans)' if period == 'all_time' else days_between(
     'period_start', listening_period_next(period, 'period_start')
 ) %}
@@ -58,17 +83,20 @@ spans as (
     select
         {{ start }} as period_start,
         listener_number,
-        artist_number as entity_number,
-        cast(count(*) as bigint) as scrobbles,
+        {{ 'artist_number' if is_week else 'entity_number' }} as entity_number,
+        cast({{ plays }} as bigint) as scrobbles,
         cast(sum(listening_seconds) as bigint) as listening_seconds
 
-    from numbered_plays
+    from {{ counted_from }}
 
     where
-        (1 = 1 {{ and_touched_by_anybody(period, 'scrobbled_date') }})
-        {{ or_retagged() }}
+        {{ '1 = 1' if is_week else "entity_type = 'artist'" }}
+        and ((1 = 1 {{ and_touched_by_anybody(period, day) }}) {{ or_retagged() }})
 
-    group by {{ start }}, listener_number, artist_number
+    group by
+        {{ start }},
+        listener_number,
+        {{ 'artist_number' if is_week else 'entity_number' }}
 
 ),
 
@@ -99,17 +127,24 @@ spans as (
     select
         {{ start }} as period_start,
         listener_number,
-        {{ kind }}_number as entity_number,
-        cast(count(*) as bigint) as scrobbles,
+        {{ kind ~ '_number' if is_week else 'entity_number' }} as entity_number,
+        cast({{ plays }} as bigint) as scrobbles,
         cast(sum(listening_seconds) as bigint) as listening_seconds
 
-    from numbered_plays
+    from {{ counted_from }}
 
     where
+        {% if not is_week %}
+        entity_type = '{{ kind }}'
+        {% else %}
         {{ 'has_album' if kind == 'album' else '1 = 1' }}
-        {{ and_touched_by_anybody(period, 'scrobbled_date') }}
+        {% endif %}
+        {{ and_touched_by_anybody(period, day) }}
 
-    group by {{ start }}, listener_number, {{ kind }}_number
+    group by
+        {{ start }},
+        listener_number,
+        {{ kind ~ '_number' if is_week else 'entity_number' }}
 
 ),
 

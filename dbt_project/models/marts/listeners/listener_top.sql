@@ -20,9 +20,15 @@
 
 with
 
-scrobbles as (
+all_scrobbles as (
 
     select * from {{ ref('fct_scrobbles') }}
+
+),
+
+months as (
+
+    select * from {{ ref('int_listener_months') }}
 
 ),
 
@@ -32,29 +38,53 @@ main_tags as (
 
 ),
 
+-- Weeks are counted from the plays; they are no parts of months.
+scrobbles as (
+
+    select * from all_scrobbles
+
+    where
+        (1 = 1 {{ and_touched('week', 'scrobbled_date', 'listener_id') }})
+        {{ or_retagged() }}
+
+),
+
+{{ entity_numbers() }}
+
 {{ numbered_plays() }}
 
+{{ numbered_months() }}
+
 {% for period in periods %}
-{% set start = listening_period_start(period, 'scrobbled_date') %}
+{% set is_week = period == 'week' %}
+{% set day = 'scrobbled_date' if is_week else 'month_start' %}
+{% set start = listening_period_start(period, day) %}
 {% for kind in ['artist', 'track', 'album'] %}
 {{ period }}_{{ kind }}s as (
 
     select
         listener_number,
         {{ start }} as period_start,
-        {{ kind }}_number as entity_number,
-        cast(count(*) as bigint) as scrobbles
+        {{ kind ~ '_number' if is_week else 'entity_number' }} as entity_number,
+        cast({{ 'count(*)' if is_week else 'sum(scrobbles)' }} as bigint) as scrobbles
 
-    from numbered_plays
+    from {{ 'numbered_plays' if is_week else 'numbered_months' }}
 
     where
-        (
-            {{ 'has_album' if kind == 'album' else '1 = 1' }}
-            {{ and_touched_by_number(period, 'scrobbled_date') }}
+        {% if not is_week %}
+        entity_type = '{{ kind }}'
+        {% else %}
+        {{ 'has_album' if kind == 'album' else '1 = 1' }}
+        {% endif %}
+        and (
+            (1 = 1 {{ and_touched_by_number(period, day) }})
+            {{ or_retagged() if kind == 'artist' }}
         )
-        {{ or_retagged() if kind == 'artist' }}
 
-    group by listener_number, {{ start }}, {{ kind }}_number
+    group by
+        listener_number,
+        {{ start }},
+        {{ kind ~ '_number' if is_week else 'entity_number' }}
 
 ),
 
