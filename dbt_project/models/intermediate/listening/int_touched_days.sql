@@ -20,9 +20,13 @@
 
 with
 
+-- Cut here: PostgreSQL works out a CTE that is read twice row by row.
 answered as (
 
     select * from {{ ref('stg_lastfm__scrobbles') }}
+
+    where
+        load_id > {{ built_through() }} or identity_load_id > {{ built_through() }}
 
 ),
 
