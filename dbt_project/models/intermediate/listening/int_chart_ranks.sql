@@ -104,20 +104,56 @@ spans as (
 {{ kind }}_months as (
 
     select
-        listener_number,
-        entity_number,
-        month_start,
-        scrobbles,
-        listening_seconds
+        months.listener_number,
+        {{ 'numbered_main_tags.tag_number' if kind == 'tag'
+            else 'months.entity_number' }} as entity_number,
+        months.month_start,
+        cast(sum(months.scrobbles) as bigint) as scrobbles,
+        cast(sum(months.listening_seconds) as bigint) as listening_seconds
 
-    from numbered_months
+    from numbered_months as months
+
+    {% if kind == 'tag' %}
+    inner join numbered_main_tags
+        on months.entity_number = numbered_main_tags.artist_number
+    {% endif %}
 
     where
-        entity_type = '{{ counted }}'
-        and month_start < (
+        months.entity_type = '{{ counted }}'
+        and months.month_start < (
             select max(next_date) from all_time_issues
             where chart = 'panel_{{ kind }}s'
         )
+
+    group by
+        months.listener_number,
+        {{ 'numbered_main_tags.tag_number' if kind == 'tag'
+            else 'months.entity_number' }},
+        months.month_start
+
+),
+
+-- What a listener has played of it so far, from each month with a play to the next.
+{{ kind }}_totals as {{ worked_out_once() }} (
+
+    select
+        listener_number,
+        entity_number,
+        month_start,
+        lead(month_start) over (
+            partition by listener_number, entity_number
+            order by month_start
+        ) as next_month_start,
+        cast(sum(scrobbles) over (
+            partition by listener_number, entity_number
+            order by month_start
+        ) as bigint) as scrobbles,
+        cast(sum(listening_seconds) over (
+            partition by listener_number, entity_number
+            order by month_start
+        ) as bigint) as listening_seconds
+
+    from {{ kind }}_months
 
 ),
 
@@ -126,36 +162,23 @@ spans as (
     select
         issues.issue_date,
         {{ days_between('spans.first_date', 'issues.next_date') }} as days,
-        months.listener_number,
-        {% if kind == 'tag' %}
-        numbered_main_tags.tag_number as entity_number,
-        {% else %}
-        months.entity_number,
-        {% endif %}
-        cast(sum(months.scrobbles) as bigint) as scrobbles,
-        cast(sum(months.listening_seconds) as bigint) as listening_seconds
+        totals.listener_number,
+        totals.entity_number,
+        totals.scrobbles,
+        totals.listening_seconds
 
-    from {{ kind }}_months as months
-
-    {% if kind == 'tag' %}
-    inner join numbered_main_tags
-        on months.entity_number = numbered_main_tags.artist_number
-    {% endif %}
+    from {{ kind }}_totals as totals
 
     inner join all_time_issues as issues
         on
             issues.chart = 'panel_{{ kind }}s'
-            and months.month_start <= issues.issue_date
+            and totals.month_start <= issues.issue_date
+            and (
+                totals.next_month_start is null
+                or totals.next_month_start > issues.issue_date
+            )
 
     cross join spans
-
-    group by
-        issues.issue_date,
-        issues.next_date,
-        spans.first_date,
-        months.listener_number,
-        {{ 'numbered_main_tags.tag_number' if kind == 'tag'
-            else 'months.entity_number' }}
 
 ),
 
