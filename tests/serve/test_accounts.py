@@ -333,6 +333,7 @@ def test_computed_answers_are_limited_by_rate_but_hits_are_not(
     assert client.get("/api/v1/tags?limit=1").status_code == 200
     refused = client.get("/api/v1/tags?limit=9")
     assert refused.get_json()["code"] == "rate_limited"
+    assert 86_000 < int(refused.headers["Retry-After"]) <= 86_400
 
 
 @pytest.mark.parametrize(
