@@ -58,6 +58,15 @@ def number_of(path: str, body: dict[str, Any]) -> set[int]:
     return {row[column] for row in body["data"]}
 
 
+def serve_postgres(
+    make_service: Callable[..., Flask], url: str, folder: Path, **given: Any
+) -> Flask:
+    """The service on the marts in PostgreSQL."""
+    return make_service(
+        data_dir=folder / "pg", warehouse={"warehouse_url": url}, **given
+    )
+
+
 def test_an_unchanged_answer_is_not_sent_again(client: FlaskClient) -> None:
     first = client.get(PATHS[1])
     etag = first.headers["ETag"]
@@ -343,9 +352,7 @@ def test_postgres_down_is_503_and_cached_answers_carry_their_age(
 ) -> None:
     url = postgres_server.new_database()
     write_postgres(world, url)
-    app = make_service(
-        data_dir=tmp_path / "pg", pointer_seconds=0, warehouse={"warehouse_url": url}
-    )
+    app = serve_postgres(make_service, url, tmp_path, pointer_seconds=0)
     client = app.test_client()
     kept = client.get(PATHS[1])
     assert kept.status_code == 200
@@ -383,11 +390,7 @@ def test_postgres_reads_pointer_and_data_in_one_snapshot(
     make_service: Any, postgres_url: str, world: Any, tmp_path: Path
 ) -> None:
     write_postgres(world, postgres_url)
-    app = make_service(
-        data_dir=tmp_path / "pg",
-        pointer_seconds=0,
-        warehouse={"warehouse_url": postgres_url},
-    )
+    app = serve_postgres(make_service, postgres_url, tmp_path, pointer_seconds=0)
     connection = psycopg2.connect(postgres_url.replace("+psycopg2", ""))
     with shared(app).store.read() as reader:
         assert reader.published.version == "20260314-000001"
@@ -419,11 +422,7 @@ def test_an_answer_begun_on_the_version_before_is_made_anew(
     make_service: Any, postgres_url: str, world: Any, tmp_path: Path
 ) -> None:
     write_postgres(world, postgres_url)
-    app = make_service(
-        data_dir=tmp_path / "pg",
-        pointer_seconds=60,
-        warehouse={"warehouse_url": postgres_url},
-    )
+    app = serve_postgres(make_service, postgres_url, tmp_path, pointer_seconds=60)
     client = app.test_client()
     assert client.get(PATHS[2]).get_json()["version"] == "20260314-000001"
     version = move(postgres_url, 5)
@@ -441,11 +440,8 @@ def test_publishes_in_postgres_under_load_mix_nothing(
 ) -> None:
     write_postgres(world, postgres_url)
     move(postgres_url, 0)
-    app = make_service(
-        data_dir=tmp_path / "pg",
-        pointer_seconds=0.3,
-        cache_bytes=0,
-        warehouse={"warehouse_url": postgres_url},
+    app = serve_postgres(
+        make_service, postgres_url, tmp_path, pointer_seconds=0.3, cache_bytes=0
     )
     stop = threading.Event()
     wrong: list[Any] = []
