@@ -103,7 +103,7 @@ def dbt(folder: Path, command: str, built_through: int) -> Used:
         "SCROBBLE_THREADS": str(THREADS),
     }
     start = Start()
-    result = warehouse_build._invoke(target, arguments, work, day, start, project)
+    result = warehouse_build.invoke_dbt(target, arguments, work, day, start, project)
     assert result.success, result.exception
     if built_through == 0:
         statements = [

@@ -33,7 +33,7 @@ from sqlalchemy import create_engine, make_url, text
 from bench import load as load_bench
 from tests.system import start_postgres
 from warehouse import ops, store
-from warehouse.build import _invoke, _Watcher, scope
+from warehouse.build import invoke_dbt, scope
 from warehouse.lease import Lease
 from warehouse.postgres_store import PostgresStore
 from warehouse.report import Reporter
@@ -116,7 +116,7 @@ def dbt(target: Target, work: Path, built_through: int, command: str = "run") ->
         "SCROBBLE_BUILT_THROUGH": str(built_through),
         "SCROBBLE_THREADS": "1",
     }
-    result = _invoke(target, arguments, work, day, _Watcher(lambda *_: None))
+    result = invoke_dbt(target, arguments, work, day)
     assert result.success, result.exception
 
 

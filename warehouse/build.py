@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -30,7 +31,7 @@ from warehouse.run import Target
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ROOT / "dbt_project"
 PROFILE = ROOT / "profiles.yml.example"
-# Where installing leaves the parsed project, for the embedded database.
+# Where installing leaves the parsed project, for each engine.
 INSTALLED = PROJECT / "target"
 
 Progress = Callable[[int, int | None, str], None]
@@ -84,7 +85,7 @@ def build(
     command += scope(built_through)
     day = _day(as_of_date, built_through, threads)
     watcher = _Watcher(progress)
-    result = _invoke(target, command, dbt_target, day, watcher, project)
+    result = invoke_dbt(target, command, dbt_target, day, watcher, project)
     found = list(result.result or ())
     failed = [
         node
@@ -123,24 +124,24 @@ def parsed_project(target: Target, cache_dir: Path, work_dir: Path) -> Any:
     It is None where dbt cannot parse it; the build says why.
 
     Args:
-        target: a database of the same kind and name as the one to build in.
+        target: names the engine and the database to build in.
         cache_dir: where the parsed project is kept between runs, if installing did
             not leave it; parsing it takes longer than a further day's models.
         work_dir: for what dbt writes meanwhile; nobody needs it afterwards.
     """
-    parsed = cache_dir / _parsed_name(target)
-    project = _read_parsed(parsed) or _read_parsed(INSTALLED / parsed.name)
+    name = _parsed_name(target)
+    parsed = cache_dir / name
+    project = _read_parsed(parsed, target) or _read_parsed(INSTALLED / name, target)
     if target.duckdb_path is not None:
         target = Target(duckdb_path=work_dir / target.duckdb_path.name)
     day = _day(date(2000, 1, 1), 0, 1)
-    ignore = _Watcher(lambda *_: None)
     # With a project there is nothing left to parse, but a process's first invocation
     # imports and prepares for seconds what the next one finds.
-    if not _invoke(target, ["parse"], work_dir, day, ignore, project).success:
+    if not invoke_dbt(target, ["parse"], work_dir, day, project=project).success:
         return None
     if project is None:
         _keep_parsed(work_dir / "partial_parse.msgpack", parsed)
-        project = _read_parsed(parsed)
+        project = _read_parsed(parsed, target)
     return project
 
 
@@ -153,7 +154,7 @@ def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
     dbt_target = work_dir / "dbt"
     dbt_target.mkdir(parents=True, exist_ok=True)
     command = ["docs", "generate", "--static"]
-    result = _invoke(target, command, dbt_target, {}, _Watcher(lambda *_: None))
+    result = invoke_dbt(target, command, dbt_target, {})
     if not result.success:
         raise BuildFailed(_explain([], result.exception, dbt_target))
     site.mkdir(parents=True, exist_ok=True)
@@ -170,14 +171,22 @@ def _day(as_of_date: date, built_through: int, threads: int) -> dict[str, str]:
     }
 
 
-def _invoke(
+def invoke_dbt(
     target: Target,
     command: list[str],
     dbt_target: Path,
     day: dict[str, str],
-    watcher: _Watcher,
+    watcher: Callable[[Any], None] | None = None,
     project: Any = None,
 ) -> Any:
+    """Run one command of dbt in this process; returns dbt's own result.
+
+    Args:
+        dbt_target: for what dbt writes, and its log.
+        day: the variables of the environment that the models read.
+        watcher: called with each of dbt's events.
+        project: of :func:`parsed_project`; dbt parses again where it is None.
+    """
     # Imported here: it takes a second, and most commands never need it.
     from dbt.cli.main import dbtRunner
 
@@ -203,14 +212,26 @@ def _invoke(
         "--target-path",
         str(dbt_target),
         "--target",
-        "duckdb" if target.duckdb_path else "postgres",
+        _engine(target),
     ]
     with _environment(target, day), _log_of(dbt_target) as log:
         try:
-            dbt = dbtRunner(manifest=project, callbacks=[watcher, log])
-            return dbt.invoke(arguments)
+            callbacks = [log] if watcher is None else [log, watcher]
+            return dbtRunner(manifest=project, callbacks=callbacks).invoke(arguments)
         finally:
             _close_connections(target)
+
+
+def _engine(target: Target) -> str:
+    """The name of the profile's target."""
+    return "postgres" if target.duckdb_path is None else "duckdb"
+
+
+def _database(target: Target) -> str:
+    """The database's name as the models' statements have it."""
+    if target.duckdb_path is not None:
+        return target.duckdb_path.stem
+    return make_url(str(target.url)).database or ""
 
 
 def _parsed_name(target: Target) -> str:
@@ -219,20 +240,15 @@ def _parsed_name(target: Target) -> str:
     dbt's own check parses anew where any part of the connection changed, and each run
     has a file or an application name of its own, which no model reads.
     """
-    if target.duckdb_path is not None:
-        database = f"duckdb {target.duckdb_path.stem}"
-    else:
-        database = f"postgres {make_url(str(target.url)).database}"
     packages = ("dbt-core", "dbt-adapters", "dbt-duckdb", "dbt-postgres")
     versions = " ".join(version(package) for package in packages)
-    key = f"{versions} {database} {project_hash()}"
-    key += PROFILE.read_text(encoding="utf-8")
+    key = f"{versions} {project_hash()}" + PROFILE.read_text(encoding="utf-8")
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return f"project-{digest[:16]}.msgpack"
+    return f"{_engine(target)}-{digest[:16]}.msgpack"
 
 
-def _read_parsed(parsed: Path) -> Any:
-    """The parsed project, or None where it has to be parsed."""
+def _read_parsed(parsed: Path, target: Target) -> Any:
+    """The parsed project for this database, or None where it has to be parsed."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
@@ -242,6 +258,13 @@ def _read_parsed(parsed: Path) -> Any:
         )
     except Exception:  # no file yet, or one cut short by a full disk: parse anew
         return None
+    # All that parsing for another database would have written otherwise.
+    database = _database(target)
+    for node in (*project.nodes.values(), *project.sources.values()):
+        if node.relation_name is not None:
+            inside = node.relation_name.removeprefix(f'"{node.database}"')
+            node.relation_name = f'"{database}"{inside}'
+        node.database = database
     project.build_flat_graph()
     return project
 
@@ -250,7 +273,8 @@ def _keep_parsed(fresh: Path, parsed: Path) -> None:
     """Keep what dbt parsed, instead of what was parsed of an older project."""
     parsed.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(fresh, parsed.with_suffix(".new"))
-    for old in parsed.parent.glob("*.msgpack"):
+    engine, _ = parsed.name.split("-")
+    for old in parsed.parent.glob(f"{engine}-*.msgpack"):
         old.unlink()
     parsed.with_suffix(".new").replace(parsed)
 
@@ -355,8 +379,16 @@ def _explain(failed: list[Any], exception: BaseException | None, where: Path) ->
     )
 
 
-if __name__ == "__main__":
+def _install(target: Target) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        embedded = Target(duckdb_path=Path(folder) / FILE)
-        if parsed_project(embedded, INSTALLED, Path(folder)) is None:
+        return parsed_project(target, INSTALLED, Path(folder)) is not None
+
+
+if __name__ == "__main__":
+    engines = (
+        Target(duckdb_path=Path(FILE)),
+        Target(url="postgresql+psycopg2://127.0.0.1/warehouse"),
+    )
+    with multiprocessing.Pool(len(engines)) as pool:
+        if not all(pool.map(_install, engines)):
             raise SystemExit(f"error: dbt cannot parse {PROJECT}; see `scrobble build`")

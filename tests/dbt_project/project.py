@@ -8,11 +8,8 @@ given as dictionaries; what every raw row needs is filled in.
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,8 @@ from psycopg2.extras import execute_values
 from sqlalchemy.engine import make_url
 
 from ingest.lastfm.recipes import NAME_COLUMNS, TABLES, raw_ddl
-from warehouse.build import PROFILE, PROJECT
+from warehouse.build import invoke_dbt, parsed_project
+from warehouse.run import Target
 
 Row = Mapping[str, Any]
 
@@ -99,16 +97,9 @@ class RawWarehouse:
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
-    def build(self, *select: str, command: str = "run", **options: Any) -> None:
+    def build(self, *select: str, **options: Any) -> None:
         """Run dbt on the file; `options` as of :func:`run_dbt`."""
-        run_dbt(
-            self.folder,
-            command,
-            select,
-            {"SCROBBLE_DUCKDB_PATH": str(self.path)},
-            target="duckdb",
-            **options,
-        )
+        run_dbt(Target(duckdb_path=self.path), self.folder, *select, **options)
 
     def copy_raw_to(self, url: str) -> None:
         """Make the raw tables in a PostgreSQL database, with the same rows."""
@@ -142,91 +133,33 @@ def postgres_rows(url: str, table: str, order: str) -> list[dict[str, Any]]:
         connection.close()
 
 
-def build_on_postgres(folder: Path, url: str, *select: str, **options: Any) -> None:
-    """Run dbt on a PostgreSQL database."""
-    parts = make_url(url)
-    run_dbt(
-        folder,
-        "run",
-        select,
-        {
-            "SCROBBLE_PG_HOST": parts.host or str(parts.query.get("host", "127.0.0.1")),
-            "SCROBBLE_PG_PORT": str(parts.port or parts.query.get("port", 5432)),
-            "SCROBBLE_PG_USER": parts.username or "",
-            "SCROBBLE_PG_PASSWORD": str(parts.password or ""),
-            "SCROBBLE_PG_DATABASE": parts.database or "",
-        },
-        target="postgres",
-        **options,
-    )
-
-
 def run_dbt(
+    target: Target,
     folder: Path,
-    command: str,
-    select: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    target: str,
+    *select: str,
+    command: str = "run",
     built_through: int = 0,
     full_refresh: bool = False,
 ) -> None:
-    """One dbt invocation in this process.
+    """One dbt invocation in this process; on PostgreSQL into schema `marts_build`.
 
     Raises:
         AssertionError: naming the models and tests that failed.
     """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    shutil.copyfile(PROFILE, folder / "profiles.yml")
-    arguments = [
-        "--quiet",
-        "--no-send-anonymous-usage-stats",
-        "--no-version-check",
-        "--log-level-file",
-        "none",
-        command,
-        "--project-dir",
-        str(PROJECT),
-        "--profiles-dir",
-        str(folder),
-        "--target-path",
-        # Shared by all tests of a session: parsing the project takes seconds.
-        str(folder.parent / "dbt-target"),
-        "--target",
-        target,
-    ]
+    project = parsed_project(target, folder / "parsed", folder)
+    arguments = [command, "--no-write-json"]
     if select:
         arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
-    environment = {**environment, "SCROBBLE_BUILT_THROUGH": str(built_through)}
-    with _variables(environment):
-        try:
-            outcome = dbtRunner().invoke(arguments)
-        finally:
-            DuckDBConnectionManager.close_all_connections()
+    day = {"SCROBBLE_BUILT_THROUGH": str(built_through)}
+    outcome = invoke_dbt(target, arguments, folder, day, project=project)
     failed = [
         f"{node.node.name}: {node.message}"
         for node in (getattr(outcome.result, "results", None) or ())
         if str(node.status) not in ("success", "pass", "no-op")
     ]
     assert outcome.success and not failed, failed or outcome.exception
-
-
-@contextmanager
-def _variables(values: Mapping[str, str]) -> Any:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def differences(

@@ -16,12 +16,13 @@ import pytest
 from ingest.local_lastfm.demo import DemoWorld
 from tests.dbt_project.project import (
     RawWarehouse,
-    build_on_postgres,
     day,
     differences,
     postgres_rows,
+    run_dbt,
 )
 from tests.dbt_project.reference_value import ALPHA, BETA, PHI, Day, World
+from warehouse.run import Target
 
 VALUES = "+fct_artist_values"
 SEED = 20250101
@@ -363,7 +364,7 @@ def test_postgresql_gives_the_same_values_row_by_row(
     dirty: RawWarehouse, tmp_path: Path, postgres_url: str
 ) -> None:
     dirty.copy_raw_to(postgres_url)
-    build_on_postgres(tmp_path, postgres_url, VALUES)
+    run_dbt(Target(url=postgres_url), tmp_path, VALUES)
     order = "artist_id, value_date"
-    found = postgres_rows(postgres_url, "marts.fct_artist_values", order)
+    found = postgres_rows(postgres_url, "marts_build.fct_artist_values", order)
     assert not differences(dirty.rows("marts.fct_artist_values", order), found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.dbt_project.project import run_dbt
-from warehouse.build import PROJECT
+from warehouse.build import PROJECT, parsed_project
+from warehouse.duckdb_store import FILE
+from warehouse.run import Target
 
 FORBIDDEN = {
     r"\bqualify\b": "PostgreSQL has no qualify",
@@ -30,10 +30,9 @@ DIFFERENCES = r"adapter\.dispatch|target\.type|duckdb__|postgres__"
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What dbt says of the project, without a database."""
     folder = tmp_path_factory.mktemp("manifest")
-    path = {"SCROBBLE_DUCKDB_PATH": str(folder / "none.duckdb")}
-    run_dbt(folder, "parse", (), path, target="duckdb")
-    written = folder.parent / "dbt-target" / "manifest.json"
-    found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+    target = Target(duckdb_path=folder / FILE)
+    project = parsed_project(target, folder / "parsed", folder)
+    found: dict[str, Any] = project.writable_manifest().to_dict()
     return found
 
 

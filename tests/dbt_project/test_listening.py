@@ -19,11 +19,12 @@ import pytest
 from tests.dbt_project import reference_listening as reference
 from tests.dbt_project.project import (
     RawWarehouse,
-    build_on_postgres,
     differences,
     postgres_rows,
+    run_dbt,
 )
 from tests.dbt_project.reference_listening import Walk
+from warehouse.run import Target
 
 SEED = 20260105
 FIRST = date(2025, 12, 1)
@@ -588,11 +589,11 @@ def test_both_engines_give_the_same_marts_about_listening(
     world: World, postgres_url: str, tmp_path: Path
 ) -> None:
     world.warehouse.copy_raw_to(postgres_url)
-    build_on_postgres(tmp_path, postgres_url, *SELECT)
+    run_dbt(Target(url=postgres_url), tmp_path, *SELECT)
     embedded = mart_rows(world.warehouse)
     for mart, order in MARTS.items():
         found = [
             {name: value for name, value in row.items() if name != "revision"}
-            for row in postgres_rows(postgres_url, f"marts.{mart}", order)
+            for row in postgres_rows(postgres_url, f"marts_build.{mart}", order)
         ]
         assert not differences(embedded[mart], found), mart

@@ -11,11 +11,12 @@ import pytest
 
 from tests.dbt_project.project import (
     RawWarehouse,
-    build_on_postgres,
     day,
     differences,
     postgres_rows,
+    run_dbt,
 )
+from warehouse.run import Target
 
 OWN_PLAYS = "+int_own_plays"
 ORDER = "artist_id, snapshot_date"
@@ -134,7 +135,7 @@ def test_plays_of_holders_since_the_last_snapshot_are_taken_out(
 
     # Built at once, and by the other engine.
     warehouse.copy_raw_to(postgres_url)
-    build_on_postgres(warehouse.folder, postgres_url, OWN_PLAYS)
+    run_dbt(Target(url=postgres_url), warehouse.folder, OWN_PLAYS)
     assert not differences(
         postgres_rows(postgres_url, "intermediate.int_own_plays", ORDER), found
     )

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+import warehouse.build
+from warehouse.build import parsed_project
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.errors import BuildFailed
@@ -26,11 +29,11 @@ with Builder(Target(duckdb_path=Path(sys.argv[1])), Path(sys.argv[2])) as builde
 """
 
 
-def build(builder: Builder, folder: Path, seen: list[str], file: str = FILE) -> None:
+def build(builder: Builder, folder: Path, seen: list[str]) -> None:
     """Build in an empty database, in which every model fails at once."""
     builder.build(
         lambda _done, _of, name: seen.append(name),
-        target=Target(duckdb_path=folder / file),
+        target=Target(duckdb_path=folder / FILE),
         as_of_date=date(2026, 11, 22),
         built_through=0,
         work_dir=folder,
@@ -38,34 +41,39 @@ def build(builder: Builder, folder: Path, seen: list[str], file: str = FILE) -> 
     )
 
 
-def test_the_project_is_parsed_once_and_what_fails_is_said(tmp_path: Path) -> None:
-    # Installing has parsed it for the usual name of a database.
-    file = "another.duckdb"
-    kind = Target(duckdb_path=tmp_path / file)
-    times, seen = [], list[str]()
-    for number in range(2):
-        folder = tmp_path / f"run-{number}"
-        folder.mkdir()
-        with (
-            Builder(kind, tmp_path / "cache") as builder,
-            pytest.raises(BuildFailed, match=r"model stg_\w+: error — .*raw"),
-        ):
-            build(builder, folder, seen, file)
-        times.append([p.stat().st_mtime_ns for p in (tmp_path / "cache").iterdir()])
-        assert not psutil.pid_exists(builder.pid)
-    assert len(times[0]) == 1
-    assert times[0] == times[1]
-    assert "stg_ledger__loads" in seen
-
-
-def test_what_installing_has_parsed_is_not_parsed_again(tmp_path: Path) -> None:
+def test_a_project_is_parsed_once_for_all_databases_of_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is parsed for one database speaks of another as if parsed for that."""
+    one, other = (Target(duckdb_path=tmp_path / f"{name}.duckdb") for name in "ab")
+    installed = parsed_project(one, tmp_path / "unused", tmp_path)
+    assert not (tmp_path / "unused").exists(), "run make install: the project changed"
+    monkeypatch.setattr(warehouse.build, "INSTALLED", tmp_path / "nothing")
     cache = tmp_path / "cache"
+    parsed = parsed_project(other, cache, tmp_path)
+    (kept,) = cache.iterdir()
+    written = kept.stat().st_mtime_ns
+    again = parsed_project(one, cache, tmp_path)
+    assert (kept.stat().st_mtime_ns, list(cache.iterdir())) == (written, [kept])
+
+    def relations(project: Any) -> dict[str, tuple[str, str | None]]:
+        nodes = (*project.nodes.values(), *project.sources.values())
+        return {node.unique_id: (node.database, node.relation_name) for node in nodes}
+
+    assert relations(again) == relations(installed)
+    assert relations(parsed) != relations(installed)
+    assert {database for database, _ in relations(parsed).values()} == {"b"}
+
+
+def test_what_fails_is_said(tmp_path: Path) -> None:
+    seen = list[str]()
     with (
-        Builder(Target(duckdb_path=tmp_path / FILE), cache) as builder,
+        Builder(Target(duckdb_path=tmp_path / FILE), tmp_path / "cache") as builder,
         pytest.raises(BuildFailed, match=r"model stg_\w+: error — .*raw"),
     ):
-        build(builder, tmp_path, [])
-    assert not cache.exists(), "the project has changed since: run make install"
+        build(builder, tmp_path, seen)
+    assert "stg_ledger__loads" in seen
+    assert not psutil.pid_exists(builder.pid)
 
 
 def test_a_run_that_fails_meanwhile_ends_dbt(tmp_path: Path) -> None:
