@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.local_lastfm import LocalLastfm
+from tests.daily_runs import FIRST_DAY, SECOND_DAY, made_once
 from tests.system import (
     PostgresServer,
     SystemLacks,
@@ -73,3 +75,25 @@ def shared_dir() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[LocalLastfm]:
+    """The demo world's last.fm on the second day."""
+    with LocalLastfm(world="demo", today=SECOND_DAY) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def first_day(demo: LocalLastfm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small warehouse that has published the first day; not to be changed."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return made_once(folder, demo, FIRST_DAY, None)
+
+
+@pytest.fixture(scope="session")
+def second_day(demo: LocalLastfm, first_day: Path) -> Path:
+    """The same a day later, never interrupted; not to be changed."""
+    return made_once(first_day.parent, demo, SECOND_DAY, first_day)

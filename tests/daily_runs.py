@@ -1,13 +1,16 @@
 """Daily runs as a person starts them: child processes in a folder of their own.
 
-Owns a small day of the demo world (few listeners, few artists) that takes seconds, and
-what is compared of two warehouses that should hold the same.
+Owns a small day of the demo world (few listeners, few artists) that takes seconds, two
+such days that are made once for all tests, and what is compared of two warehouses that
+should hold the same.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,9 +18,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+
+from ingest.local_lastfm import LocalLastfm
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
@@ -27,6 +33,9 @@ SMALL = {
     "BACKFILL_DAYS": "3",
     "LEASE_SECONDS": "3",
 }
+# A day that is over: what is asked of a day that goes on grows with the clock.
+SECOND_DAY = datetime.now(UTC).date() - timedelta(days=1)
+FIRST_DAY = SECOND_DAY - timedelta(days=1)
 # What must be equal however often a run died: everything but when it was asked.
 COMPARED = {
     "fct_scrobbles": "listener_id, scrobbled_at, artist_id, track_id, album_id",
@@ -150,3 +159,37 @@ def make_daily(data_dir: Path, url: str, listeners: tuple[str, ...]) -> Daily:
             "SCROBBLE_CONFIG": str(data_dir / "none.toml"),
         },
     )
+
+
+def small_daily(lastfm: LocalLastfm, data_dir: Path) -> Daily:
+    """A warehouse in `data_dir` for four listeners of the demo world."""
+    return make_daily(data_dir, lastfm.as_of_url, lastfm.world.listeners[:4])
+
+
+def copy_of(lastfm: LocalLastfm, source: Path, data_dir: Path) -> Daily:
+    """The same warehouse in another folder, to go on from."""
+    shutil.copytree(source, data_dir)
+    return small_daily(lastfm, data_dir)
+
+
+def made_once(
+    folder: Path, lastfm: LocalLastfm, day: date, before: Path | None
+) -> Path:
+    """A small warehouse that has published `day`, for all test processes to copy.
+
+    Args:
+        folder: shared by the test processes; whoever comes first makes it.
+        before: the warehouse to go on from, if any.
+    """
+    made = folder / f"small-{day}"
+    with (folder / f"small-{day}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            growing = folder / f"small-{day}.growing"
+            daily = small_daily(lastfm, growing)
+            if before is not None:
+                shutil.copytree(before, growing)
+            said = daily.run("daily", "--as-of", str(day))
+            (growing / "said.txt").write_text(said)
+            growing.rename(made)
+    return made

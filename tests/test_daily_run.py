@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ingest.local_lastfm import LocalLastfm
-from tests.daily_runs import Daily, make_daily
+from tests.daily_runs import FIRST_DAY, SECOND_DAY, Daily, copy_of, small_daily
 
 pytestmark = pytest.mark.long
-# A day that is over: what is asked of a day that goes on grows with the clock.
-TODAY = datetime.now(UTC).date() - timedelta(days=1)
+TODAY = SECOND_DAY
 # Seconds after the start of a step within which a run is killed: about as long as the
 # step takes, so that a kill may also come in the step after it.
 LONGEST_DELAY = {
@@ -33,40 +30,19 @@ LONGEST_DELAY = {
 
 
 @pytest.fixture(scope="module")
-def lastfm() -> Iterator[LocalLastfm]:
-    with LocalLastfm(world="demo", today=TODAY) as server:
-        yield server
-
-
-def new_daily(lastfm: LocalLastfm, folder: Path) -> Daily:
-    return make_daily(folder, lastfm.as_of_url, lastfm.world.listeners[:4])
-
-
-@pytest.fixture(scope="module")
 def yesterday(
-    lastfm: LocalLastfm, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Daily, str]:
-    """A warehouse that has published yesterday, and what it said."""
-    daily = new_daily(lastfm, tmp_path_factory.mktemp("yesterday") / "data")
-    said = daily.run("daily", "--as-of", str(TODAY - timedelta(days=1)))
-    return daily, said
+    demo: LocalLastfm, first_day: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Daily:
+    """A warehouse that has published yesterday."""
+    return copy_of(demo, first_day, tmp_path_factory.mktemp("yesterday") / "data")
 
 
 @pytest.fixture(scope="module")
 def today(
-    lastfm: LocalLastfm,
-    yesterday: tuple[Daily, str],
-    tmp_path_factory: pytest.TempPathFactory,
+    demo: LocalLastfm, second_day: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Daily:
     """The same warehouse a day later, never interrupted: what the others must equal."""
-    daily = copy_of(lastfm, yesterday[0], tmp_path_factory.mktemp("today") / "data")
-    daily.run("daily", "--as-of", str(TODAY))
-    return daily
-
-
-def copy_of(lastfm: LocalLastfm, daily: Daily, folder: Path) -> Daily:
-    shutil.copytree(daily.data_dir, folder)
-    return new_daily(lastfm, folder)
+    return copy_of(demo, second_day, tmp_path_factory.mktemp("today") / "data")
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -75,52 +51,52 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def test_a_first_run_publishes_and_says_what_it_did(
-    yesterday: tuple[Daily, str],
+    yesterday: Daily,
 ) -> None:
-    daily, said = yesterday
+    said = (yesterday.data_dir / "said.txt").read_text()
     for word in ("requests", "bytes", "rows loaded", "dead letters", "tests passed"):
         assert word in said
-    pointer = daily.published()
+    pointer = yesterday.published()
     assert pointer is not None
-    assert pointer["as_of"] == str(TODAY - timedelta(days=1))
+    assert pointer["as_of"] == str(FIRST_DAY)
     assert pointer["version"] in said
-    rows = {mart: count for mart, (count, _) in daily.fingerprint().items()}
+    rows = {mart: count for mart, (count, _) in yesterday.fingerprint().items()}
     assert min(rows.values()) > 0, rows
 
 
-def test_backfilled_days_have_snapshots(yesterday: tuple[Daily, str]) -> None:
-    with yesterday[0].open_published() as connection:
+def test_backfilled_days_have_snapshots(yesterday: Daily) -> None:
+    with yesterday.open_published() as connection:
         days = connection.execute(
             "select distinct snapshot_date from marts.fct_artist_snapshots order by 1"
         ).fetchall()
-    newest = TODAY - timedelta(days=1)
-    assert [day for (day,) in days] == [newest - timedelta(days=n) for n in (2, 1, 0)]
+    assert [day for (day,) in days] == [
+        FIRST_DAY - timedelta(days=n) for n in (2, 1, 0)
+    ]
 
 
 def test_a_second_run_on_the_same_day_says_already_done(
-    yesterday: tuple[Daily, str],
+    yesterday: Daily,
 ) -> None:
-    daily, _ = yesterday
-    before = daily.published()
-    said = daily.run("daily", "--as-of", str(TODAY - timedelta(days=1)))
+    before = yesterday.published()
+    said = yesterday.run("daily", "--as-of", str(FIRST_DAY))
     assert "already done" in said
-    assert daily.published() == before
+    assert yesterday.published() == before
 
 
 def test_running_again_by_force_changes_no_mart(
-    lastfm: LocalLastfm, today: Daily, tmp_path: Path
+    demo: LocalLastfm, today: Daily, tmp_path: Path
 ) -> None:
-    daily = copy_of(lastfm, today, tmp_path / "data")
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
     daily.run("daily", "--as-of", str(TODAY), "--force")
     assert daily.published() != today.published()
     assert daily.fingerprint() == today.fingerprint()
 
 
 def test_missed_days_are_caught_up_in_order(
-    lastfm: LocalLastfm, today: Daily, tmp_path: Path
+    demo: LocalLastfm, today: Daily, tmp_path: Path
 ) -> None:
     """Two days at once end like one day after the other."""
-    daily = new_daily(lastfm, tmp_path / "data")
+    daily = small_daily(demo, tmp_path / "data")
     daily.run("daily", "--as-of", str(TODAY - timedelta(days=3)))
     daily.run("daily", "--as-of", str(TODAY))
     with daily.open_published() as late, today.open_published() as steady:
@@ -132,23 +108,23 @@ def test_missed_days_are_caught_up_in_order(
 
 
 def test_a_landed_day_gives_the_same_marts_when_built_from_nothing(
-    lastfm: LocalLastfm, today: Daily, tmp_path: Path
+    demo: LocalLastfm, today: Daily, tmp_path: Path
 ) -> None:
     """Incremental days equal one full build from the same landing files."""
-    daily = copy_of(lastfm, today, tmp_path / "data")
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
     daily.run("publish", "--as-of", str(TODAY), "--full-refresh")
     assert daily.fingerprint() == today.fingerprint()
 
 
 def kill_and_mend(
-    lastfm: LocalLastfm,
+    demo: LocalLastfm,
     yesterday: Daily,
     today: Daily,
     folder: Path,
     kills: list[tuple[str, float]],
 ) -> None:
     """Kill a run at each of these places; then one run must end like `today`."""
-    daily = copy_of(lastfm, yesterday, folder / "0" / "data")
+    daily = copy_of(demo, yesterday.data_dir, folder / "0" / "data")
     before, content = daily.published(), daily.fingerprint()
     killed = 0
     for number, (step, delay) in enumerate(kills, start=1):
@@ -172,7 +148,7 @@ def kill_and_mend(
         else:
             assert daily.fingerprint() == today.fingerprint()
             if number < len(kills):
-                daily = copy_of(lastfm, yesterday, folder / str(number) / "data")
+                daily = copy_of(demo, yesterday.data_dir, folder / str(number) / "data")
     # A run may be done just before the kill, but not often.
     assert killed >= len(kills) - 2
     # A run killed after it had published leaves its folder to the next working run.
@@ -191,7 +167,7 @@ def kill_and_mend(
 
 
 def test_a_run_killed_at_every_step_leaves_the_last_day_and_the_next_run_mends_it(
-    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
 ) -> None:
     """Six kills in a row: each step once, at a random moment inside it."""
     seed = random.randrange(2**32)
@@ -199,14 +175,14 @@ def test_a_run_killed_at_every_step_leaves_the_last_day_and_the_next_run_mends_i
     draw = random.Random(seed)
     steps = list(LONGEST_DELAY)
     kills = [(step, draw.random() * LONGEST_DELAY[step]) for step in steps]
-    kill_and_mend(lastfm, yesterday[0], today, tmp_path, kills)
+    kill_and_mend(demo, yesterday, today, tmp_path, kills)
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("trial", range(40))
 def test_a_run_killed_at_any_moment_leaves_the_last_day_and_the_next_run_mends_it(
-    lastfm: LocalLastfm,
-    yesterday: tuple[Daily, str],
+    demo: LocalLastfm,
+    yesterday: Daily,
     today: Daily,
     tmp_path: Path,
     trial: int,
@@ -216,13 +192,13 @@ def test_a_run_killed_at_any_moment_leaves_the_last_day_and_the_next_run_mends_i
     draw = random.Random(seed)
     steps = draw.choices(list(LONGEST_DELAY), k=5)
     kills = [(step, draw.random() * LONGEST_DELAY[step]) for step in steps]
-    kill_and_mend(lastfm, yesterday[0], today, tmp_path, kills)
+    kill_and_mend(demo, yesterday, today, tmp_path, kills)
 
 
 def test_of_ten_runs_started_at_once_one_works(
-    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
 ) -> None:
-    daily = copy_of(lastfm, yesterday[0], tmp_path / "data")
+    daily = copy_of(demo, yesterday.data_dir, tmp_path / "data")
     processes = [daily.start("daily", "--as-of", str(TODAY)) for _ in range(10)]
     said = [process.communicate(timeout=300)[0] for process in processes]
     published = [text for text in said if "Published" in text]
@@ -235,9 +211,9 @@ def test_of_ten_runs_started_at_once_one_works(
 
 
 def test_a_run_frozen_before_publishing_publishes_nothing_when_it_wakes(
-    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
 ) -> None:
-    daily = copy_of(lastfm, yesterday[0], tmp_path / "data")
+    daily = copy_of(demo, yesterday.data_dir, tmp_path / "data")
     frozen = daily.start("daily", "--as-of", str(TODAY))
     try:
         assert daily.wait_for("build", frozen)
@@ -256,9 +232,9 @@ def test_a_run_frozen_before_publishing_publishes_nothing_when_it_wakes(
 
 
 def test_a_stopped_run_ends_at_once_and_the_next_one_goes_on(
-    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
 ) -> None:
-    daily = copy_of(lastfm, yesterday[0], tmp_path / "data")
+    daily = copy_of(demo, yesterday.data_dir, tmp_path / "data")
     process = daily.start("daily", "--as-of", str(TODAY))
     try:
         assert daily.wait_for("fetch", process)
@@ -273,16 +249,14 @@ def test_a_stopped_run_ends_at_once_and_the_next_one_goes_on(
 
 
 def test_a_full_disk_is_a_clear_error_and_loses_nothing(
-    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
 ) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can mount the small disk this test fills")
     disk = tmp_path / "disk"
     disk.mkdir()
     size = sum(
-        path.stat().st_size
-        for path in yesterday[0].data_dir.rglob("*")
-        if path.is_file()
+        path.stat().st_size for path in yesterday.data_dir.rglob("*") if path.is_file()
     )
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size + 2**20}", "tmpfs", str(disk)],
@@ -292,7 +266,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(
     if mounted.returncode != 0:
         pytest.skip(f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}")
     try:
-        daily = copy_of(lastfm, yesterday[0], disk / "data")
+        daily = copy_of(demo, yesterday.data_dir, disk / "data")
         before = daily.fingerprint()
         said = daily.run("daily", "--as-of", str(TODAY), expect=74)
         assert "the disk is full" in said or "no room" in said
@@ -308,11 +282,11 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(
 
 
 def test_rollback_shows_the_day_before_and_the_next_run_brings_today_back(
-    lastfm: LocalLastfm, yesterday: tuple[Daily, str], today: Daily, tmp_path: Path
+    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
 ) -> None:
-    daily = copy_of(lastfm, today, tmp_path / "data")
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
     daily.run("rollback")
-    assert daily.fingerprint() == yesterday[0].fingerprint()
+    assert daily.fingerprint() == yesterday.fingerprint()
     daily.run("daily", "--as-of", str(TODAY))
     assert daily.fingerprint() == today.fingerprint()
 

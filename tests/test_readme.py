@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,19 @@ from flask.testing import FlaskClient
 from ingest.local_lastfm import LocalLastfm
 from serve.app import create_app
 from serve.settings import load_serve_settings
-from tests.daily_runs import ROOT, Daily, make_daily
+from tests.daily_runs import ROOT, SECOND_DAY, Daily, copy_of
 from warehouse.settings import Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUESTIONS = re.findall(r"^\| (.+\?) \| `(\w+)` \| `(\S+)` \|$", README, re.MULTILINE)
-TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture(scope="module")
-def daily(tmp_path_factory: pytest.TempPathFactory) -> Daily:
+def daily(
+    demo: LocalLastfm, second_day: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Daily:
     """A published day with a few listeners."""
-    with LocalLastfm(world="demo", today=TODAY) as lastfm:
-        daily = make_daily(
-            tmp_path_factory.mktemp("readme") / "data",
-            lastfm.as_of_url,
-            lastfm.world.listeners[:5],
-        )
-        daily.run("daily", "--as-of", str(TODAY))
-    return daily
+    return copy_of(demo, second_day, tmp_path_factory.mktemp("readme") / "data")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +76,7 @@ def test_a_question_is_answered_by_the_mart_and_the_route_beside_it(
     body = answer.get_json()
     assert answer.status_code == 200, body
     assert body["data"], f"no answer: {question}"
-    assert body["version"] and body["as_of"] == str(TODAY)
+    assert body["version"] and body["as_of"] == str(SECOND_DAY)
 
 
 def test_the_control_a_route_that_is_not_there_is_noticed(client: FlaskClient) -> None:

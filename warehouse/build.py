@@ -145,8 +145,11 @@ def parsed_project(target: Target, cache_dir: Path, work_dir: Path) -> Any:
     return project
 
 
-def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
+def write_docs(target: Target, *, site: Path, cache_dir: Path, work_dir: Path) -> Path:
     """Write the docs site as one page that opens without a network.
+
+    Args:
+        cache_dir: as of :func:`parsed_project`.
 
     Raises:
         BuildFailed: dbt could not describe the project.
@@ -154,7 +157,8 @@ def write_docs(target: Target, *, site: Path, work_dir: Path) -> Path:
     dbt_target = work_dir / "dbt"
     dbt_target.mkdir(parents=True, exist_ok=True)
     command = ["docs", "generate", "--static"]
-    result = invoke_dbt(target, command, dbt_target, {})
+    project = parsed_project(target, cache_dir, dbt_target)
+    result = invoke_dbt(target, command, dbt_target, {}, project=project)
     if not result.success:
         raise BuildFailed(_explain([], result.exception, dbt_target))
     site.mkdir(parents=True, exist_ok=True)

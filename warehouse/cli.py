@@ -359,7 +359,9 @@ def docs(site: Path, **options: Any) -> None:
             copy = work / "warehouse.duckdb"
             shutil.copyfile(published_path(settings.data_dir), copy)
             target = Target(duckdb_path=copy)
-        page = write_docs(target, site=site, work_dir=work)
+        page = write_docs(
+            target, site=site, cache_dir=settings.parsed_dir, work_dir=work
+        )
     click.echo(f"open {page}")
 
 
