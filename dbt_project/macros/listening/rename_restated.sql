@@ -2,7 +2,7 @@
    today, so that a partial build prints what a full one would. The kind of entity is an
    expression over the model's own columns. #}
 {% macro rename_restated(entity_type='entity_type') -%}
-    {%- if execute and is_partial_build() -%}
+    {%- if is_restated('name') -%}
         update {{ this }}
         set entity_name = renamed.new_entity_name, artist_name = renamed.new_artist_name
         from (

@@ -47,7 +47,7 @@ main_tags as (
 
 {{ entity_numbers() }}
 
-{{ numbered_months() }}
+{{ numbered_counts('months', ['month_start']) }}
 
 panel_charts as (
 
@@ -101,17 +101,32 @@ spans as (
 
 {% for kind in kinds %}
 {% set counted = 'artist' if kind == 'tag' else kind %}
+{{ kind }}_span as (
+
+    select
+        min(issue_date) as first_issue_date,
+        max(next_date) as end_date
+
+    from all_time_issues
+
+    where chart = 'panel_{{ kind }}s'
+
+),
+
+-- The months before the first of these issues count as one.
 {{ kind }}_months as (
 
     select
         months.listener_number,
         {{ 'numbered_main_tags.tag_number' if kind == 'tag'
             else 'months.entity_number' }} as entity_number,
-        months.month_start,
+        greatest(months.month_start, span.first_issue_date) as month_start,
         cast(sum(months.scrobbles) as bigint) as scrobbles,
         cast(sum(months.listening_seconds) as bigint) as listening_seconds
 
     from numbered_months as months
+
+    cross join {{ kind }}_span as span
 
     {% if kind == 'tag' %}
     inner join numbered_main_tags
@@ -120,16 +135,13 @@ spans as (
 
     where
         months.entity_type = '{{ counted }}'
-        and months.month_start < (
-            select max(next_date) from all_time_issues
-            where chart = 'panel_{{ kind }}s'
-        )
+        and months.month_start < span.end_date
 
     group by
         months.listener_number,
         {{ 'numbered_main_tags.tag_number' if kind == 'tag'
             else 'months.entity_number' }},
-        months.month_start
+        greatest(months.month_start, span.first_issue_date)
 
 ),
 

@@ -22,6 +22,8 @@ scrobbles as (
 
     select * from {{ ref('fct_scrobbles') }}
 
+    where 1 = 1 {{ and_touched_bounds('scrobbled_date', 'month') }}
+
 ),
 
 final as (

@@ -19,9 +19,12 @@
 
 with
 
+-- Days and weeks are counted from these.
 scrobbles as (
 
     select * from {{ ref('fct_scrobbles') }}
+
+    where 1 = 1 {{ and_touched_bounds('scrobbled_date', 'week') }}
 
 ),
 
@@ -35,6 +38,14 @@ months as (
 
     select * from {{ ref('int_listener_months') }}
 
+    where 1 = 1 {{ and_touched_bounds('month_start', 'year') }}
+
+),
+
+totals as (
+
+    select * from {{ ref('int_listener_totals') }}
+
 ),
 
 {% for scope, periods in [('panel', panel_periods), ('listener', listener_periods)] %}
@@ -42,6 +53,9 @@ months as (
 {% for period in periods %}
 {% set is_short = period in ['day', 'week'] %}
 {% set day = 'scrobbled_date' if is_short else 'month_start' %}
+{% set counted_from = {
+    'day': 'scrobbles', 'week': 'scrobbles', 'all_time': 'totals'
+}.get(period, 'months') %}
 {{ scope }}_{{ period }}_sums as (
 
     select
@@ -84,7 +98,7 @@ months as (
         ) as {{ kind }}s {{- ',' if not loop.last }}
         {% endfor %}
 
-    from {{ 'scrobbles' if is_short else 'months' }}
+    from {{ counted_from }}
 
     where
         1 = 1

@@ -6,6 +6,7 @@
 -- depends_on: {{ ref('stg_lastfm__scrobbles') }}
 -- depends_on: {{ ref('int_complete_walks') }}
 -- depends_on: {{ ref('int_track_durations') }}
+-- depends_on: {{ ref('int_artist_aliases') }}
 {{
     config(
         materialized='incremental',
@@ -20,13 +21,15 @@
 
 with
 
--- Cut here: PostgreSQL works out a CTE that is read twice row by row.
+-- Cut here: PostgreSQL works out a CTE that is read twice row by row, and the names of
+-- all rows where they may matter.
 answered as (
 
     select * from {{ ref('stg_lastfm__scrobbles') }}
 
     where
-        load_id > {{ built_through() }} or identity_load_id > {{ built_through() }}
+        load_id > {{ built_through() }}
+        {{ 'or identity_load_id > ' ~ built_through() if is_corrected() }}
 
 ),
 
@@ -42,8 +45,14 @@ durations as (
 
 ),
 
--- As the build before left it.
+-- As the build before left it; twice, because what is read twice is copied first.
 built as (
+
+    select * from {{ built_relation('fct_scrobbles') }}
+
+),
+
+measured as (
 
     select * from {{ built_relation('fct_scrobbles') }}
 
@@ -107,14 +116,14 @@ gone as (
 remeasured as (
 
     select
-        built.listener_id,
-        built.scrobbled_date
+        measured.listener_id,
+        measured.scrobbled_date
 
-    from built
+    from measured
 
-    left join durations on built.track_id = durations.track_id
+    left join durations on measured.track_id = durations.track_id
 
-    where built.duration_seconds is distinct from durations.duration_seconds
+    where measured.duration_seconds is distinct from durations.duration_seconds
 
 ),
 

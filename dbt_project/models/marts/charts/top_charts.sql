@@ -4,6 +4,7 @@
 -- to the first var top_charts_size places: the tail of a week is as long as its
 -- scrobbles. What stands further down, and any other span of days, is asked from
 -- fct_scrobbles.
+{% set retagged = is_restated('main_tags') %}
 {% set periods = ['week', 'month', 'quarter', 'half_year', 'year', 'all_time'] %}
 {% set kinds = ['artist', 'tag', 'listener', 'track', 'album'] %}
 {{
@@ -16,7 +17,8 @@
             ['entity_id'],
         ]),
         pre_hook="{{ delete_before_insert(
-            touched_periods() ~ or_tag_rows_retagged()
+            touched_periods()
+            ~ (\" or entity_type = 'tag'\" if is_restated('main_tags') else '')
         ) }}",
         post_hook="{{ rename_restated() }}"
     )
@@ -24,15 +26,24 @@
 
 with
 
-all_scrobbles as (
+listener_days as (
 
-    select * from {{ ref('fct_scrobbles') }}
+    select * from {{ ref('fct_listener_days') }}
 
 ),
 
+-- Periods up to a year are summed from these.
 months as (
 
     select * from {{ ref('int_listener_months') }}
+
+    where 1 = 1 {{ and_touched_bounds('month_start', 'year') if not retagged }}
+
+),
+
+totals as (
+
+    select * from {{ ref('int_listener_totals') }}
 
 ),
 
@@ -45,11 +56,14 @@ main_tags as (
 -- Weeks are counted from the plays; they are no parts of months.
 scrobbles as (
 
-    select * from all_scrobbles
+    select * from {{ ref('fct_scrobbles') }}
 
+    {% if not retagged %}
     where
-        (1 = 1 {{ and_touched_by_anybody('week', 'scrobbled_date') }})
-        {{ or_retagged() }}
+        1 = 1
+        {{ and_touched_bounds('scrobbled_date', 'week') }}
+        {{ and_touched_by_anybody('week', 'scrobbled_date') }}
+    {% endif %}
 
 ),
 
@@ -57,14 +71,16 @@ scrobbles as (
 
 {{ numbered_plays() }}
 
-{{ numbered_months() }}
+{{ numbered_counts('months', ['month_start']) }}
+
+{{ numbered_counts('totals') }}
 
 spans as (
 
     select
         {{ days_between('min(scrobbled_date)', 'max(scrobbled_date)') }} + 1 as days
 
-    from all_scrobbles
+    from listener_days
 
 ),
 
@@ -72,7 +88,9 @@ spans as (
 {% set is_week = period == 'week' %}
 {% set day = 'scrobbled_date' if is_week else 'month_start' %}
 {% set start = listening_period_start(period, day) %}
-{% set counted_from = 'numbered_plays' if is_week else 'numbered_months' %}
+{% set counted_from = {
+    'week': 'numbered_plays', 'all_time': 'numbered_totals'
+}.get(period, 'numbered_months') %}
 {% set plays = 'count(*)' if is_week else 'sum(scrobbles)' %}
 {% set days = '(select days from spans)' if period == 'all_time' else days_between(
     'period_start', listening_period_next(period, 'period_start')
@@ -91,7 +109,7 @@ spans as (
 
     where
         {{ '1 = 1' if is_week else "entity_type = 'artist'" }}
-        and ((1 = 1 {{ and_touched_by_anybody(period, day) }}) {{ or_retagged() }})
+        {{ and_touched_by_anybody(period, day) if not retagged }}
 
     group by
         {{ start }},

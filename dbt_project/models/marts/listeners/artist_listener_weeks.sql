@@ -38,6 +38,7 @@ final as (
 
     where
         1 = 1
+        {{ and_touched_bounds('scrobbled_date', 'week') }}
         {{ and_touched('week', 'scrobbled_date', 'listener_id') }}
 
     group by artist_id, listener_id, {{ period_start('week', 'scrobbled_date') }}

@@ -43,6 +43,7 @@ followed as (
 
     where
         1 = 1
+        {{ and_touched_bounds('scrobbled_date', 'day') }}
         {{ and_touched('day', 'scrobbled_date', 'listener_id') }}
 
 ),

@@ -58,7 +58,7 @@ in_touched_days as (
 
     where
         1 = 1
-        {{ and_touched_bounds('scrobbled_uts') }}
+        {{ and_touched_bounds('scrobbled_uts', is_uts=true) }}
         {{ and_touched('day', 'scrobbled_date', 'listener_id') }}
 
 ),

@@ -2,6 +2,7 @@
 --
 -- What the listener played most, counted from all plays, then cut to the first var
 -- listener_top_size places.
+{% set retagged = is_restated('main_tags') %}
 {% set periods = ['week', 'month', 'quarter', 'half_year', 'year', 'all_time'] %}
 {{
     config(
@@ -12,7 +13,8 @@
             ['listener_id', 'entity_type', 'period', 'period_start'],
         ]),
         pre_hook="{{ delete_before_insert(
-            touched_listening_periods() ~ or_tag_rows_retagged()
+            touched_listening_periods()
+            ~ (\" or entity_type = 'tag'\" if is_restated('main_tags') else '')
         ) }}",
         post_hook="{{ rename_restated() }}"
     )
@@ -20,15 +22,18 @@
 
 with
 
-all_scrobbles as (
-
-    select * from {{ ref('fct_scrobbles') }}
-
-),
-
+-- Periods up to a year are summed from these.
 months as (
 
     select * from {{ ref('int_listener_months') }}
+
+    where 1 = 1 {{ and_touched_bounds('month_start', 'year') if not retagged }}
+
+),
+
+totals as (
+
+    select * from {{ ref('int_listener_totals') }}
 
 ),
 
@@ -41,11 +46,14 @@ main_tags as (
 -- Weeks are counted from the plays; they are no parts of months.
 scrobbles as (
 
-    select * from all_scrobbles
+    select * from {{ ref('fct_scrobbles') }}
 
+    {% if not retagged %}
     where
-        (1 = 1 {{ and_touched('week', 'scrobbled_date', 'listener_id') }})
-        {{ or_retagged() }}
+        1 = 1
+        {{ and_touched_bounds('scrobbled_date', 'week') }}
+        {{ and_touched('week', 'scrobbled_date', 'listener_id') }}
+    {% endif %}
 
 ),
 
@@ -53,12 +61,17 @@ scrobbles as (
 
 {{ numbered_plays() }}
 
-{{ numbered_months() }}
+{{ numbered_counts('months', ['month_start']) }}
+
+{{ numbered_counts('totals') }}
 
 {% for period in periods %}
 {% set is_week = period == 'week' %}
 {% set day = 'scrobbled_date' if is_week else 'month_start' %}
 {% set start = listening_period_start(period, day) %}
+{% set counted_from = {
+    'week': 'numbered_plays', 'all_time': 'numbered_totals'
+}.get(period, 'numbered_months') %}
 {% for kind in ['artist', 'track', 'album'] %}
 {{ period }}_{{ kind }}s as (
 
@@ -68,7 +81,7 @@ scrobbles as (
         {{ kind ~ '_number' if is_week else 'entity_number' }} as entity_number,
         cast({{ 'count(*)' if is_week else 'sum(scrobbles)' }} as bigint) as scrobbles
 
-    from {{ 'numbered_plays' if is_week else 'numbered_months' }}
+    from {{ counted_from }}
 
     where
         {% if not is_week %}
@@ -76,10 +89,8 @@ scrobbles as (
         {% else %}
         {{ 'has_album' if kind == 'album' else '1 = 1' }}
         {% endif %}
-        and (
-            (1 = 1 {{ and_touched_by_number(period, day) }})
-            {{ or_retagged() if kind == 'artist' }}
-        )
+        {{ and_touched_by_number(period, day)
+            if not (kind == 'artist' and retagged) }}
 
     group by
         listener_number,

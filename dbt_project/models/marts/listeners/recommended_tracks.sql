@@ -35,9 +35,11 @@ tracks as (
 
 ),
 
-scrobbles as (
+totals as (
 
-    select * from {{ ref('fct_scrobbles') }}
+    select * from {{ ref('int_listener_totals') }}
+
+    where entity_type = 'track'
 
 ),
 
@@ -107,16 +109,16 @@ found as (
 
 heard as (
 
-    select distinct
-        scrobbles.listener_id,
-        scrobbles.track_id
+    select
+        totals.listener_id,
+        totals.entity_id as track_id
 
-    from scrobbles
+    from totals
 
     inner join found
         on
-            scrobbles.listener_id = found.listener_id
-            and scrobbles.track_id = found.track_id
+            totals.listener_id = found.listener_id
+            and totals.entity_id = found.track_id
 
 ),
 
