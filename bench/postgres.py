@@ -33,7 +33,7 @@ from sqlalchemy import create_engine, make_url, text
 from bench import load as load_bench
 from tests.system import start_postgres
 from warehouse import ops, store
-from warehouse.build import invoke_dbt, scope
+from warehouse.build import invoke_dbt, parsed_project, scope
 from warehouse.lease import Lease
 from warehouse.postgres_store import PostgresStore
 from warehouse.report import Reporter
@@ -108,15 +108,14 @@ class Clock:
 def dbt(target: Target, work: Path, built_through: int, command: str = "run") -> None:
     """Models only, one thread, as psql has one connection."""
     work.mkdir(parents=True, exist_ok=True)
-    arguments = [command]
-    if command != "parse":
-        arguments += scope(built_through)
+    arguments = [command, *scope(built_through)]
     day = {
         "SCROBBLE_AS_OF_DATE": DAY.isoformat(),
         "SCROBBLE_BUILT_THROUGH": str(built_through),
         "SCROBBLE_THREADS": "1",
     }
-    result = invoke_dbt(target, arguments, work, day)
+    project = parsed_project(target, work / "parsed", work)
+    result = invoke_dbt(target, arguments, work, day, project=project)
     assert result.success, result.exception
 
 
@@ -255,8 +254,6 @@ def compare(
     with duckdb.connect(str(embedded.duckdb_path)) as connection:
         for schema in ("staging", "intermediate", "marts"):
             connection.execute(f"create schema if not exists {schema}")
-    # Once before, so that both find the project parsed.
-    dbt(Target(url=url), folder / "dbt-server", 0, "parse")
     with clock("dbt run on PostgreSQL"):
         dbt(run.target, folder / "dbt-server", 0)
     dbt(run.target, folder / "dbt-server", 0, "compile")
@@ -264,7 +261,6 @@ def compare(
     script.write_text(psql_script(folder / "dbt-server"))
     with clock("the same SQL by psql"):
         psql(binaries, url, script)
-    dbt(embedded, folder / "dbt-embedded", 0, "parse")
     with clock("dbt run on DuckDB"):
         dbt(embedded, folder / "dbt-embedded", 0)
     with clock("first publish"):

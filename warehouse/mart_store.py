@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -77,10 +78,10 @@ Layout = tuple[MartColumn, ...]
 
 @dataclass(frozen=True)
 class Stored:
-    """What storing a mart did: its rows in all, and the segments that changed."""
+    """What storing a mart did: its rows in all, and the tables it wrote to."""
 
     rows: int
-    segments: int
+    written_to: tuple[str, ...]
 
 
 def ensure_bookkeeping(connection: Connection) -> None:
@@ -167,9 +168,9 @@ def store(connection: Connection, name: str, layout: Layout, fence: int) -> Stor
         "   as is_changed"
         " from built full join kept on kept.key = built.key",
     )
-    rows, segments, written, closed = _run(
+    rows, written, closed = _run(
         connection,
-        "select coalesce(sum(rows), 0), count(*) filter (where is_changed),"
+        "select coalesce(sum(rows), 0),"
         " coalesce(sum(rows) filter (where is_changed), 0),"
         " coalesce(sum(kept_rows) filter (where is_changed), 0) from _changed",
     ).one()
@@ -197,7 +198,24 @@ def store(connection: Connection, name: str, layout: Layout, fence: int) -> Stor
     _ensure_indexes(connection, name, layout)
     if is_new:
         _run(connection, f'analyze marts_store."{name}"')
-    return Stored(int(rows), int(segments))
+    return Stored(int(rows), _written_to(connection, name))
+
+
+def _written_to(connection: Connection, name: str) -> tuple[str, ...]:
+    """The tables with the changed segments of a mart just stored: a month's or its own.
+
+    All months where one of them is new, because only the whole says how the months
+    together look, and the planner wants to know.
+    """
+    month = "date_trunc('month', key)" if name in MONTHLY else "null"
+    found = _run(
+        connection,
+        f"select {month}, sum(kept_rows) > 0 from _changed"
+        " group by 1 having bool_or(is_changed)",
+    ).all()
+    if name in MONTHLY and all(was_there for _, was_there in found):
+        return tuple(_month_table(name, month) for month, _ in found)
+    return (name,) if found else ()
 
 
 def close(connection: Connection, name: str, fence: int) -> None:
@@ -435,7 +453,7 @@ def _ensure_months(connection: Connection, name: str) -> None:
         f' from marts_build."{name}"',
     ).scalars()
     for month in sorted(months):
-        part = f"{name}__{month:%Y%m}"
+        part = _month_table(name, month)
         known = _run(
             connection, "select to_regclass(:part)", part=f'marts_store."{part}"'
         ).scalar_one()
@@ -454,6 +472,10 @@ def _ensure_months(connection: Connection, name: str) -> None:
             f' marts_store."{part}"'
             f" for values from ('{month}') to ('{following}')",
         )
+
+
+def _month_table(name: str, month: date) -> str:
+    return f"{name}__{month:%Y%m}"
 
 
 def _dump(layout: Layout) -> str:

@@ -142,8 +142,7 @@ class PostgresStore:
                         f"mart {name} has {stored.rows:,} rows, but"
                         f" {version.row_counts.get(name, 0):,} were checked"
                     )
-                if stored.segments:
-                    changed.append(name)
+                changed += stored.written_to
             for name in mart_store.tables(connection, "marts_store"):
                 if name not in after:
                     mart_store.close(connection, name, version.fence)
