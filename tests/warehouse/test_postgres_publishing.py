@@ -338,6 +338,35 @@ def test_a_question_about_a_month_reads_that_month_only(
     assert plan.count("fct_scrobbles__") == plan.count("fct_scrobbles__202502") > 0
 
 
+def test_publishing_vacuums_the_months_it_wrote_to(
+    settings: Settings, readers: Engine
+) -> None:
+    def vacuums() -> dict[str, int]:
+        with readers.connect() as reader:
+            rows = reader.execute(
+                text(
+                    "select relname, vacuum_count from pg_stat_user_tables"
+                    r" where relname like 'fct\_scrobbles\_\_%'"
+                )
+            )
+            return {str(month): int(count) for month, count in rows}
+
+    publish_day(settings, 0)
+    first = vacuums()
+    publish_day(settings, 1)
+    second = vacuums()
+    # One play of January 2025 went, ten of May 2026 came.
+    assert {month for month in first if second[month] > first[month]} == {
+        "fct_scrobbles__202501",
+        "fct_scrobbles__202605",
+    }
+    # June begins, and all months together are looked at again.
+    publish_day(settings, 4)
+    third = vacuums()
+    assert "fct_scrobbles__202606" in third.keys() - second.keys()
+    assert all(third[month] > second[month] for month in second)
+
+
 def test_an_unfinished_build_and_a_later_day_cannot_be_built_upon(
     settings: Settings,
 ) -> None:
