@@ -191,6 +191,8 @@ def invoke_dbt(
         watcher: called with each of dbt's events.
         project: of :func:`parsed_project`; dbt parses again where it is None.
     """
+    # dbt would look for a relative path inside the project.
+    dbt_target = dbt_target.resolve()
     # Imported here: it takes a second, and most commands never need it.
     from dbt.cli.main import dbtRunner
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import warehouse.build
-from warehouse.build import parsed_project
+from warehouse.build import parsed_project, project_hash
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.errors import BuildFailed
@@ -65,14 +65,23 @@ def test_a_project_is_parsed_once_for_all_databases_of_an_engine(
     assert {database for database, _ in relations(parsed).values()} == {"b"}
 
 
-def test_what_fails_is_said(tmp_path: Path) -> None:
+def test_what_fails_is_said_and_what_dbt_writes_stays_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of a run is relative by default; the project must not change."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("work")
+    folder.mkdir()
+    before = project_hash()
     seen = list[str]()
     with (
         Builder(Target(duckdb_path=tmp_path / FILE), tmp_path / "cache") as builder,
         pytest.raises(BuildFailed, match=r"model stg_\w+: error — .*raw"),
     ):
-        build(builder, tmp_path, seen)
+        build(builder, folder, seen)
     assert "stg_ledger__loads" in seen
+    assert (folder / "dbt" / "compiled").is_dir()
+    assert project_hash() == before
     assert not psutil.pid_exists(builder.pid)
 
 
