@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import multiprocessing
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -395,6 +395,6 @@ if __name__ == "__main__":
         Target(duckdb_path=Path(FILE)),
         Target(url="postgresql+psycopg2://127.0.0.1/warehouse"),
     )
-    with multiprocessing.Pool(len(engines)) as pool:
+    with ProcessPoolExecutor(len(engines)) as pool:
         if not all(pool.map(_install, engines)):
             raise SystemExit(f"error: dbt cannot parse {PROJECT}; see `scrobble build`")
