@@ -198,24 +198,26 @@ def store(connection: Connection, name: str, layout: Layout, fence: int) -> Stor
     _ensure_indexes(connection, name, layout)
     if is_new:
         _run(connection, f'analyze marts_store."{name}"')
-    return Stored(int(rows), _written_to(connection, name))
+    written_to = _written_to(connection, name) if written or closed else ()
+    return Stored(int(rows), written_to)
 
 
 def _written_to(connection: Connection, name: str) -> tuple[str, ...]:
-    """The tables with the changed segments of a mart just stored: a month's or its own.
+    """The tables with the changed segments of a mart just stored: months or its own.
 
     All months where one of them is new, because only the whole says how the months
     together look, and the planner wants to know.
     """
-    month = "date_trunc('month', key)" if name in MONTHLY else "null"
-    found = _run(
+    if name not in MONTHLY:
+        return (name,)
+    months = _run(
         connection,
-        f"select {month}, sum(kept_rows) > 0 from _changed"
+        "select date_trunc('month', key), sum(kept_rows) > 0 from _changed"
         " group by 1 having bool_or(is_changed)",
     ).all()
-    if name in MONTHLY and all(was_there for _, was_there in found):
-        return tuple(_month_table(name, month) for month, _ in found)
-    return (name,) if found else ()
+    if all(was_there for _, was_there in months):
+        return tuple(_month_table(name, month) for month, _ in months)
+    return (name,)
 
 
 def close(connection: Connection, name: str, fence: int) -> None:

@@ -31,9 +31,7 @@ final as (
 
     from months
 
-    {% if is_partial_build() %}
-        where listener_id in (select listener_id from {{ ref('int_touched_days') }})
-    {% endif %}
+    where 1 = 1 {{ and_touched('all_time', 'month_start', 'listener_id') }}
 
     group by entity_type, listener_id, entity_id
 

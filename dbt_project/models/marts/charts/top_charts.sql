@@ -17,8 +17,7 @@
             ['entity_id'],
         ]),
         pre_hook="{{ delete_before_insert(
-            touched_periods()
-            ~ (\" or entity_type = 'tag'\" if is_restated('main_tags') else '')
+            touched_periods() ~ or_tag_rows_retagged()
         ) }}",
         post_hook="{{ rename_restated() }}"
     )

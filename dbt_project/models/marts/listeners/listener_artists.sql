@@ -33,9 +33,7 @@ final as (
 
     from weeks
 
-    {% if is_partial_build() %}
-        where listener_id in (select listener_id from {{ ref('int_touched_days') }})
-    {% endif %}
+    where 1 = 1 {{ and_touched('all_time', 'week_start', 'listener_id') }}
 
     group by listener_id, artist_id
 

@@ -13,8 +13,7 @@
             ['listener_id', 'entity_type', 'period', 'period_start'],
         ]),
         pre_hook="{{ delete_before_insert(
-            touched_listening_periods()
-            ~ (\" or entity_type = 'tag'\" if is_restated('main_tags') else '')
+            touched_listening_periods() ~ or_tag_rows_retagged()
         ) }}",
         post_hook="{{ rename_restated() }}"
     )
