@@ -24,7 +24,7 @@ install: .venv/parsed ## install the locked packages into .venv (others call it)
 	@# Not to be warned of our own folders: this is their checkout.
 	PYTHONWARNINGS=ignore:Editable $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@# Where Python may not keep what it compiles, each process would compile it anew.
-	@$(BIN)/python -m compileall -q warehouse ingest serve && touch $@
+	@$(BIN)/python -m compileall -q warehouse ingest local_lastfm exchange serve && touch $@
 
 daily: install ## fetch, load, build, check and publish today (ARGS="--as-of …")
 	@$(BIN)/scrobble daily $(ARGS)

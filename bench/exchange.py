@@ -30,12 +30,12 @@ from typing import Any
 import psycopg2
 from sqlalchemy import make_url
 
-from serve.exchange import desk, market, players, settlement, trading
-from serve.exchange.clock import utc_now
-from serve.exchange.database import Database
-from serve.exchange.errors import Refusal
-from serve.exchange.settings import ExchangeSettings
-from serve.exchange.settlement import ArtistValue, SettlementInputs
+from exchange import desk, market, players, settlement, trading
+from exchange.clock import utc_now
+from exchange.database import Database
+from exchange.errors import Refusal
+from exchange.settings import ExchangeSettings
+from exchange.settlement import ArtistValue, SettlementInputs
 
 RULES = ExchangeSettings(novice_days=0, holding_limit_pct=100, staleness_z_milli=0)
 ARTISTS = [md5(f"artist {n}".encode()).hexdigest() for n in range(50)]

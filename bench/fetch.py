@@ -19,7 +19,7 @@ from pathlib import Path
 from ingest.lastfm.client import Client
 from ingest.lastfm.fetch import MAX_WORKERS, fetch
 from ingest.lastfm.plan import FetchPlan
-from ingest.local_lastfm import start_process
+from local_lastfm import start_process
 from warehouse import ops
 from warehouse.settings import load_settings
 

@@ -102,7 +102,7 @@ def lastfm_server(
     elif settings.lastfm_api_key is not None:
         yield _configured(settings, joined, ROOT_URL, is_local=False)
     else:
-        from ingest.local_lastfm import start_process
+        from local_lastfm import start_process
 
         say(
             "no key:   LASTFM_API_KEY is not set, so this run speaks to the local"

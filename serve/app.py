@@ -2,7 +2,7 @@
 
 ``create_app(settings)`` gives a Flask application whose ``wsgi_app`` is the cache in
 front of it. Other parts of the service are installed when they are there: a package
-``serve.pages`` or ``serve.exchange.api`` with a function ``install(app)`` adds its
+``serve.pages`` or ``serve.api.exchange`` with a function ``install(app)`` adds its
 blueprints; it reaches the store, the accounts and the settings by
 ``serve.context.services()``.
 """
@@ -44,7 +44,7 @@ from serve.store import open_store
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1 << 20
-OPTIONAL_PARTS = ("serve.exchange.api", "serve.pages")
+OPTIONAL_PARTS = ("serve.api.exchange", "serve.pages")
 
 
 def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -> Flask:

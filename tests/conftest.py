@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from tests.daily_runs import FIRST_DAY, SECOND_DAY, made_once
 from tests.system import (
     PostgresServer,

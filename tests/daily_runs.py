@@ -23,7 +23,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 
 ROOT = Path(__file__).parents[1]
 SMALL = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from tests.daily_runs import FIRST_DAY, SECOND_DAY, Daily, copy_of, small_daily
 
 pytestmark = pytest.mark.long

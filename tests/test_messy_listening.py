@@ -11,7 +11,7 @@ import pytest
 from ingest.lastfm.client import Client
 from ingest.lastfm.fetch import fetch
 from ingest.lastfm.plan import FetchPlan
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from tests.daily_runs import Daily, make_daily
 from warehouse import ops
 from warehouse.settings import Settings

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from serve.app import create_app
 from serve.settings import load_serve_settings
 from tests.daily_runs import ROOT, SECOND_DAY, Daily, copy_of

@@ -12,7 +12,7 @@ import pytest
 
 from ingest import landing
 from ingest.landing import Record
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from tests.daily_runs import Daily, make_daily
 from warehouse import ops
 from warehouse.settings import Settings

@@ -1,6 +1,6 @@
 """The exchange's pages: market, artist with trade form, portfolio, orders, boards.
 
-Every page asks the functions of `serve.exchange.api`, so that it sees and may do what a
+Every page asks the functions of `serve.api.exchange`, so that it sees and may do what a
 program with the same rights sees and may do. Forms work without scripts; a script only
 counts a quote's seconds down. All of it is of this moment: nothing is cached.
 """
@@ -17,12 +17,13 @@ from flask import Blueprint, Response, redirect, render_template, request
 from markupsafe import Markup
 from pydantic import ValidationError
 
+from exchange import boards
+from exchange.errors import Refusal
+from exchange.lists import LISTS
+from exchange.settings import LEAGUES, PPM, UNITS_PER_CREDIT
 from serve.accounts import csrf_token, current_account, require
+from serve.api import exchange as api
 from serve.api.parameters import Nothing
-from serve.exchange import api, boards
-from serve.exchange.errors import Refusal
-from serve.exchange.lists import LISTS
-from serve.exchange.settings import LEAGUES, PPM, UNITS_PER_CREDIT
 from serve.pages import pictures, words
 from serve.pages.artists import places_of
 from serve.pages.site import Figure, Table, asked, pick, table

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ingest.local_lastfm.demo import DemoWorld
+from local_lastfm.demo import DemoWorld
 from tests.dbt_project.project import (
     RawWarehouse,
     day,

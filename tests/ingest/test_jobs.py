@@ -16,7 +16,7 @@ from ingest import landing
 from ingest.jobs import fetch_listener
 from ingest.lastfm.fetch import FetchCancelled
 from ingest.lastfm.queue import Queue
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from warehouse import ops
 from warehouse.lease import Lease
 from warehouse.settings import Settings

@@ -15,8 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text, update
 
-from ingest.local_lastfm.auth import API_KEY, SHARED_SECRET
-from ingest.local_lastfm.local import LocalLastfm
+from local_lastfm.auth import API_KEY, SHARED_SECRET
+from local_lastfm.local import LocalLastfm
 from serve.accounts import store
 from serve.accounts.current import COOKIE
 from serve.accounts.database import accounts, sessions, tokens, utcnow

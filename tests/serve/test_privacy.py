@@ -11,12 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from exchange.database import Database
+from serve.api.exchange import Exchange
 from serve.app import create_app
-from serve.exchange.api import Exchange
-from serve.exchange.database import Database
+from tests.exchange.game import Game
+from tests.exchange.game import artist as exchange_artist
 from tests.serve.conftest import bearer, close, csrf, log_in, make_settings, shared
-from tests.serve.exchange.game import Game
-from tests.serve.exchange.game import artist as exchange_artist
 from tests.serve.marts import key
 
 OPEN = ("/api/v1/charts", "/api/v1/artists", "/api/v1/insights", "/api/v1/trends")

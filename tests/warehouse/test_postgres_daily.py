@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from tests.daily_runs import COMPARED, Daily, make_daily
 from tests.system import PostgresServer, SystemLacks, transaction_pooler
 from warehouse.daily import STEPS

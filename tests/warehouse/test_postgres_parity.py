@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, insert, text
 
 from ingest.landing import landing_parts, list_parts
 from ingest.landing import metadata as landing_metadata
-from ingest.local_lastfm import LocalLastfm
+from local_lastfm import LocalLastfm
 from tests.daily_runs import FIRST_DAY, ROOT, SECOND_DAY, Daily, copy_of, make_daily
 from tests.warehouse.small_marts import make_settings
 from warehouse import ops

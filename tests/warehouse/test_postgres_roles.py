@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from serve.exchange.database import Database
+from exchange.database import Database
 from tests.warehouse.small_marts import (
     answers,
     make_settings,

@@ -9,19 +9,19 @@ from typing import Any
 import duckdb
 import pytest
 
+from exchange import schema
+from exchange.database import Database
 from ingest.exchange.export import SOURCES, export
 from ingest.lastfm.recipes import TABLES
-from serve.exchange import schema
-from serve.exchange.database import Database
 from tests.dbt_project.project import RawWarehouse
-from tests.serve.exchange.conftest import (
+from tests.exchange.conftest import (
     new_database,
     new_postgres,
     new_sqlite,
     postgres_template,
     sqlite_template,
 )
-from tests.serve.exchange.game import Game, values
+from tests.exchange.game import Game, values
 from warehouse.run import Target
 
 __all__ = [

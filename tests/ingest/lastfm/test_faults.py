@@ -20,7 +20,7 @@ from ingest.lastfm.fetch import FetchResult, FetchStopped, fetch
 from ingest.lastfm.limiter import Limiter
 from ingest.lastfm.plan import FetchPlan
 from ingest.lastfm.queue import fetch_calls
-from ingest.local_lastfm import Fault, LocalLastfm
+from local_lastfm import Fault, LocalLastfm
 
 DAY = date(2026, 11, 22)
 KEY = "feedfacefeedfacefeedfacefeedface"

@@ -13,10 +13,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from serve.exchange.api import Exchange, install
-from serve.exchange.database import Database
+from exchange.database import Database
+from serve.api.exchange import Exchange, install
+from tests.exchange.game import Game, artist
 from tests.serve.conftest import bearer, csrf, log_in
-from tests.serve.exchange.game import Game, artist
 
 ROOT = "/api/v1/exchange"
 
@@ -275,7 +275,7 @@ def test_a_deleted_account_leaves_the_game(service: Flask, game: Game) -> None:
     browser = log_in(service, "anna")
     browser.get(f"{ROOT}/portfolio")
     assert browser.delete("/api/v1/account", headers=csrf(browser)).status_code == 200
-    from serve.exchange import schema
+    from exchange import schema
 
     (player,) = game.rows(schema.players)
     assert player.left_at is not None

@@ -21,10 +21,10 @@ from schemathesis.config import (
 )
 from schemathesis.core.failures import Failure, FailureGroup
 
-from serve.exchange.api import Exchange, install
-from serve.exchange.database import Database
+from exchange.database import Database
+from serve.api.exchange import Exchange, install
+from tests.exchange.game import Game
 from tests.serve.conftest import bearer
-from tests.serve.exchange.game import Game
 from tests.serve.test_description import ACCEPTED, _try
 
 

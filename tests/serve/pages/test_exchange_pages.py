@@ -15,11 +15,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from werkzeug.serving import make_server
 
+from exchange.database import Database
+from serve.api.exchange import Exchange
 from serve.app import create_app
-from serve.exchange.api import Exchange
-from serve.exchange.database import Database
+from tests.exchange.game import Game, artist
 from tests.serve.conftest import VERSION, close, log_in, make_settings
-from tests.serve.exchange.game import Game, artist
 from tests.serve.marts import World, publish, version_path
 from tests.serve.pages.conftest import Browser
 from tests.serve.pages.test_browser import _CONTRAST, _WIDTHS, _quiet

@@ -1,0 +1,231 @@
+"""Connections and transactions of the exchange, on SQLite and PostgreSQL.
+
+SQLite: WAL, `synchronous=FULL`, and every writing transaction is `BEGIN IMMEDIATE`
+behind a queue lock (a lock file the kernel hands on and takes back from the dead):
+SQLite's own waiting is polling, and under load some pollers never win. PostgreSQL: READ
+COMMITTED with explicit row locks, always in the order market, player, listing.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
+from sqlalchemy.pool import QueuePool
+
+from exchange.errors import Refusal
+from exchange.schema import SCHEMA
+from warehouse.errors import WarehouseError
+from warehouse.ops import configure_sqlite
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+# PostgreSQL: serialisation failure, deadlock, the server going down or coming up.
+_TRANSIENT = {"40001", "40P01", "57P01", "57P02", "57P03", "08006", "08001", "08003"}
+_NOT_ALLOWED = "42501"
+
+Result = TypeVar("Result")
+
+
+def sqlite_url(data_dir: Path) -> str:
+    """Where the embedded exchange lives."""
+    return f"sqlite:///{data_dir / 'exchange.sqlite'}"
+
+
+class Database:
+    """One exchange database; safe to share between threads, not across a fork."""
+
+    def __init__(self, url: str, *, pool_size: int = 8, sync: str = "FULL") -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._queue: Path | None = None
+        if self.is_sqlite:
+            file = self.url.database
+            if not file or file == ":memory:":
+                raise ValueError("the exchange needs a file: sqlite:///path/to/file")
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            self._queue = Path(f"{file}.queue")
+            self.engine = _sqlite_engine(url, pool_size, sync)
+        else:
+            self.engine = create_engine(
+                self.url.set(drivername="postgresql+psycopg2"),
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_recycle=600,
+                connect_args={"connect_timeout": 10},
+            )
+
+        # Options of a connection cost at every transaction, those of an engine once.
+        if self.is_sqlite:
+            self._writing: Engine = self.engine.execution_options(exchange_writes=True)
+            self._reading: Engine = self.engine
+        else:
+            self._writing = self.engine
+            self._reading = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One writing transaction: commits at the end, or leaves nothing."""
+        if self._queue is None:
+            with self._writing.begin() as connection:
+                yield connection
+            return
+        descriptor = os.open(self._queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with self._writing.begin() as connection:
+                yield connection
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One reading transaction: everything in it is of one moment."""
+        with self._reading.begin() as connection:
+            yield connection
+
+    def run(
+        self, action: Callable[[Connection], Result], *, attempts: int = 5
+    ) -> Result:
+        """Run one use case in one transaction, again if the database was at fault.
+
+        Only failures after which nothing can have been committed are repeated; a
+        connection lost while committing is repeated too, which is safe because every
+        write is idempotent by key, day or state.
+        """
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.write() as connection:
+                    return action(connection)
+            except DBAPIError as error:
+                if not is_transient(error):
+                    raise
+                if attempt == attempts:
+                    raise Refusal(
+                        "busy", "the database did not take the request; try again"
+                    ) from error
+                time.sleep(0.05 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def upgrade(self) -> None:
+        """Create the tables, or bring them to this program's revision.
+
+        Raises:
+            WarehouseError: this login may not; the text says who may.
+        """
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                self._migrate(connection)
+            return
+        try:
+            with self.engine.begin() as connection:
+                create_tables(connection)
+        except ProgrammingError as error:
+            if getattr(error.orig, "pgcode", None) != _NOT_ALLOWED:
+                raise
+            raise WarehouseError(
+                f"login {self.url.username} may not create or change the exchange's"
+                " tables; `scrobble db init` does it, and gives it the rights it needs"
+            ) from error
+
+    def _migrate(self, connection: Connection) -> None:
+        assert self._queue is not None
+        descriptor = os.open(self._queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            command.upgrade(alembic_config(connection), "head")
+        finally:
+            os.close(descriptor)
+
+    def is_current(self) -> bool:
+        """Whether the tables are those this program was written for."""
+        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        with self.engine.connect() as connection:
+            return revision(connection) == head
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def create_tables(connection: Connection) -> bool:
+    """Create or change the tables in PostgreSQL, in the caller's transaction.
+
+    A lock of the transaction, not of the session: behind a pooler another session
+    would be asked to give it back. Returns whether there was anything to do.
+    """
+    # Two starts at once: the second waits and finds the work done.
+    connection.execute(
+        text("select pg_advisory_xact_lock(hashtext('exchange.upgrade'))")
+    )
+    # Even `if not exists` needs the right to make schemas.
+    there = text("select to_regnamespace(:name)")
+    if connection.execute(there, {"name": SCHEMA}).scalar() is None:
+        connection.execute(text(f"create schema {SCHEMA}"))
+    before = revision(connection)
+    command.upgrade(alembic_config(connection), "head")
+    return revision(connection) != before
+
+
+def revision(connection: Connection) -> str | None:
+    """The migration the tables are at; None before the first."""
+    options: dict[str, Any] = {}
+    if connection.dialect.name != "sqlite":
+        options["version_table_schema"] = SCHEMA
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's settings: its folder and the connection to work on."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Whether trying again may help, without anything having been decided."""
+    code = getattr(error.orig, "pgcode", None)
+    if code is not None:
+        return code in _TRANSIENT
+    if error.connection_invalidated:
+        return True
+    if type(error.orig).__module__.startswith("sqlite3"):
+        return isinstance(error, OperationalError) and "locked" in str(error.orig)
+    # PostgreSQL without a code: no connection was to be had, or it went away.
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def _sqlite_engine(url: str, pool_size: int, sync: str) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        connect_args={"timeout": 30, "check_same_thread": False},
+    ).execution_options(schema_translate_map={SCHEMA: None})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        configure_sqlite(connection, sync)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("exchange_writes")
+        connection.exec_driver_sql("begin immediate" if writes else "begin")
+
+    return engine

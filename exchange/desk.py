@@ -1,0 +1,126 @@
+"""One request of one player: the locks it takes, and its idempotency key.
+
+Every write goes through `serve_once`: it share-locks the market, locks the player, and
+answers a repeated key with the first answer. The key's answer is stored in the same
+transaction as what it answers, so an acknowledged write is always found again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from exchange import market, schema
+from exchange.clock import Clock
+from exchange.errors import Refusal
+from exchange.prepared import Prepared
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a use case works with: an open transaction and the rows it has locked."""
+
+    connection: Connection
+    market: market.Market
+    player: Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status and a body; `is_replay` when the key had been used before."""
+
+    status: int
+    body: dict[str, Any]
+    is_replay: bool = False
+
+
+_player = Prepared(
+    select(schema.players)
+    .where(schema.players.c.player_id == bindparam("player_id"))
+    .with_for_update()
+)
+_first_answer = Prepared(
+    select(schema.answers).where(
+        schema.answers.c.player_id == bindparam("player_id"),
+        schema.answers.c.idempotency_key == bindparam("key"),
+    )
+)
+_keep_answer = Prepared(insert(schema.answers), schema.answers.c.keys())
+
+# Refusals that a moment's wait may lift: the same key may then succeed.
+_NOT_KEPT = ("transient", "service", "authentication")
+
+
+def sit_down(connection: Connection, player_id: str) -> Desk:
+    """Lock what every write locks, in the order every write locks it."""
+    state = market.enter(connection)
+    player = _player.first(connection, player_id=player_id)
+    if player is None or player.left_at is not None:
+        raise Refusal("unknown_player", "There is no such player.")
+    return Desk(connection, state, player)
+
+
+def serve_once(
+    connection: Connection,
+    clock: Clock,
+    player_id: str,
+    key: str | None,
+    request: dict[str, Any],
+    action: Callable[[Desk], dict[str, Any]],
+    *,
+    status: int = 200,
+) -> Answer:
+    """Do a write once per player and key, and remember how it ended.
+
+    Args:
+        key: the client's Idempotency-Key.
+        request: what was asked, with the operation's name in it; the same key with
+            another request is refused.
+        action: the use case. It must check before it writes: a refusal it raises is an
+            answer, and what it has written until then would stay.
+        status: of the answer when the action succeeds.
+    """
+    if not key or len(key) > 200:
+        raise Refusal(
+            "idempotency_key_required",
+            "Send a header Idempotency-Key of at most 200 characters.",
+        )
+    body_hash = request_hash(request)
+    desk = sit_down(connection, player_id)
+    first = find_answer(connection, player_id, key)
+    if first is not None:
+        if first.body_hash != body_hash:
+            raise Refusal(
+                "idempotency_key_reused",
+                "This Idempotency-Key was used with another request.",
+            )
+        return Answer(first.status, json.loads(first.body), is_replay=True)
+    try:
+        answer = Answer(status, action(desk))
+    except Refusal as refusal:
+        if refusal.kind in _NOT_KEPT:
+            raise
+        answer = Answer(refusal.status, refusal.problem())
+    _keep_answer.run(
+        connection,
+        player_id=player_id,
+        idempotency_key=key,
+        body_hash=body_hash,
+        status=answer.status,
+        body=json.dumps(answer.body, separators=(",", ":")),
+        answered_at=clock(),
+    )
+    return answer
+
+
+def find_answer(connection: Connection, player_id: str, key: str) -> Any:
+    """The first answer given to a key, if it was used."""
+    return _first_answer.first(connection, player_id=player_id, key=key)
+
+
+def request_hash(request: dict[str, Any]) -> str:
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,266 @@
+"""Leagues in cohorts, the turn of the season, and leagues among friends."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from exchange import schema
+from exchange.clock import Clock, iso, new_id
+from exchange.desk import Desk
+from exchange.errors import Refusal
+from exchange.settings import LEAGUES, ExchangeSettings
+
+_player = schema.players.c
+_CODE = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def cohort_for_newcomer(connection: Connection, settings: ExchangeSettings) -> int:
+    """The smallest bronze cohort with room, or a new one."""
+    rows = connection.execute(
+        select(_player.cohort, func.count().label("players"))
+        .where(_player.league_tier == 0, _player.left_at.is_(None))
+        .group_by(_player.cohort)
+        .order_by(_player.cohort)
+    ).all()
+    with_room = [row for row in rows if row.players < settings.cohort_players]
+    if with_room:
+        return int(min(with_room, key=lambda row: (row.players, row.cohort)).cohort)
+    return max((int(row.cohort) for row in rows), default=0) + 1
+
+
+def is_last_day(
+    settings: ExchangeSettings, key: bytes, season: int, start: date, day: date
+) -> bool:
+    """Whether the season ends with this day's close.
+
+    A season of 28 days ends at a moment drawn inside its final 24 hours. Worth is
+    struck at the closes, so the draw decides whether the 27th or the 28th close was the
+    last before it. Nobody without the exchange's key can know; running again draws
+    the same.
+    """
+    number = (day - start).days + 1
+    if number >= settings.season_days:
+        return True
+    drawn = hmac.new(key, f"season {season}".encode(), hashlib.sha256).digest()[0]
+    return number == settings.season_days - 1 and drawn < 128
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A player at the end of a season; the return is over the season, in ppm."""
+
+    player_id: str
+    tier: int
+    cohort: int
+    return_ppm: int
+
+
+@dataclass(frozen=True)
+class Result:
+    player_id: str
+    tier: int
+    cohort: int
+    rank: int
+    return_ppm: int
+    movement: str
+    next_tier: int
+
+
+def judge(settings: ExchangeSettings, standings: list[Standing]) -> list[Result]:
+    """Rank each cohort by return; the best go up, the worst go down. Pure."""
+    cohorts: dict[tuple[int, int], list[Standing]] = {}
+    for standing in standings:
+        cohorts.setdefault((standing.tier, standing.cohort), []).append(standing)
+    results = []
+    for (tier, cohort), members in sorted(cohorts.items()):
+        members.sort(key=lambda s: (-s.return_ppm, s.player_id))
+        moving = len(members) * settings.promotion_pct // 100
+        rank = 0
+        for place, member in enumerate(members, start=1):
+            if place == 1 or member.return_ppm != members[place - 2].return_ppm:
+                rank = place
+            movement, next_tier = "stays", tier
+            if place <= moving and tier < len(LEAGUES) - 1:
+                movement, next_tier = "promoted", tier + 1
+            elif place > len(members) - moving and tier > 0:
+                movement, next_tier = "relegated", tier - 1
+            results.append(
+                Result(
+                    member.player_id,
+                    tier,
+                    cohort,
+                    rank,
+                    member.return_ppm,
+                    movement,
+                    next_tier,
+                )
+            )
+    return results
+
+
+def deal_cohorts(
+    settings: ExchangeSettings, key: bytes, season: int, tiers: dict[str, int]
+) -> dict[str, tuple[int, int]]:
+    """Shuffle each league into cohorts of nearly equal size. Pure."""
+    dealt = {}
+    for tier in range(len(LEAGUES)):
+        members = [player for player, own in tiers.items() if own == tier]
+        members.sort(
+            key=lambda player: hmac.new(
+                key, f"{season} {player}".encode(), hashlib.sha256
+            ).digest()
+        )
+        cohorts = max(1, round(len(members) / settings.cohort_players))
+        for place, player in enumerate(members):
+            dealt[player] = (tier, place % cohorts + 1)
+    return dealt
+
+
+def turn_season(
+    connection: Connection,
+    settings: ExchangeSettings,
+    key: bytes,
+    season: int,
+    day: date,
+    standings: list[Standing],
+) -> list[Result]:
+    """End a season: results, promotions, new cohorts, the next season's row."""
+    results = judge(settings, standings)
+    if results:
+        connection.execute(
+            insert(schema.season_results),
+            [
+                {
+                    "season": season,
+                    "player_id": result.player_id,
+                    "league_tier": result.tier,
+                    "cohort": result.cohort,
+                    "rank": result.rank,
+                    "return_ppm": result.return_ppm,
+                    "movement": result.movement,
+                }
+                for result in results
+            ],
+        )
+        dealt = deal_cohorts(
+            settings, key, season + 1, {r.player_id: r.next_tier for r in results}
+        )
+        for player_id, (tier, cohort) in dealt.items():
+            connection.execute(
+                update(schema.players)
+                .where(_player.player_id == player_id)
+                .values(league_tier=tier, cohort=cohort)
+            )
+    connection.execute(
+        update(schema.seasons)
+        .where(schema.seasons.c.season == season)
+        .values(end_date=day)
+    )
+    connection.execute(
+        insert(schema.seasons).values(
+            season=season + 1, start_date=day + timedelta(days=1)
+        )
+    )
+    return results
+
+
+def found_friends_league(desk: Desk, clock: Clock, name: str) -> dict[str, Any]:
+    """A league of one's own, joined by its code."""
+    cleaned = " ".join(name.split())
+    if not 1 <= len(cleaned) <= 60 or not cleaned.isprintable():
+        raise Refusal("invalid_request", "a league's name has 1 to 60 characters")
+    now = clock()
+    league_id = new_id(now)
+    code = "".join(secrets.choice(_CODE) for _ in range(10))
+    desk.connection.execute(
+        insert(schema.friend_leagues).values(
+            league_id=league_id,
+            league_name=cleaned,
+            code=code,
+            owner_id=desk.player.player_id,
+            created_at=now,
+        )
+    )
+    _add_member(desk, clock, league_id)
+    return {"league_id": league_id, "league_name": cleaned, "code": code}
+
+
+def join_friends_league(desk: Desk, clock: Clock, code: str) -> dict[str, Any]:
+    """Join by code; joining twice changes nothing."""
+    league = desk.connection.execute(
+        select(schema.friend_leagues).where(
+            schema.friend_leagues.c.code == code.strip().upper()
+        )
+    ).first()
+    if league is None:
+        raise Refusal("unknown_league", "There is no league with this code.")
+    members = schema.friend_league_members
+    if not desk.connection.execute(
+        select(members.c.player_id).where(
+            members.c.league_id == league.league_id,
+            members.c.player_id == desk.player.player_id,
+        )
+    ).first():
+        _add_member(desk, clock, league.league_id)
+    return {"league_id": league.league_id, "league_name": league.league_name}
+
+
+def leave_friends_league(desk: Desk, league_id: str) -> dict[str, Any]:
+    """Leave a league; when its founder leaves, it ends."""
+    members = schema.friend_league_members
+    league = desk.connection.execute(
+        select(schema.friend_leagues)
+        .join(members, members.c.league_id == schema.friend_leagues.c.league_id)
+        .where(
+            schema.friend_leagues.c.league_id == league_id,
+            members.c.player_id == desk.player.player_id,
+        )
+    ).first()
+    if league is None:
+        raise Refusal("unknown_league", "You are in no such league.")
+    mine = members.c.league_id == league_id
+    if league.owner_id == desk.player.player_id:
+        desk.connection.execute(delete(members).where(mine))
+        desk.connection.execute(
+            delete(schema.friend_leagues).where(
+                schema.friend_leagues.c.league_id == league_id
+            )
+        )
+        return {"league_id": league_id, "state": "ended"}
+    desk.connection.execute(
+        delete(members).where(mine, members.c.player_id == desk.player.player_id)
+    )
+    return {"league_id": league_id, "state": "left"}
+
+
+def friends_leagues(connection: Connection, player_id: str) -> list[dict[str, Any]]:
+    """The leagues a player is in, with their codes."""
+    members = schema.friend_league_members
+    return [
+        {
+            "league_id": row.league_id,
+            "league_name": row.league_name,
+            "code": row.code,
+            "is_owner": row.owner_id == player_id,
+            "joined_at": iso(row.joined_at),
+        }
+        for row in connection.execute(
+            select(schema.friend_leagues, members.c.joined_at)
+            .join(members, members.c.league_id == schema.friend_leagues.c.league_id)
+            .where(members.c.player_id == player_id)
+            .order_by(members.c.joined_at, schema.friend_leagues.c.league_id)
+        )
+    ]
+
+
+def _add_member(desk: Desk, clock: Clock, league_id: str) -> None:
+    desk.connection.execute(
+        insert(schema.friend_league_members).values(
+            league_id=league_id, player_id=desk.player.player_id, joined_at=clock()
+        )
+    )

@@ -1,0 +1,500 @@
+"""The books: double entry, posted once, never changed; and the checks on them.
+
+A transaction is a list of postings that sum to zero for each asset. Posting one also
+moves the balances kept beside the books (a player's cash, holdings, the house's account
+of each artist), so that the two can be compared: `violations` does, at every
+settlement and on request.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from exchange import schema
+from exchange.clock import iso
+from exchange.errors import Refusal
+from exchange.prepared import Prepared
+
+CASH = "cash"
+BANK = "bank"
+GENESIS = "0" * 64
+
+
+def player_account(player_id: str) -> str:
+    return f"player:{player_id}"
+
+
+def house_account(artist_id: str) -> str:
+    return f"house:{artist_id}"
+
+
+def fees_account(artist_id: str) -> str:
+    return f"fees:{artist_id}"
+
+
+@dataclass
+class Entry:
+    """A transaction in the making."""
+
+    transaction_id: str
+    kind: str
+    session: int
+    occurred_at: datetime
+    postings: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def move(self, asset: str, source: str, target: str, amount: int) -> None:
+        """Move an amount from one account to another; nothing for zero."""
+        if amount:
+            self.postings.append((source, asset, -amount))
+            self.postings.append((target, asset, amount))
+
+
+def merge(postings: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+    """One posting per account and asset, without those that cancel out."""
+    sums: dict[tuple[str, str], int] = {}
+    for account, asset, amount in postings:
+        sums[account, asset] = sums.get((account, asset), 0) + amount
+    return [(account, asset, n) for (account, asset), n in sums.items() if n]
+
+
+_insert_postings = insert(schema.postings)
+_insert_transaction = Prepared(
+    insert(schema.transactions), schema.transactions.c.keys()
+)
+_FEW = 8
+
+
+def _few_postings(lines: int) -> Prepared:
+    """The insert of a given small number of postings, in one statement."""
+    return Prepared(
+        insert(schema.postings).values(
+            [
+                {
+                    name: bindparam(f"{name}_{line}", type_=column.type)
+                    for name, column in schema.postings.c.items()
+                }
+                for line in range(lines)
+            ]
+        )
+    )
+
+
+_insert_few = {lines: _few_postings(lines) for lines in range(1, _FEW + 1)}
+_move_cash = (
+    update(schema.players)
+    .where(schema.players.c.player_id == bindparam("who"))
+    .values(cash_units=schema.players.c.cash_units + bindparam("amount"))
+)
+_move_house = (
+    update(schema.listings)
+    .where(schema.listings.c.artist_id == bindparam("which"))
+    .values(
+        house_cash_units=schema.listings.c.house_cash_units + bindparam("house"),
+        net_shares=schema.listings.c.net_shares + bindparam("net"),
+        fees_units=schema.listings.c.fees_units + bindparam("fees"),
+    )
+)
+
+
+def record(connection: Connection, entry: Entry) -> None:
+    """Write the postings and the header that seals them; moves no balance."""
+    lines = merge(entry.postings)
+    if len(lines) in _insert_few:
+        binds: dict[str, Any] = {}
+        for line, (account, asset, amount) in enumerate(lines):
+            binds[f"transaction_id_{line}"] = entry.transaction_id
+            binds[f"line_{line}"] = line
+            binds[f"account_{line}"] = account
+            binds[f"asset_{line}"] = asset
+            binds[f"amount_{line}"] = amount
+        _insert_few[len(lines)].run(connection, **binds)
+    elif lines:
+        connection.execute(
+            _insert_postings,
+            [
+                {
+                    "transaction_id": entry.transaction_id,
+                    "line": line,
+                    "account": account,
+                    "asset": asset,
+                    "amount": amount,
+                }
+                for line, (account, asset, amount) in enumerate(lines)
+            ],
+        )
+    _insert_transaction.run(
+        connection,
+        transaction_id=entry.transaction_id,
+        kind=entry.kind,
+        session=entry.session,
+        occurred_at=entry.occurred_at,
+    )
+
+
+def post(connection: Connection, entry: Entry) -> None:
+    """Write a transaction and move every balance it touches, whatever its kind.
+
+    Holdings must exist for players that lose shares. The hot path of a single trade
+    writes the same with fewer statements: see `trading`.
+    """
+    record(connection, entry)
+    cash: dict[str, int] = {}
+    shares: dict[tuple[str, str], int] = {}
+    houses: dict[str, dict[str, int]] = {}
+    for account, asset, amount in merge(entry.postings):
+        owner, _, key = account.partition(":")
+        if owner == "player" and asset == CASH:
+            cash[key] = amount
+        elif owner == "player":
+            shares[key, asset] = amount
+        elif owner in ("house", "fees"):
+            moves = houses.setdefault(key, {"house": 0, "net": 0, "fees": 0})
+            if owner == "fees":
+                moves["fees"] += amount
+            elif asset == CASH:
+                moves["house"] += amount
+            else:
+                moves["net"] -= amount
+    if cash:
+        connection.execute(
+            _move_cash, [{"who": who, "amount": n} for who, n in sorted(cash.items())]
+        )
+    for (player_id, artist_id), amount in sorted(shares.items()):
+        change_holding(connection, player_id, artist_id, amount, None, None)
+    if houses:
+        connection.execute(
+            _move_house, [{"which": key, **moves} for key, moves in houses.items()]
+        )
+
+
+def change_holding(
+    connection: Connection,
+    player_id: str,
+    artist_id: str,
+    shares: int,
+    cost_units: int | None,
+    now: datetime | None,
+) -> None:
+    """Add shares to a holding, or take them away.
+
+    The cost of what is held falls in proportion on a sale, rounded down.
+    """
+    if shares > 0:
+        _buy_holding[connection.dialect.name].run(
+            connection,
+            player_id=player_id,
+            artist_id=artist_id,
+            shares=shares,
+            cost_units=cost_units or 0,
+            held_since=now,
+        )
+        return
+    if cost_units is None:
+        row = connection.execute(
+            select(_held.shares, _held.cost_units).where(
+                _held.player_id == player_id, _held.artist_id == artist_id
+            )
+        ).first()
+        cost_units = cost_of_sale(row.shares, row.cost_units, -shares) if row else 0
+    changed = _sell_holding.run(
+        connection, n=-shares, cost=cost_units, p=player_id, a=artist_id
+    )
+    if changed != 1:
+        raise Refusal("insufficient_shares", "You do not hold these shares.")
+
+
+def cost_of_sale(held_shares: int, cost_units: int, sold_shares: int) -> int:
+    """The part of a holding's cost that leaves with the shares sold, rounded up."""
+    return -(-cost_units * sold_shares // held_shares) if held_shares else 0
+
+
+_held = schema.holdings.c
+_sell_holding = Prepared(
+    update(schema.holdings)
+    .where(_held.player_id == bindparam("p"), _held.artist_id == bindparam("a"))
+    .values(
+        shares=_held.shares - bindparam("n"),
+        cost_units=_held.cost_units - bindparam("cost"),
+    )
+)
+
+
+def _buying(module: Any) -> Prepared:
+    statement = module.insert(schema.holdings).values(
+        {
+            name: bindparam(name, type_=_held[name].type)
+            for name in (
+                "player_id",
+                "artist_id",
+                "shares",
+                "cost_units",
+                "held_since",
+            )
+        }
+    )
+    return Prepared(
+        statement.on_conflict_do_update(
+            index_elements=["player_id", "artist_id"],
+            set_={
+                "shares": _held.shares + statement.excluded.shares,
+                "cost_units": _held.cost_units + statement.excluded.cost_units,
+                "held_since": case(
+                    (_held.shares == 0, statement.excluded.held_since),
+                    else_=_held.held_since,
+                ),
+            },
+        )
+    )
+
+
+_buy_holding = {"sqlite": _buying(sqlite), "postgresql": _buying(postgresql)}
+
+
+def sums(connection: Connection) -> dict[tuple[str, str], int]:
+    """What every account holds of every asset, from the postings alone."""
+    columns = schema.postings.c
+    return {
+        (row.account, row.asset): int(row.amount)
+        for row in connection.execute(
+            select(
+                columns.account, columns.asset, func.sum(columns.amount).label("amount")
+            ).group_by(columns.account, columns.asset)
+        )
+    }
+
+
+def violations(connection: Connection) -> list[str]:
+    """Every way in which the books do not add up, in words; empty when they do."""
+    return [
+        *_unbalanced(connection),
+        *_balances_that_differ(connection),
+        *_trades_without_postings(connection),
+        *_pools_that_differ(connection),
+    ]
+
+
+def _unbalanced(connection: Connection) -> list[str]:
+    columns = schema.postings.c
+    found = [
+        f"transaction {row.transaction_id} is out of balance by {row.total}"
+        f" of {row.asset}"
+        for row in connection.execute(
+            select(
+                columns.transaction_id,
+                columns.asset,
+                func.sum(columns.amount).label("total"),
+            )
+            .group_by(columns.transaction_id, columns.asset)
+            .having(func.sum(columns.amount) != 0)
+            .limit(20)
+        )
+    ]
+    orphans = connection.execute(
+        select(columns.transaction_id)
+        .join(
+            schema.transactions,
+            schema.transactions.c.transaction_id == columns.transaction_id,
+            isouter=True,
+        )
+        .where(schema.transactions.c.transaction_id.is_(None))
+        .limit(20)
+    )
+    return found + [f"postings of {row[0]} have no transaction" for row in orphans]
+
+
+def _balances_that_differ(connection: Connection) -> list[str]:
+    posted = sums(connection)
+    posted = {key: amount for key, amount in posted.items() if amount}
+    kept: dict[tuple[str, str], int] = {}
+    for row in connection.execute(
+        select(schema.players.c.player_id, schema.players.c.cash_units)
+    ):
+        kept[player_account(row.player_id), CASH] = row.cash_units
+    for row in connection.execute(
+        select(_held.player_id, _held.artist_id, _held.shares)
+    ):
+        kept[player_account(row.player_id), row.artist_id] = row.shares
+    listed = schema.listings.c
+    for row in connection.execute(
+        select(
+            listed.artist_id,
+            listed.net_shares,
+            listed.house_cash_units,
+            listed.fees_units,
+        )
+    ):
+        kept[house_account(row.artist_id), row.artist_id] = -row.net_shares
+        kept[house_account(row.artist_id), CASH] = row.house_cash_units
+        kept[fees_account(row.artist_id), CASH] = row.fees_units
+    found = []
+    for key in sorted(kept.keys() | posted.keys()):
+        if key == (BANK, CASH):
+            continue
+        if kept.get(key, 0) != posted.get(key, 0):
+            found.append(
+                f"{key[0]} keeps {kept.get(key, 0)} of {key[1]}"
+                f" but the postings say {posted.get(key, 0)}"
+            )
+        elif key[0].startswith("player:") and kept.get(key, 0) < 0:
+            found.append(f"{key[0]} has less than nothing of {key[1]}")
+    return found[:20]
+
+
+def _trades_without_postings(connection: Connection) -> list[str]:
+    """Each trade's shares against what its postings moved to or from the player."""
+    trade, posting = schema.trades.c, schema.postings.c
+    moved = case((trade.side == "buy", trade.shares), else_=-trade.shares)
+    rows = connection.execute(
+        select(trade.trade_id)
+        .join(
+            schema.postings,
+            (posting.transaction_id == trade.trade_id)
+            & (posting.account == literal("player:") + trade.player_id)
+            & (posting.asset == trade.artist_id),
+            isouter=True,
+        )
+        .where(func.coalesce(posting.amount, 0) != moved)
+        .limit(20)
+    )
+    return [f"trade {row.trade_id} is not what was posted" for row in rows]
+
+
+def _pools_that_differ(connection: Connection) -> list[str]:
+    days = schema.dividends.c
+    paid = (
+        select(
+            days.dividend_date.label("day"),
+            func.sum(days.amount_units).label("paid"),
+        )
+        .group_by(days.dividend_date)
+        .subquery()
+    )
+    settled = schema.settlements.c
+    rows = connection.execute(
+        select(settled.settled_date, settled.dividends_units, paid.c.paid)
+        .join(paid, paid.c.day == settled.settled_date, isouter=True)
+        .where(func.coalesce(paid.c.paid, 0) != settled.dividends_units)
+        .limit(20)
+    )
+    return [
+        f"dividends of {row.settled_date} come to {row.paid}, not to the pool's"
+        f" {row.dividends_units}"
+        for row in rows
+    ]
+
+
+def checkpoint(connection: Connection, session: int, settled_date: date) -> str:
+    """Append the session's link to the hash chain; gives its hash."""
+    previous = (
+        connection.execute(
+            select(schema.checkpoints.c.hash)
+            .order_by(schema.checkpoints.c.session.desc())
+            .limit(1)
+        ).scalar()
+        or GENESIS
+    )
+    digest, transactions, lines = _digest(connection, session, settled_date, previous)
+    connection.execute(
+        insert(schema.checkpoints).values(
+            session=session,
+            settled_date=settled_date,
+            transactions=transactions,
+            postings=lines,
+            previous_hash=previous,
+            hash=digest,
+        )
+    )
+    return digest
+
+
+def verify_chain(connection: Connection) -> list[str]:
+    """Compute every link of the chain again; what does not fit, in words."""
+    previous = GENESIS
+    found = []
+    links: Sequence[Any] = connection.execute(
+        select(schema.checkpoints).order_by(schema.checkpoints.c.session)
+    ).all()
+    for link in links:
+        digest, transactions, lines = _digest(
+            connection, link.session, link.settled_date, link.previous_hash
+        )
+        if link.previous_hash != previous:
+            found.append(f"checkpoint {link.session} does not follow the one before")
+        if digest != link.hash:
+            found.append(
+                f"session {link.session} ({link.settled_date}) was changed after its"
+                f" close: {link.transactions} transactions and {link.postings} postings"
+                f" were sealed, {transactions} and {lines} are there"
+            )
+        previous = link.hash
+    return found
+
+
+def _digest(
+    connection: Connection, session: int, settled_date: date, previous: str
+) -> tuple[str, int, int]:
+    header, posting = schema.transactions.c, schema.postings.c
+    rows = connection.execute(
+        select(
+            header.transaction_id,
+            header.kind,
+            header.occurred_at,
+            posting.line,
+            posting.account,
+            posting.asset,
+            posting.amount,
+        )
+        .join(schema.postings, posting.transaction_id == header.transaction_id)
+        .where(header.session == session)
+        # Hex digits sort alike under every collation.
+        .order_by(header.transaction_id, posting.line),
+        execution_options={"yield_per": 5000},
+    )
+    digest = hashlib.sha256(f"{previous}\n{session}\n{settled_date}\n".encode())
+    transactions = lines = 0
+    last = None
+    for row in rows:
+        if row.transaction_id != last:
+            last = row.transaction_id
+            transactions += 1
+            digest.update(f"{last} {row.kind} {iso(row.occurred_at)}\n".encode())
+        lines += 1
+        digest.update(f"{row.account} {row.asset} {row.amount}\n".encode())
+    return digest.hexdigest(), transactions, lines
+
+
+def balances(connection: Connection) -> Mapping[str, int]:
+    """Totals of the economy, from the balances: units, and shares of all artists."""
+    listed = schema.listings.c
+    house = connection.execute(
+        select(
+            func.coalesce(func.sum(listed.house_cash_units), 0).label("house_cash"),
+            func.coalesce(func.sum(listed.fees_units), 0).label("fees"),
+            func.coalesce(func.sum(listed.net_shares * listed.price_units), 0).label(
+                "exposure"
+            ),
+        )
+    ).one()
+    cash: int = connection.execute(
+        select(func.coalesce(func.sum(schema.players.c.cash_units), 0))
+    ).scalar_one()
+    return {
+        "cash_units": int(cash),
+        "house_cash_units": int(house.house_cash),
+        "fees_units": int(house.fees),
+        "house_exposure_units": int(house.exposure),
+    }

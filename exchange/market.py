@@ -1,0 +1,234 @@
+"""The market's durable row: open, closed or halted, and the locks around it.
+
+Trades share-lock the row, closing and settling lock it; so closing waits for trades in
+flight and no trade can start behind it. Everything fails closed: what is not plainly
+open is shut. Halted is for people: only `reopen` lifts it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from exchange import schema
+from exchange.clock import Clock, iso, new_id
+from exchange.database import Database
+from exchange.errors import Refusal
+from exchange.prepared import Prepared
+from exchange.settings import ExchangeSettings
+
+Market = Any
+"""The row of the market, with `is_closing` beside it."""
+
+_plain = select(schema.market, schema.closing.c.is_closing).join(
+    schema.closing, schema.closing.c.market_id == schema.market.c.market_id
+)
+_exclusive = _plain.with_for_update(of=schema.market)
+_shared = Prepared(_plain.with_for_update(read=True, of=schema.market))
+_looked = Prepared(_plain)
+
+
+def enter(connection: Connection) -> Market:
+    """The market's row under a shared lock, for as long as the transaction lasts."""
+    return _found(_shared.first(connection))
+
+
+def look(connection: Connection) -> Market:
+    """The market's row as it is, without a lock."""
+    return _found(_looked.first(connection))
+
+
+def _found(row: Any) -> Market:
+    if row is None:
+        raise Refusal("market_closed", "The exchange has not been founded yet.")
+    return row
+
+
+def hold(connection: Connection) -> Market:
+    """The market's row locked: nobody trades until this transaction ends."""
+    return connection.execute(_exclusive).one()
+
+
+def require_open(market: Market) -> None:
+    """Refuse unless the market is plainly open."""
+    if market.state == "halted":
+        raise Refusal(
+            "market_halted",
+            "The market is halted until a person has looked at it.",
+            reason=market.reason,
+        )
+    if market.state != "open" or market.is_closing:
+        raise Refusal(
+            "market_closed",
+            "The market is closed while new prices are made.",
+            reopens_at=iso(market.expected_open_at),
+        )
+
+
+def close(
+    database: Database,
+    clock: Clock,
+    settings: ExchangeSettings,
+    *,
+    fence: int = 0,
+    reason: str = "new prices are being made",
+    expected_open_at: datetime | None = None,
+) -> None:
+    """Close the market and wait for the trades in flight; safe to repeat.
+
+    Raises `Refusal('superseded')` for a run older than the one that closed it last.
+    """
+
+    def announce(connection: Connection) -> None:
+        _check_fence(look(connection), fence)
+        connection.execute(update(schema.closing).values(is_closing=True))
+
+    def shut(connection: Connection) -> None:
+        now = clock()
+        market = hold(connection)
+        _check_fence(market, fence)
+        expected = expected_open_at or now + timedelta(
+            minutes=settings.expected_closed_minutes
+        )
+        changes: dict[str, Any] = {"fence": fence, "expected_open_at": expected}
+        if market.state == "open":
+            changes |= {
+                "state": "closed",
+                "reason": reason,
+                "closed_at": now,
+                "openings": market.openings + 1,
+            }
+        elif market.closed_at is None:
+            changes["closed_at"] = now
+        connection.execute(update(schema.market).values(**changes))
+        if market.state == "open":
+            note(connection, clock, "closed", f"run {fence}", reason)
+
+    database.run(announce)
+    database.run(shut)
+
+
+def open_(
+    database: Database,
+    clock: Clock,
+    *,
+    fence: int = 0,
+    version: str | None = None,
+    actor: str | None = None,
+) -> bool:
+    """Open the market again; False when it is halted or never had prices.
+
+    A halted market stays halted: see `reopen`.
+    """
+
+    def action(connection: Connection) -> bool:
+        market = hold(connection)
+        _check_fence(market, fence)
+        if market.state == "halted" or market.last_settled_date is None:
+            return False
+        _open(connection, clock, actor or f"run {fence}", version)
+        return True
+
+    return database.run(action)
+
+
+def reopen(connection: Connection, clock: Clock, actor: str, reason: str) -> None:
+    """A person opens a closed or halted market, and says why."""
+    market = hold(connection)
+    if market.last_settled_date is None:
+        raise Refusal("market_closed", "There are no prices yet; run make daily.")
+    note(connection, clock, "reopened", actor, reason)
+    _open(connection, clock, actor, None)
+
+
+def halt(connection: Connection, clock: Clock, actor: str, reason: str) -> None:
+    """Stop all trading until a person reopens; safe to repeat."""
+    market = hold(connection)
+    if market.state != "halted":
+        changes: dict[str, Any] = {"state": "halted", "reason": reason}
+        if market.state == "open":
+            changes |= {"openings": market.openings + 1, "closed_at": clock()}
+        connection.execute(update(schema.market).values(**changes))
+        note(connection, clock, "halted", actor, reason)
+
+
+def suspend_artist(
+    connection: Connection, clock: Clock, actor: str, artist_id: str, reason: str
+) -> None:
+    """A person halts one artist; an empty reason lifts it."""
+    hold(connection)
+    changed = connection.execute(
+        update(schema.listings)
+        .where(schema.listings.c.artist_id == artist_id)
+        .values(is_suspended=bool(reason), halt_reason=reason or None)
+    )
+    if changed.rowcount == 0:
+        raise Refusal("unknown_artist", f"artist {artist_id!r} was never listed")
+    note(
+        connection,
+        clock,
+        "artist suspended" if reason else "artist released",
+        actor,
+        f"{artist_id} {reason}".strip(),
+    )
+
+
+def prepare(connection: Connection, clock: Clock, secret: str) -> None:
+    """Put the single rows in place; a market is born closed."""
+    if connection.execute(select(schema.market.c.market_id)).first() is None:
+        connection.execute(
+            insert(schema.market).values(
+                market_id=1, state="closed", reason="no prices yet"
+            )
+        )
+        connection.execute(insert(schema.closing).values(market_id=1, is_closing=False))
+        connection.execute(insert(schema.secrets).values(name="quotes", value=secret))
+        note(connection, clock, "founded", "exchange", None)
+
+
+def quote_key(connection: Connection) -> bytes:
+    """What quotes are signed with; made once, kept in the database."""
+    value: str = connection.execute(
+        select(schema.secrets.c.value).where(schema.secrets.c.name == "quotes")
+    ).scalar_one()
+    return bytes.fromhex(value)
+
+
+def note(
+    connection: Connection, clock: Clock, event: str, actor: str, reason: str | None
+) -> None:
+    now = clock()
+    connection.execute(
+        insert(schema.market_events).values(
+            event_id=new_id(now),
+            event=event,
+            actor=actor,
+            reason=reason,
+            occurred_at=now,
+        )
+    )
+
+
+def _open(
+    connection: Connection, clock: Clock, actor: str, version: str | None
+) -> None:
+    now = clock()
+    changes: dict[str, Any] = {
+        "state": "open",
+        "reason": None,
+        "opened_at": now,
+        "expected_open_at": None,
+    }
+    if version is not None:
+        changes["version"] = version
+    connection.execute(update(schema.market).values(**changes))
+    connection.execute(update(schema.closing).values(is_closing=False))
+    note(connection, clock, "opened", actor, version)
+
+
+def _check_fence(market: Market, fence: int) -> None:
+    if fence and fence < market.fence:
+        raise Refusal(
+            "superseded",
+            f"run {fence} is older than run {market.fence}, which has the market",
+        )

@@ -1,0 +1,315 @@
+"""Players: joining, settings, profile, starting again and leaving."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from exchange import (
+    leagues,
+    ledger,
+    market,
+    orders,
+    pricing,
+    schema,
+    trading,
+)
+from exchange.clock import Clock, iso, new_id
+from exchange.desk import Desk
+from exchange.errors import Refusal
+from exchange.settings import ExchangeSettings
+
+_column = schema.players.c
+
+
+def find(connection: Connection, account_id: str) -> Row[Any] | None:
+    """The player of an account of the read service, if it has become one."""
+    return connection.execute(
+        select(schema.players).where(_column.account_id == account_id)
+    ).first()
+
+
+def join(
+    connection: Connection,
+    clock: Clock,
+    settings: ExchangeSettings,
+    account_id: str,
+    name: str,
+    listener_id: str | None = None,
+) -> str:
+    """Make an account a player with its starting cash; gives the player's id.
+
+    Safe to repeat: an account is one player.
+    """
+    state = market.enter(connection)
+    found = find(connection, account_id)
+    if found is not None:
+        return str(found.player_id)
+    now = clock()
+    player_id = new_id(now)
+    connection.execute(
+        insert(schema.players).values(
+            player_id=player_id,
+            account_id=account_id,
+            player_name=_free_name(connection, name),
+            listener_id=listener_id,
+            joined_at=now,
+            base_units=settings.starting_cash_units,
+            league_tier=0,
+            cohort=leagues.cohort_for_newcomer(connection, settings),
+        )
+    )
+    _grant(connection, clock, state, player_id, "start", settings.starting_cash_units)
+    return player_id
+
+
+def reset(desk: Desk, clock: Clock, settings: ExchangeSettings) -> dict[str, Any]:
+    """Start again, complete: everything sold, cash back to the start, a new life.
+
+    What was held is sold along the curve and the proceeds go to the bank, so that a
+    reset moves prices as any sale does and nobody gains by it.
+    """
+    market.require_open(desk.market)
+    now = clock()
+    player = desk.player
+    last = player.reset_at or player.joined_at
+    if player.reset_at is not None:
+        allowed = last + timedelta(days=settings.reset_days)
+        if now < allowed:
+            raise Refusal(
+                "reset_too_soon",
+                f"You can start again once in {settings.reset_days} days: the next"
+                f" time from {allowed:%Y-%m-%d %H:%M} UTC on.",
+                allowed_at=iso(allowed),
+            )
+    connection = desk.connection
+    orders.cancel_all(connection, clock, player.player_id, "the player started again")
+    liquidate(connection, clock, desk.market, player.player_id, "reset")
+    worth = _take_cash(connection, clock, desk.market, player.player_id, "reset")
+    _grant(
+        connection,
+        clock,
+        desk.market,
+        player.player_id,
+        "reset",
+        settings.starting_cash_units,
+    )
+    connection.execute(
+        update(schema.players)
+        .where(_column.player_id == player.player_id)
+        .values(
+            life=player.life + 1,
+            points=0,
+            # The bad (or good) day so far stays in the boards of day to season.
+            wealth_index=max(1, player.wealth_index * worth // player.base_units),
+            base_units=settings.starting_cash_units,
+            life_index=1_000_000_000,
+            reset_at=now,
+        )
+    )
+    return {
+        "player_id": player.player_id,
+        "life": player.life + 1,
+        "cash_units": settings.starting_cash_units,
+    }
+
+
+def leave(desk: Desk, clock: Clock) -> dict[str, Any]:
+    """Delete the account: name and links go at once, the books stay.
+
+    What was held is sold at the next close; the ledger keeps only an identifier nobody
+    can lead back to a person.
+    """
+    player_id = desk.player.player_id
+    connection = desk.connection
+    orders.cancel_all(connection, clock, player_id, "the player left")
+    mine = select(schema.friend_leagues.c.league_id).where(
+        schema.friend_leagues.c.owner_id == player_id
+    )
+    members = schema.friend_league_members
+    connection.execute(
+        delete(members).where(
+            (members.c.player_id == player_id) | members.c.league_id.in_(mine)
+        )
+    )
+    connection.execute(
+        delete(schema.friend_leagues).where(
+            schema.friend_leagues.c.owner_id == player_id
+        )
+    )
+    connection.execute(
+        delete(schema.board_rows).where(schema.board_rows.c.player_id == player_id)
+    )
+    connection.execute(
+        update(schema.players)
+        .where(_column.player_id == player_id)
+        .values(
+            account_id=None,
+            player_name=None,
+            listener_id=None,
+            is_public=False,
+            left_at=clock(),
+        )
+    )
+    return {"player_id": player_id, "state": "left"}
+
+
+def liquidate_leavers(
+    connection: Connection, clock: Clock, state: market.Market
+) -> int:
+    """Sell what those who left still hold; part of every settlement."""
+    gone: Iterable[str] = connection.execute(
+        select(_column.player_id)
+        .where(_column.left_at.is_not(None), _column.liquidated_at.is_(None))
+        .order_by(_column.player_id)
+    ).scalars()
+    count = 0
+    for player_id in list(gone):
+        liquidate(connection, clock, state, player_id, "left")
+        _take_cash(connection, clock, state, player_id, "left")
+        connection.execute(
+            update(schema.players)
+            .where(_column.player_id == player_id)
+            .values(liquidated_at=clock())
+        )
+        count += 1
+    return count
+
+
+def liquidate(
+    connection: Connection,
+    clock: Clock,
+    state: market.Market,
+    player_id: str,
+    kind: trading.TradeKind,
+) -> None:
+    """Sell all holdings of a player along the curve, without a fee."""
+    held = connection.execute(
+        select(schema.holdings)
+        .where(schema.holdings.c.player_id == player_id, schema.holdings.c.shares > 0)
+        # Always in this order: two at once must not wait for each other.
+        .order_by(schema.holdings.c.artist_id)
+    ).all()
+    for holding in held:
+        listing = connection.execute(
+            select(schema.listings)
+            .where(schema.listings.c.artist_id == holding.artist_id)
+            .with_for_update()
+        ).one()
+        value = pricing.value_of(
+            listing.fundamental_price_units,
+            listing.depth_shares,
+            pricing.displacement(listing.net_shares, listing.baseline_micros),
+            -holding.shares,
+        )
+        trading.execute(
+            connection,
+            player_id,
+            listing,
+            side="sell",
+            shares=holding.shares,
+            value_units=value,
+            fee_units=0,
+            kind=kind,
+            session=state.session,
+            version=state.version,
+            now=clock(),
+            holding=holding,
+        )
+
+
+def change_settings(
+    desk: Desk,
+    *,
+    name: str | None = None,
+    is_public: bool | None = None,
+    has_seen_tour: bool | None = None,
+) -> dict[str, Any]:
+    """Change what a player may choose; None leaves it."""
+    changes: dict[str, Any] = {}
+    if name is not None and name != desk.player.player_name:
+        cleaned = check_name(name)
+        taken = desk.connection.execute(
+            select(_column.player_id).where(
+                func.lower(_column.player_name) == cleaned.lower(),
+                _column.player_id != desk.player.player_id,
+            )
+        ).first()
+        if taken is not None:
+            raise Refusal("name_taken", f"The name {cleaned!r} is taken.")
+        changes["player_name"] = cleaned
+    if is_public is not None:
+        changes["is_public"] = is_public
+    if has_seen_tour is not None:
+        changes["has_seen_tour"] = has_seen_tour
+    if changes:
+        desk.connection.execute(
+            update(schema.players)
+            .where(_column.player_id == desk.player.player_id)
+            .values(**changes)
+        )
+    return {
+        "player_id": desk.player.player_id,
+        "player_name": changes.get("player_name", desk.player.player_name),
+        "is_public": changes.get("is_public", desk.player.is_public),
+        "has_seen_tour": changes.get("has_seen_tour", desk.player.has_seen_tour),
+    }
+
+
+def check_name(name: str) -> str:
+    """A name people can read: 1 to 40 printable characters."""
+    cleaned = " ".join(name.split())
+    if not 1 <= len(cleaned) <= 40 or not cleaned.isprintable():
+        raise Refusal("invalid_request", "a name has 1 to 40 printable characters")
+    return cleaned
+
+
+def _free_name(connection: Connection, name: str) -> str:
+    try:
+        wanted = check_name(name)
+    except Refusal:
+        wanted = "player"
+    candidate, number = wanted, 1
+    while connection.execute(
+        select(_column.player_id).where(
+            func.lower(_column.player_name) == candidate.lower()
+        )
+    ).first():
+        number += 1
+        candidate = f"{wanted[:34]} {number}"
+    return candidate
+
+
+def _grant(
+    connection: Connection,
+    clock: Clock,
+    state: market.Market,
+    player_id: str,
+    kind: str,
+    amount: int,
+) -> None:
+    now = clock()
+    entry = ledger.Entry(new_id(now), f"grant:{kind}", state.session, now)
+    entry.move(ledger.CASH, ledger.BANK, ledger.player_account(player_id), amount)
+    ledger.post(connection, entry)
+
+
+def _take_cash(
+    connection: Connection,
+    clock: Clock,
+    state: market.Market,
+    player_id: str,
+    kind: str,
+) -> int:
+    """Give a player's cash back to the bank; tells how much it was."""
+    cash: int = connection.execute(
+        select(_column.cash_units).where(_column.player_id == player_id)
+    ).scalar_one()
+    if not cash:
+        return 0
+    now = clock()
+    entry = ledger.Entry(new_id(now), f"return:{kind}", state.session, now)
+    entry.move(ledger.CASH, ledger.player_account(player_id), ledger.BANK, cash)
+    ledger.post(connection, entry)
+    return int(cash)

@@ -1,0 +1,622 @@
+"""A year of the exchange with invented players, to see who gets rich and why.
+
+Artists' counters, prices and players are invented from a seed; prices, fees, limits,
+auctions and dividends are the exchange's own functions. Everything is kept in memory:
+the ledger is tested elsewhere. Values follow the warehouse's formula (a damped Holt
+filter on the log share of attention), so that what can be foreseen here can be foreseen
+there.
+"""
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import mean, median
+from typing import Any
+
+from exchange import auction, pricing, settlement
+from exchange.quotes import Side
+from exchange.settings import MICROS_PER_SHARE, UNITS_PER_CREDIT, ExchangeSettings
+
+ALPHA, BETA, PHI, DELTA = 0.3, 0.04, 0.9, 0.98
+KAPPA = PHI / (1 - DELTA * PHI)
+LISTENER_WEIGHT, SMOOTHING = 0.65, 5.0
+DAILY_SHOCK, RELEASE_SHOCK = 0.05, 0.15
+_DAY = 86_400
+
+KINDS = (
+    "random",
+    "momentum",
+    "value",
+    "index",
+    "patient",
+    "robot",
+    "wash",
+    "farm",
+)
+_SHARES_OF_PLAYERS = {
+    "random": 0.20,
+    "momentum": 0.17,
+    "value": 0.17,
+    "index": 0.13,
+    "patient": 0.10,
+    "robot": 0.08,
+    "wash": 0.05,
+    "farm": 0.10,
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is played; the seed decides everything else."""
+
+    seed: int = 1
+    days: int = 365
+    players: int = 120
+    artists: int = 200
+    warm_up_days: int = 60
+    listing_floor_plays: int = 3_098
+    """Artists whose median plays a day in the warm-up are fewer are not listed."""
+
+
+@dataclass
+class SimArtist:
+    """One artist: hidden attention, the filter on what is seen, and the curve."""
+
+    artist_id: str
+    attention: float
+    audience: float
+    trend: float = 0.0
+    level: float = 0.0
+    slope: float = 0.0
+    errors: list[float] = field(default_factory=list)
+    changes: list[float] = field(default_factory=list)
+    surprise_milli: list[int] = field(default_factory=list)
+    fundamental_units: int = 0
+    value: float = 0.0
+    depth_shares: int = 0
+    net_shares: int = 0
+    baseline_micros: int = 0
+    sigma_ppm: int = 0
+    fees_units: int = 0
+    prices: list[int] = field(default_factory=list)
+    plays: list[float] = field(default_factory=list)
+
+    @property
+    def displacement(self) -> int:
+        return pricing.displacement(self.net_shares, self.baseline_micros)
+
+    @property
+    def price_units(self) -> int:
+        return pricing.spot(
+            self.fundamental_units, self.depth_shares, self.displacement
+        )
+
+
+@dataclass
+class SimPlayer:
+    """One player and what it holds."""
+
+    player_id: str
+    kind: str
+    cash_units: int
+    shares: dict[str, int] = field(default_factory=dict)
+    closes: list[dict[str, int]] = field(default_factory=list)
+    worth: list[int] = field(default_factory=list)
+    dividends_units: int = 0
+    fees_units: int = 0
+    trades: int = 0
+    note: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Order:
+    player: SimPlayer
+    artist: SimArtist
+    side: Side
+    shares: int
+
+
+@dataclass
+class Simulation:
+    """How it went; money in units."""
+
+    scenario: Scenario
+    settings: ExchangeSettings
+    players: list[SimPlayer]
+    issued_units: int = 0
+    dividends_units: int = 0
+    fees_units: int = 0
+    trades: int = 0
+    refused: int = 0
+    house_units: int = 0
+    index_ratio: list[float] = field(default_factory=list)
+    """Worth of one share of every artist, against the first day."""
+
+    def by_kind(self) -> dict[str, list[SimPlayer]]:
+        kinds: dict[str, list[SimPlayer]] = defaultdict(list)
+        for player in self.players:
+            kinds[player.kind].append(player)
+        return {kind: kinds[kind] for kind in KINDS if kinds[kind]}
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for people and for tests: returns are of the whole time, in %."""
+        start = self.settings.starting_cash_units
+        kinds = {}
+        for kind, members in self.by_kind().items():
+            ends = [100 * (player.worth[-1] / start - 1) for player in members]
+            kinds[kind] = {
+                "players": len(members),
+                "mean_return_pct": round(mean(ends), 2),
+                "median_return_pct": round(median(ends), 2),
+                "best_return_pct": round(max(ends), 2),
+                "worst_return_pct": round(min(ends), 2),
+                "trades": sum(player.trades for player in members),
+                "fees": sum(p.fees_units for p in members) // UNITS_PER_CREDIT,
+                "dividends": sum(p.dividends_units for p in members)
+                // UNITS_PER_CREDIT,
+            }
+        return {
+            "seed": self.scenario.seed,
+            "days": self.scenario.days,
+            "trades": self.trades,
+            "refused": self.refused,
+            "fees": self.fees_units // UNITS_PER_CREDIT,
+            "issuance": self.issued_units // UNITS_PER_CREDIT,
+            "dividends": self.dividends_units // UNITS_PER_CREDIT,
+            "house": self.house_units // UNITS_PER_CREDIT,
+            "kinds": kinds,
+        }
+
+    def lines(self) -> list[str]:
+        """The summary as a table."""
+        facts = self.summary()
+        rows = [
+            f"{facts['days']} days, seed {facts['seed']}: {facts['trades']} trades,"
+            f" fees {facts['fees']}, issuance {facts['issuance']}, dividends"
+            f" {facts['dividends']}, house {facts['house']:+}",
+            f"{'kind':<10}{'players':>8}{'mean %':>9}{'median %':>10}{'best %':>9}"
+            f"{'worst %':>9}{'trades':>8}{'fees':>9}",
+        ]
+        for kind, one in facts["kinds"].items():
+            rows.append(
+                f"{kind:<10}{one['players']:>8}{one['mean_return_pct']:>9}"
+                f"{one['median_return_pct']:>10}{one['best_return_pct']:>9}"
+                f"{one['worst_return_pct']:>9}{one['trades']:>8}{one['fees']:>9}"
+            )
+        return rows
+
+
+def simulate(scenario: Scenario, settings: ExchangeSettings) -> Simulation:
+    """Play the scenario through; the same seed gives the same year."""
+    return _Year(scenario, settings).play()
+
+
+class _Year:
+    def __init__(self, scenario: Scenario, settings: ExchangeSettings) -> None:
+        self.scenario = scenario
+        self.settings = settings
+        # The world has its own dice: players must not change the weather.
+        self.world = random.Random(f"world {scenario.seed}")
+        self.dice = random.Random(f"players {scenario.seed}")
+        self.artists = [self._new_artist(n) for n in range(scenario.artists)]
+        self.by_id = {artist.artist_id: artist for artist in self.artists}
+        self.cache: dict[tuple[int, float], dict[str, float]] = {}
+        self.players = [
+            SimPlayer(f"{kind}-{n:03}", kind, settings.starting_cash_units)
+            for kind, count in _counts(scenario.players).items()
+            for n in range(count)
+        ]
+        self.result = Simulation(scenario, settings, self.players)
+        self.orders: list[Order] = []
+        self.day = 0
+        self.flows: dict[str, tuple[float, float]] = {}
+        self.listed = self.artists
+        self.target = self.artists[0]
+        self.actions: dict[str, Callable[[SimPlayer], None]] = {
+            "random": self._act_randomly,
+            "momentum": self._follow_the_risers,
+            "value": self._buy_what_fell,
+            "index": self._hold_one_of_each,
+            "patient": self._order_for_the_open,
+            "robot": self._read_live_counters,
+            "wash": self._trade_in_a_ring,
+            "farm": self._pump_one_artist,
+        }
+
+    def play(self) -> Simulation:
+        for warm in range(self.scenario.warm_up_days):
+            self._draw_flows(warm)
+            self._take_flows(is_first=warm == 0)
+            self._price()
+        floor = self.scenario.listing_floor_plays
+        self.listed = [a for a in self.artists if median(a.plays[-28:]) >= floor]
+        self.target = self.listed[len(self.listed) // 3]
+        self._price()
+        for artist in self.listed:
+            artist.depth_shares = pricing.depth_for(
+                self.settings, artist.fundamental_units
+            )
+            artist.prices.append(artist.price_units)
+        basket = sum(artist.price_units for artist in self.listed)
+        for day in range(self.scenario.days):
+            self.day = day
+            # Tomorrow's counters are already running while today is traded on.
+            self._draw_flows(self.scenario.warm_up_days + day)
+            for player in self.dice.sample(self.players, len(self.players)):
+                self.actions[player.kind](player)
+            self._take_flows()
+            self._price()
+            self._close()
+            now = sum(artist.price_units for artist in self.listed)
+            self.result.index_ratio.append(now / basket)
+        return self.result
+
+    # The world ---------------------------------------------------------------
+
+    def _new_artist(self, number: int) -> SimArtist:
+        return SimArtist(
+            f"artist-{number:04}",
+            attention=self.world.gauss(0, 1.5),
+            audience=math.exp(self.world.gauss(0, 0.3)),
+        )
+
+    def _draw_flows(self, day: int) -> None:
+        """A day's new listeners and plays: shocks, releases, weekdays, noise.
+
+        Attention follows the process the filter is the best forecast of (damped trend,
+        innovations form): prices are then as hard to foresee as the formula can make
+        them, and what players still gain is the exchange's fault.
+        """
+        weekday = (1.0, 0.98, 0.99, 1.02, 1.12, 1.08, 0.95)[day % 7]
+        for artist in self.artists:
+            # One shock in thirty is a release or an event.
+            scale = RELEASE_SHOCK if self.world.random() < 1 / 30 else DAILY_SHOCK
+            shock = self.world.gauss(0, scale)
+            expected = artist.attention + PHI * artist.trend
+            rate = 2000 * math.exp(expected + shock) * weekday
+            artist.attention = expected + ALPHA * shock
+            artist.trend = PHI * artist.trend + BETA * shock
+            # People come one by one: counting noise, which is what a floor is for.
+            listeners = max(0.0, self.world.gauss(rate, math.sqrt(rate)))
+            heard = rate * 20 * artist.audience
+            plays = max(0.0, self.world.gauss(heard, math.sqrt(20 * heard)))
+            self.flows[artist.artist_id] = (listeners, plays)
+            artist.plays.append(plays)
+
+    def _log_shares(self, seen: float = 1.0) -> dict[str, float]:
+        """y of every artist, from the part of the day's flow that was seen."""
+        n = len(self.flows)
+        listeners = sum(flow[0] for flow in self.flows.values()) * seen
+        plays = sum(flow[1] for flow in self.flows.values()) * seen
+        k = SMOOTHING * seen
+        return {
+            artist_id: LISTENER_WEIGHT
+            * math.log((flow[0] * seen + k) / (listeners + k * n))
+            + (1 - LISTENER_WEIGHT) * math.log((flow[1] * seen + k) / (plays + k * n))
+            for artist_id, flow in self.flows.items()
+        }
+
+    def _take_flows(self, *, is_first: bool = False) -> None:
+        for artist_id, y in self._log_shares().items():
+            artist = self.by_id[artist_id]
+            if is_first:
+                artist.level = y
+            error = y - (artist.level + PHI * artist.slope)
+            artist.level += PHI * artist.slope + ALPHA * error
+            artist.slope = PHI * artist.slope + BETA * error
+            artist.errors = [*artist.errors[-59:], error]
+            middle = median(artist.errors)
+            spread = 1.4826 * median(abs(e - middle) for e in artist.errors)
+            z = error / spread if spread > 0 else 0.0
+            artist.surprise_milli.append(round(1000 * max(-1000.0, min(1000.0, z))))
+
+    def _price(self) -> None:
+        values = {
+            artist.artist_id: math.exp(artist.level + KAPPA * artist.slope)
+            for artist in self.listed
+        }
+        middle = mean(values.values())
+        for artist in self.listed:
+            before = artist.value
+            artist.value = values[artist.artist_id] / middle
+            if before:
+                artist.changes = [
+                    *artist.changes[-59:],
+                    math.log(artist.value / before),
+                ]
+                centre = median(artist.changes)
+                spread = 1.4826 * median(abs(c - centre) for c in artist.changes)
+                artist.sigma_ppm = round(spread * 1_000_000)
+            artist.fundamental_units = max(
+                1, round(100 * UNITS_PER_CREDIT * artist.value)
+            )
+
+    # Trading -----------------------------------------------------------------
+
+    def _worth(self, player: SimPlayer) -> int:
+        return player.cash_units + sum(
+            shares * self.by_id[artist_id].price_units
+            for artist_id, shares in player.shares.items()
+        )
+
+    def _rate(self, artist: SimArtist, hours: float) -> int:
+        return self.settings.base_fee_ppm + pricing.spread_ppm(
+            self.settings.staleness_z_milli, artist.sigma_ppm, int(hours * 3600)
+        )
+
+    def _trade(
+        self,
+        player: SimPlayer,
+        artist: SimArtist,
+        side: Side,
+        shares: int,
+        hours: float,
+    ) -> bool:
+        """Trade now, or be refused by the exchange's own rules."""
+        held = player.shares.get(artist.artist_id, 0)
+        if shares <= 0 or (side == "sell" and held < shares):
+            return False
+        signed = shares if side == "buy" else -shares
+        u = artist.displacement
+        value = pricing.value_of(
+            artist.fundamental_units, artist.depth_shares, u, signed
+        )
+        rate = self._rate(artist, hours)
+        fee = pricing.fee_of(value, rate)
+        fee = fee if side == "buy" else min(fee, value)
+        is_novice = self.day < self.settings.novice_days
+        fits = pricing.is_within_impact(
+            self.settings,
+            artist.depth_shares,
+            u,
+            u + signed * MICROS_PER_SHARE,
+            is_novice=is_novice,
+        )
+        if side == "buy" and fits:
+            after = pricing.spot(
+                artist.fundamental_units,
+                artist.depth_shares,
+                u + signed * MICROS_PER_SHARE,
+            )
+            limit = self._worth(player) * self.settings.holding_limit_pct // 100
+            limit = limit // 2 if is_novice else limit
+            fits = value + fee <= player.cash_units and (held + shares) * after <= limit
+        if not fits:
+            self.result.refused += 1
+            return False
+        self._book(player, artist, signed, value, fee)
+        return True
+
+    def _book(
+        self, player: SimPlayer, artist: SimArtist, signed: int, value: int, fee: int
+    ) -> None:
+        paid = value if signed > 0 else -value
+        player.cash_units -= paid + fee
+        held = player.shares.get(artist.artist_id, 0) + signed
+        if held:
+            player.shares[artist.artist_id] = held
+        else:
+            player.shares.pop(artist.artist_id, None)
+        artist.net_shares += signed
+        artist.fees_units += fee
+        player.fees_units += fee
+        player.trades += 1
+        self.result.trades += 1
+        self.result.fees_units += fee
+        self.result.house_units += paid
+
+    def _buy_for(
+        self, player: SimPlayer, artist: SimArtist, units: int, hours: float
+    ) -> bool:
+        cost = artist.price_units * (1_000_000 + self._rate(artist, hours))
+        return self._trade(player, artist, "buy", units * 1_000_000 // cost, hours)
+
+    def _sell_all(self, player: SimPlayer, artist: SimArtist, hours: float) -> bool:
+        held = player.shares.get(artist.artist_id, 0)
+        return self._trade(player, artist, "sell", held, hours)
+
+    # Players -----------------------------------------------------------------
+
+    def _act_randomly(self, player: SimPlayer) -> None:
+        if self.dice.random() > 0.3:
+            return
+        hours = self.dice.uniform(0.2, 22)
+        if player.shares and self.dice.random() < 0.5:
+            chosen = self.by_id[self.dice.choice(sorted(player.shares))]
+            self._sell_all(player, chosen, hours)
+        else:
+            chosen = self.dice.choice(self.listed)
+            self._buy_for(player, chosen, self._worth(player) // 20, hours)
+
+    def _follow_the_risers(self, player: SimPlayer) -> None:
+        """Once a week: out of what has fallen, into last week's five best."""
+        if self.day % 7 != int(player.player_id[-3:]) % 7 or self.day < 7:
+            return
+        self._rebalance(player, lambda artist: artist.prices[-1] / artist.prices[-8])
+
+    def _buy_what_fell(self, player: SimPlayer) -> None:
+        """Every two weeks: into what stands lowest against its own mean."""
+        if self.day % 14 != int(player.player_id[-3:]) % 14 or self.day < 28:
+            return
+        self._rebalance(
+            player, lambda artist: mean(artist.prices[-90:]) / artist.prices[-1]
+        )
+
+    def _rebalance(
+        self, player: SimPlayer, score: Callable[[SimArtist], float]
+    ) -> None:
+        hours = self.dice.uniform(0.2, 12)
+        best = sorted(self.listed, key=score, reverse=True)[:15]
+        wanted = self.dice.sample(best, 7)
+        for artist_id in sorted(player.shares):
+            if self.by_id[artist_id] not in best:
+                self._sell_all(player, self.by_id[artist_id], hours)
+        for artist in wanted:
+            if artist.artist_id not in player.shares:
+                self._buy_for(player, artist, self._worth(player) // 9, hours)
+
+    def _hold_one_of_each(self, player: SimPlayer) -> None:
+        """On the first day one share of every artist, then nothing ever again."""
+        if self.day:
+            return
+        for artist in self.listed:
+            self._trade(player, artist, "buy", 1, 0.5)
+
+    def _order_for_the_open(self, player: SimPlayer) -> None:
+        if self.dice.random() > 0.1:
+            return
+        if player.shares and self.dice.random() < 0.5:
+            artist = self.by_id[self.dice.choice(sorted(player.shares))]
+            self.orders.append(
+                Order(player, artist, "sell", player.shares[artist.artist_id])
+            )
+        else:
+            artist = self.dice.choice(self.listed)
+            shares = self._worth(player) // 15 // artist.price_units
+            if shares > 0:
+                self.orders.append(Order(player, artist, "buy", shares))
+
+    def _read_live_counters(self, player: SimPlayer) -> None:
+        """Polls the counters an hour before the close and knows the next price.
+
+        Buys now what will be dearer by more than both fees, spread included, and
+        sells in the first minutes after the close, when the spread is nothing.
+        """
+        for artist_id in sorted(player.shares):
+            artist = self.by_id[artist_id]
+            if not player.note.get(artist_id):
+                self._sell_all(player, artist, 0.1)
+            player.note[artist_id] = False
+        hours = 23.0
+        forecast = self._forecast(hours / 24)
+        hopes = []
+        for artist in self.listed:
+            gain = forecast[artist.artist_id] / artist.value - 1
+            costs = (self._rate(artist, hours) + self.settings.base_fee_ppm) / 1_000_000
+            if gain > costs:
+                hopes.append((gain - costs, artist.artist_id))
+        for _, artist_id in sorted(hopes, reverse=True)[:8]:
+            artist = self.by_id[artist_id]
+            if self._buy_for(player, artist, self._worth(player) // 9, hours):
+                player.note[artist_id] = False
+
+    def _forecast(self, seen: float) -> dict[str, float]:
+        """Every artist's next value, from the part of the day that has been seen."""
+        key = (self.day, seen)
+        if key in self.cache:
+            return self.cache[key]
+        values = {}
+        for artist_id, y in self._log_shares(seen).items():
+            artist = self.by_id[artist_id]
+            error = y - (artist.level + PHI * artist.slope)
+            level = artist.level + PHI * artist.slope + ALPHA * error
+            slope = PHI * artist.slope + BETA * error
+            values[artist_id] = math.exp(level + KAPPA * slope)
+        middle = mean(values[artist.artist_id] for artist in self.listed)
+        forecast = {artist_id: value / middle for artist_id, value in values.items()}
+        self.cache = {key: forecast}
+        return forecast
+
+    def _trade_in_a_ring(self, player: SimPlayer) -> None:
+        """Buys from and sells to itself through the house, to look busy."""
+        if self.target.artist_id in player.shares:
+            self._sell_all(player, self.target, 3)
+        else:
+            self._buy_for(player, self.target, self._worth(player) // 12, 3)
+
+    def _pump_one_artist(self, player: SimPlayer) -> None:
+        """The first account buys early, the rest push, the first sells on top."""
+        artist = self.listed[len(self.listed) // 2 + self.day // 60 % 20]
+        phase = self.day % 60
+        is_head = player.player_id.endswith("-000")
+        if (phase == 16 and is_head) or (phase == 20 and not is_head):
+            self._buy_for(player, artist, self._worth(player) // 6, 2)
+        elif (phase == 21 and is_head) or phase == 50:
+            self._sell_all(player, artist, 2)
+
+    # The close ---------------------------------------------------------------
+
+    def _close(self) -> None:
+        self._clear()
+        for artist in self.listed:
+            artist.baseline_micros = pricing.decayed(
+                self.settings, artist.net_shares, artist.baseline_micros
+            )
+            artist.prices.append(artist.price_units)
+        self._pay()
+        for player in self.players:
+            player.closes = [*player.closes[-1:], dict(player.shares)]
+            player.worth.append(self._worth(player))
+
+    def _clear(self) -> None:
+        waiting: dict[str, list[Order]] = defaultdict(list)
+        for order in self.orders:
+            waiting[order.artist.artist_id].append(order)
+        self.orders = []
+        for artist_id, orders in sorted(waiting.items()):
+            artist = self.by_id[artist_id]
+            orders = [order for order in orders if self._can_honour(order)]
+            bids = [
+                auction.Bid(str(n), order.side, order.shares, None)
+                for n, order in enumerate(orders)
+            ]
+            cleared = auction.clear(
+                bids,
+                auction.Curve(
+                    artist.fundamental_units,
+                    artist.depth_shares,
+                    artist.displacement,
+                    pricing.impact_bound_micros(self.settings, artist.depth_shares),
+                ),
+            )
+            for name, shares in sorted(cleared.fills.items()):
+                order = orders[int(name)]
+                signed = shares if order.side == "buy" else -shares
+                value = pricing.value_at(cleared.price, signed)
+                fee = pricing.fee_of(value, self.settings.base_fee_ppm)
+                self._book(order.player, artist, signed, value, fee)
+
+    def _can_honour(self, order: Order) -> bool:
+        if order.side == "sell":
+            return order.player.shares.get(order.artist.artist_id, 0) >= order.shares
+        return order.player.cash_units >= 3 * order.shares * order.artist.price_units
+
+    def _pay(self) -> None:
+        if len(self.listed[0].surprise_milli) < 3:
+            return
+        cap = self.settings.dividend_surprise_cap_milli
+        weights: dict[tuple[str, str], int] = {}
+        for player in self.players:
+            if len(player.closes) < 2:
+                continue
+            for artist_id, shares in player.shares.items():
+                eligible = min(
+                    shares, *(close.get(artist_id, 0) for close in player.closes)
+                )
+                surprise = self.by_id[artist_id].surprise_milli[-3]
+                weight = eligible * max(0, min(surprise, cap))
+                if weight:
+                    weights[player.player_id, artist_id] = weight
+        if not weights:
+            return
+        issuance = self.settings.issuance_per_player_units * len(self.players)
+        pool = sum(artist.fees_units for artist in self.listed) + issuance
+        for artist in self.listed:
+            artist.fees_units = 0
+        self.result.issued_units += issuance
+        self.result.dividends_units += pool
+        paid = settlement.split(pool, weights)
+        by_player: dict[str, int] = defaultdict(int)
+        for (player_id, _), amount in paid.items():
+            by_player[player_id] += amount
+        for player in self.players:
+            player.cash_units += by_player[player.player_id]
+            player.dividends_units += by_player[player.player_id]
+
+
+def _counts(players: int) -> dict[str, int]:
+    counts = {kind: int(players * part) for kind, part in _SHARES_OF_PLAYERS.items()}
+    counts["random"] += players - sum(counts.values())
+    return counts

@@ -1,0 +1,177 @@
+"""The exchange in the daily run: close, settle, open.
+
+`close` is called when the fetch begins, `settle` on the sealed candidate, `open` after
+it was published. When the run fails in between the market stays closed: the next run
+mends it, or `scrobble market reopen`.
+"""
+
+import contextlib
+import secrets
+from datetime import date, datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import IntegrityError
+
+from exchange import inputs, market, settlement
+from exchange.clock import Clock, utc_now
+from exchange.database import Database, sqlite_url
+from exchange.errors import Refusal
+from exchange.settings import ExchangeSettings, load_exchange_settings
+from exchange.settlement import SettlementInputs
+from warehouse.errors import SettleFailed
+from warehouse.run import Run, StepResult
+from warehouse.settings import Settings
+
+LISTING_FLOOR_PLAYS = 3_098
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def open_database(settings: Settings) -> Database:
+    """The exchange of this installation, with its tables as this program needs them.
+
+    PostgreSQL with the warehouse, SQLite in the data folder without one.
+    """
+    if settings.warehouse_url is not None:
+        database = Database(settings.warehouse_url)
+    else:
+        database = Database(sqlite_url(settings.data_dir))
+    database.upgrade()
+    # Where two programs start at once the other may have founded it meanwhile.
+    with contextlib.suppress(IntegrityError):
+        database.run(
+            lambda connection: market.prepare(
+                connection, utc_now, secrets.token_hex(32)
+            )
+        )
+    return database
+
+
+def close(run: Run) -> StepResult:
+    """Close the market before the first call to last.fm."""
+    database = open_database(run.settings)
+    try:
+        market.close(database, utc_now, load_exchange_settings(), fence=run.lease.fence)
+    except Refusal as refusal:
+        raise SettleFailed(str(refusal)) from refusal
+    finally:
+        database.dispose()
+    return StepResult("the market is closed until the new prices are published", {})
+
+
+def settle(run: Run, clock: Clock = utc_now) -> StepResult:
+    """Settle every day due up to the run's, in order, each in one transaction."""
+    database = open_database(run.settings)
+    try:
+        return settle_due(run, database, clock, load_exchange_settings())
+    finally:
+        database.dispose()
+
+
+def settle_due(
+    run: Run, database: Database, clock: Clock, rules: ExchangeSettings
+) -> StepResult:
+    """Settle what is due; a market that never had prices begins with the run's day."""
+    fence = run.lease.fence
+    done = []
+    with database.read() as connection:
+        state = market.look(connection)
+    if state.state == "halted":
+        return StepResult(
+            f"nothing settled: the market is halted ({state.reason})", {"halted": True}
+        )
+    priced_at = state.closed_at or clock()
+    for day in days_due(state.last_settled_date, run.as_of_date):
+        given = inputs.load(
+            run.target,
+            day,
+            run.version,
+            priced_at if day == run.as_of_date else end_of(day),
+            floor_plays=listing_floor(run.settings, rules),
+        )
+        done.append(settle_one(database, clock, rules, given, fence))
+    if not done:
+        return StepResult(f"{run.as_of_date} was settled before", {"days": 0})
+    last = done[-1]
+    return StepResult(
+        f"{len(done)} days settled, {last.players} players,"
+        f" {sum(one.orders_filled for one in done)} orders filled",
+        {
+            "days": len(done),
+            "rolled": sum(one.outcome == "rolled" for one in done),
+            "players": last.players,
+            "orders_filled": sum(one.orders_filled for one in done),
+            "dividends_units": sum(one.dividends_units for one in done),
+        },
+    )
+
+
+def settle_one(
+    database: Database,
+    clock: Clock,
+    rules: ExchangeSettings,
+    given: SettlementInputs,
+    fence: int,
+) -> settlement.Settled:
+    """Settle one day; books that do not add up halt the market for a person."""
+    try:
+        return database.run(
+            lambda connection: settlement.settle(
+                connection, clock, rules, given, fence=fence
+            )
+        )
+    except Refusal as refusal:
+        detail = refusal.detail
+        if refusal.code == "violated":
+            database.run(
+                lambda connection: market.halt(connection, clock, "settlement", detail)
+            )
+        raise SettleFailed(
+            f"the exchange did not settle {given.settled_date}: {refusal.detail}"
+        ) from refusal
+
+
+def open_(run: Run) -> StepResult:
+    """Open the market on the version just published."""
+    database = open_database(run.settings)
+    try:
+        opened = market.open_(
+            database, utc_now, fence=run.lease.fence, version=run.version
+        )
+    except Refusal as refusal:
+        raise SettleFailed(str(refusal)) from refusal
+    finally:
+        database.dispose()
+    if opened:
+        return StepResult("the market is open", {})
+    return StepResult(
+        "the market stays shut; `scrobble market status` says why", {"halted": True}
+    )
+
+
+def failed(run: Run) -> StepResult:
+    """A run that failed leaves the market closed."""
+    return StepResult(
+        "the market stays closed until the next run, or `scrobble market reopen`", {}
+    )
+
+
+def days_due(last: date | None, until: date) -> list[date]:
+    """The days still to be settled, in order."""
+    if last is None:
+        return [until]
+    return [last + timedelta(days=n) for n in range(1, (until - last).days + 1)]
+
+
+def end_of(day: date) -> datetime:
+    """Midnight after a day: what prices of a missed day are of."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time())
+
+
+def listing_floor(settings: Settings, rules: ExchangeSettings) -> int:
+    """Plays a day an artist needs; invented worlds on this machine have no floor."""
+    if rules.listing_floor_plays is not None:
+        return rules.listing_floor_plays
+    if settings.lastfm_url is not None:
+        host = urlsplit(settings.lastfm_url).hostname
+        return 0 if host in _LOOPBACK else LISTING_FLOOR_PLAYS
+    return LISTING_FLOOR_PLAYS if settings.lastfm_api_key is not None else 0

@@ -1,0 +1,288 @@
+"""The exchange in the daily run and on the command line, and what it reads of marts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import select, update
+
+from exchange import cli, inputs, schema, step
+from exchange.clock import utc_now
+from exchange.database import Database, sqlite_url
+from exchange.inputs import Flow, Gates
+from exchange.settings import ExchangeSettings, load_exchange_settings
+from warehouse.errors import SettingsError, SettleFailed
+from warehouse.run import Target
+from warehouse.settings import Settings
+
+DAY = date(2024, 3, 10)
+ARTISTS = {"a" * 32: ("Low", 150.0), "b" * 32: ("Can", 50.0)}
+
+
+def write_marts(path: Path, days: int, **changes: dict[str, Any]) -> None:
+    """A version with two artists and the columns the exchange reads."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema if not exists marts")
+        connection.execute(
+            "create or replace table marts.dim_artists"
+            " (artist_id text, artist_name text, top_tag text, listeners bigint)"
+        )
+        connection.execute(
+            "create or replace table marts.dim_artist_aliases"
+            " (alias_artist_id text, artist_id text)"
+        )
+        connection.execute(
+            "create or replace table marts.fct_chart_positions (chart text,"
+            " period text, issue_date date, rank integer, peak_first_date date,"
+            " artist_id text)"
+        )
+        connection.execute(
+            "create or replace table marts.fct_artist_values (artist_id text,"
+            " value_date date, fundamental_price double, surprise_z double,"
+            " is_listed boolean, plays_per_day double, new_listeners_per_day double)"
+        )
+        for artist_id, (name, price) in ARTISTS.items():
+            connection.execute(
+                "insert into marts.dim_artists values (?, ?, 'slowcore', 1000)",
+                [artist_id, name],
+            )
+            for back in range(days):
+                day = DAY - timedelta(days=back)
+                row: dict[str, Any] = {
+                    "artist_id": artist_id,
+                    "value_date": day,
+                    "fundamental_price": price * (1 + 0.01 * (back * back % 7)),
+                    "surprise_z": 0.5,
+                    "is_listed": True,
+                    "plays_per_day": 5000.0,
+                    "new_listeners_per_day": 200.0,
+                }
+                if back == 0:
+                    row |= changes.get(name, {})
+                connection.execute(
+                    "insert into marts.fct_artist_values values (?, ?, ?, ?, ?, ?, ?)",
+                    list(row.values()),
+                )
+        connection.execute(
+            "insert into marts.fct_chart_positions values"
+            " ('global_artists', 'day', ?, 1, ?, ?)",
+            [DAY, DAY, "a" * 32],
+        )
+
+
+@dataclass
+class FakeLease:
+    """The fence of a run; the lease itself is tested with the warehouse."""
+
+    fence: int = 3
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Any]:
+    """As much of a daily run as the exchange looks at."""
+    marts = tmp_path / "warehouse.duckdb"
+    write_marts(marts, 10)
+    yield SimpleNamespace(
+        settings=Settings(data_dir=tmp_path),
+        target=Target(duckdb_path=marts),
+        as_of_date=DAY,
+        version="20240310-000003",
+        lease=FakeLease(),
+    )
+
+
+def market_of(run: Any) -> Any:
+    database = Database(sqlite_url(run.settings.data_dir))
+    try:
+        with database.read() as connection:
+            return connection.execute(select(schema.market)).one()
+    finally:
+        database.dispose()
+
+
+def test_a_run_closes_settles_and_opens(run: Any) -> None:
+    step.close(run)
+    assert market_of(run).state == "closed"
+    result = step.settle(run)
+    assert result.detail["days"] == 1
+    step.open_(run)
+    state = market_of(run)
+    assert (state.state, state.version) == ("open", "20240310-000003")
+    step.close(run)
+    assert step.settle(run).text == "2024-03-10 was settled before"
+
+
+def test_missed_days_are_settled_in_order_and_rolled_where_they_have_no_values(
+    run: Any,
+) -> None:
+    step.close(run)
+    run.as_of_date = DAY - timedelta(days=5)
+    step.settle(run)
+    run.as_of_date = DAY + timedelta(days=1)
+    result = step.settle(run)
+    assert (result.detail["days"], result.detail["rolled"]) == (6, 1)
+    assert market_of(run).last_settled_date == DAY + timedelta(days=1)
+
+
+def test_a_run_that_fails_leaves_the_market_closed_until_a_person_reopens(
+    run: Any,
+) -> None:
+    step.close(run)
+    step.settle(run)
+    step.failed(run)
+    assert market_of(run).state == "closed"
+    assert command(run, "reopen", "--reason", "the prices are good").exit_code == 0
+    assert market_of(run).state == "open"
+
+
+def test_a_run_that_was_overtaken_cannot_open_the_market(run: Any) -> None:
+    step.close(run)
+    step.settle(run)
+    late = SimpleNamespace(**{**vars(run), "lease": FakeLease(2)})
+    with pytest.raises(SettleFailed, match="superseded"):
+        step.open_(late)
+
+
+def test_the_marts_give_whole_numbers_and_new_number_ones(run: Any) -> None:
+    found = inputs.load(run.target, DAY, "v", utc_now())
+    low = found.artists[0]
+    assert (low.artist_name, low.fundamental_price_units) == ("Low", 1_500_000)
+    assert (low.surprise_milli, low.top_tag, low.listeners) == (500, "slowcore", 1000)
+    prices = [150 * (1 + 0.01 * (back * back % 7)) for back in reversed(range(10))]
+    assert low.sigma_ppm == inputs.sigma_ppm(prices) > 0
+    assert found.new_number_ones == {"a" * 32}
+
+
+def test_artists_below_the_floor_are_not_listed(run: Any) -> None:
+    found = inputs.load(run.target, DAY, "v", utc_now(), floor_plays=5001)
+    assert not any(one.is_listed for one in found.artists)
+    found = inputs.load(run.target, DAY, "v", utc_now(), floor_plays=5000)
+    assert all(one.is_listed for one in found.artists)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"surprise_z": 6.1}, "surprise"),
+        ({"surprise_z": -6.1}, "surprise"),
+        ({"plays_per_day": 26_000.0}, "plays jumped without listeners"),
+    ],
+)
+def test_an_anomaly_halts_its_artist_only(
+    run: Any, tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    write_marts(tmp_path / "warehouse.duckdb", 10, Low=change)
+    low, can = inputs.load(run.target, DAY, "v", utc_now()).artists
+    assert low.is_halted and reason in (low.halt_reason or "")
+    assert not can.is_halted
+
+
+def flow(name: str, surprise: float, plays: float, listeners: float = 100) -> Flow:
+    return Flow(name, surprise, plays, listeners, 1000.0, 100.0)
+
+
+def test_equal_and_opposite_jumps_halt_both() -> None:
+    found = inputs.anomalies(
+        [
+            flow("up", 5, 1800),
+            flow("down", -5, 210),
+            flow("other", -5, 500),
+            flow("calm", 0.1, 1000),
+        ],
+        Gates(),
+    )
+    assert found.keys() == {"up", "down"}
+
+
+def test_a_jump_of_plays_with_listeners_is_no_anomaly() -> None:
+    assert inputs.anomalies([flow("big", 5, 6000, 700)], Gates()) == {}
+    assert inputs.anomalies([flow("bot", 5, 6000, 110)], Gates()).keys() == {"bot"}
+
+
+def command(run: Any, *arguments: str) -> Result:
+    return CliRunner().invoke(
+        cli.market, [*arguments, "--data-dir", str(run.settings.data_dir)]
+    )
+
+
+def test_the_command_line_shows_closes_halts_and_reopens(run: Any) -> None:
+    step.close(run)
+    step.settle(run)
+    step.open_(run)
+
+    def state() -> str:
+        return str(json.loads(command(run, "status", "--json").output)["state"])
+
+    assert state() == "open"
+    command(run, "close")
+    assert state() == "closed"
+    command(run, "halt", "--reason", "odd")
+    assert state() == "halted"
+    step.open_(run)
+    assert state() == "halted"
+    command(run, "reopen", "--reason", "fine")
+    assert state() == "open"
+    assert (
+        "was never listed"
+        in command(run, "halt", "--artist", "x", "--reason", "y").output
+    )
+    assert command(run, "halt", "--artist", "a" * 32, "--reason", "y").exit_code == 0
+    assert json.loads(command(run, "status", "--json").output)["halted_artists"] == 1
+
+
+def test_verify_halts_a_market_whose_books_are_wrong_and_reopen_refuses(
+    run: Any,
+) -> None:
+    step.close(run)
+    step.settle(run)
+    step.open_(run)
+    assert command(run, "verify").exit_code == 0
+    database = Database(sqlite_url(run.settings.data_dir))
+    with database.write() as connection:
+        connection.execute(update(schema.listings).values(house_cash_units=1))
+    database.dispose()
+    found = command(run, "verify")
+    assert found.exit_code == 1
+    assert "but the postings say 0" in found.output
+    assert market_of(run).state == "halted"
+    refused = command(run, "reopen", "--reason", "who cares")
+    assert refused.exit_code == 1
+    assert "the books do not add up" in refused.output
+
+
+def test_simulate_draws_a_picture_and_says_who_got_rich(tmp_path: Path) -> None:
+    picture = tmp_path / "wealth.svg"
+    numbers = {"days": 5, "players": 16, "artists": 30, "seed": 7}
+    options = [part for name, n in numbers.items() for part in (f"--{name}", str(n))]
+    result = CliRunner().invoke(
+        cli.simulate, [*options, "--picture", str(picture), "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["days"] == 5
+    assert picture.read_text().startswith("<svg")
+
+
+def test_settings_come_from_the_environment_and_are_checked() -> None:
+    assert load_exchange_settings({}) == ExchangeSettings()
+    given = load_exchange_settings({"EXCHANGE_BASE_FEE_PPM": "5000"})
+    assert given == replace(ExchangeSettings(), base_fee_ppm=5000)
+    with pytest.raises(SettingsError, match="EXCHANGE_BASE_FEE_PPM"):
+        load_exchange_settings({"EXCHANGE_BASE_FEE_PPM": "much"})
+
+
+def test_an_invented_world_has_no_floor_and_last_fm_has(tmp_path: Path) -> None:
+    rules = ExchangeSettings()
+    local = "http://127.0.0.1:8080/2.0/"
+    assert step.listing_floor(Settings(data_dir=tmp_path), rules) == 0
+    assert step.listing_floor(Settings(lastfm_url=local), rules) == 0
+    assert step.listing_floor(Settings(lastfm_api_key="k"), rules) == 3_098
+    assert step.listing_floor(Settings(), replace(rules, listing_floor_plays=7)) == 7
