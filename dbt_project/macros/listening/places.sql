@@ -1,7 +1,8 @@
 {# Returns the columns rank (shared by ties), place (never shared), share_pct (of what
    counts) and entities (how many stand on the whole chart) of a chart, one for each
-   combination of the columns `partition`. Order: what counts, then listeners, plays, and
-   the key; a listener's key is text, which engines sort differently, hence its md5. #}
+   combination of the columns `partition`. Order: what counts, then listeners, plays,
+   and the key; a listener's key is text, which engines sort differently, hence its
+   md5. #}
 {% macro places(partition) -%}
     cast(
         rank() over (

@@ -3,7 +3,8 @@
    gives is left out: it may be read only in part. See is_touched() for the rest. #}
 {% macro replace_touched(arg_dict, touched, keys, since=none) -%}
     {%- set target_relation = arg_dict['target_relation'] -%}
-    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set columns = arg_dict['dest_columns']
+        | map(attribute='quoted') | join(', ') -%}
     delete from {{ target_relation }}
     where {{ is_touched(target_relation, touched, keys, since) }};
     insert into {{ target_relation }} ({{ columns }})

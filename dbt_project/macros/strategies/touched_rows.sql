@@ -1,6 +1,6 @@
 {# Returns a relation to select from: of `relation`, the rows that lie in the touched
-   spans of `periods`, of touched listeners where `by_listener`; all rows in a full build.
-   The spans are literals, because neither engine skips rows of a scan because of a join.
+   spans of `periods`, of touched listeners where `by_listener`; in a full build all.
+   The spans are literals: neither engine skips rows of a scan because of a join.
    `date_column` is a date, or a Unix second where `is_uts`; without one, and `periods`,
    listeners alone decide. `touched` is int_touched_periods or int_touched_charts. #}
 {% macro touched_rows(
@@ -16,7 +16,7 @@
         {{ return(relation) }}
     {%- endif -%}
     {%- set query -%}
-        select distinct period_start, period_next
+        select distinct period_start, next_period_start
         from {{ touched_relation }}
         where listener_id = '' and period in ('{{ periods | join("', '") }}')
         order by period_start

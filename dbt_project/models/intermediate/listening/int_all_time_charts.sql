@@ -9,7 +9,7 @@ issues as (
     select
         touched_issues.chart,
         touched_issues.issue_date,
-        periods.period_next
+        periods.next_period_start
 
     from {{ ref('int_touched_issues') }} as touched_issues
 
@@ -74,7 +74,19 @@ played as (
 
 ),
 
-tagged as (
+entities as (
+
+    select
+        listener_id,
+        entity_type,
+        entity_id,
+        month_start,
+        scrobbles,
+        listening_seconds
+
+    from played
+
+    union all
 
     select
         played.listener_id,
@@ -92,32 +104,6 @@ tagged as (
             and played.entity_id = main_tags.artist_id
 
     group by played.listener_id, main_tags.tag_id, played.month_start
-
-),
-
-entities as (
-
-    select
-        listener_id,
-        entity_type,
-        entity_id,
-        month_start,
-        scrobbles,
-        listening_seconds
-
-    from played
-
-    union all
-
-    select
-        listener_id,
-        entity_type,
-        entity_id,
-        month_start,
-        scrobbles,
-        listening_seconds
-
-    from tagged
 
 ),
 
@@ -152,7 +138,7 @@ counted as (
             sum(
                 {{ capped_scrobbles(
                     'totals.scrobbles',
-                    days_between('history.first_date', 'issues.period_next')
+                    days_between('history.first_date', 'issues.next_period_start')
                 ) }}
             ) as bigint
         ) as scrobbles_capped,
@@ -180,7 +166,7 @@ counted as (
 
 ),
 
-placed as (
+final as (
 
     select
         chart,
@@ -195,27 +181,6 @@ placed as (
 
     from counted
 
-),
-
-final as (
-
-    select
-        chart,
-        issue_date,
-        entity_type,
-        entity_id,
-        rank,
-        place,
-        scrobbles,
-        scrobbles_capped,
-        listeners,
-        listening_seconds,
-        share_pct
-
-    from placed
-
-    where place <= {{ size }}
-
 )
 
-select * from final
+select * from final where place <= {{ size }}

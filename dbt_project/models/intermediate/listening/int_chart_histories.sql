@@ -10,7 +10,8 @@
         incremental_strategy='touched_issues',
         indexes=postgres_indexes([['chart', 'scope', 'period', 'issue_date']]),
         post_hook="{{ rename_restated(
-            \"case when chart like 'panel_%' then substr(chart, 7, length(chart) - 7) end\"
+            \"case when chart like 'panel_%'\"
+            ~ \" then substr(chart, 7, length(chart) - 7) end\"
         ) }}"
     )
 }}
@@ -28,33 +29,6 @@ restatements as (
 
 ),
 
-issues as (
-
-    select distinct
-        chart,
-        scope,
-        period,
-        issue_date
-
-    from steps
-
-),
-
-ordered_issues as (
-
-    select
-        chart,
-        scope,
-        period,
-        issue_date,
-        lag(issue_date) over (
-            partition by chart, scope, period order by issue_date
-        ) as previous_issue_date
-
-    from issues
-
-),
-
 followed as (
 
     select
@@ -68,6 +42,7 @@ followed as (
         in_run,
         at_1,
         is_followed,
+        previous_issue_date,
         lag(issue_date) over entity_history as entity_issue_date,
         lag(rank) over entity_history as entity_rank,
         min(best_rank) over entity_history as peak_rank
@@ -85,66 +60,30 @@ followed as (
 in_runs as (
 
     select
-        followed.chart,
-        followed.scope,
-        followed.period,
-        followed.issue_date,
-        followed.position,
-        followed.rank,
-        followed.entity_id,
-        followed.entity_name,
-        followed.artist_id,
-        followed.artist_name,
-        followed.scrobbles,
-        followed.scrobbles_capped,
-        followed.listeners,
-        followed.minutes,
-        followed.share_pct,
-        followed.lead_over_2_pct,
-        followed.is_bubbling_under,
-        followed.is_followed,
-        followed.entity_issue_date,
-        followed.entity_rank,
-        followed.peak_rank,
-        followed.in_run,
-        ordered_issues.previous_issue_date,
-        case
-            when followed.best_rank = followed.peak_rank then followed.at_best
-            else 0
-        end as at_peak,
-        case
-            when followed.best_rank = followed.peak_rank then followed.best_date
-        end as peak_date,
-        sum(followed.on_chart) over entity_history as issues_on_chart,
-        sum(followed.at_1) over entity_history as issues_at_1,
+        {{ chart_position_columns() }},
+        is_bubbling_under,
+        is_followed,
+        previous_issue_date,
+        entity_issue_date,
+        entity_rank,
+        peak_rank,
+        in_run,
+        case when best_rank = peak_rank then at_best else 0 end as at_peak,
+        case when best_rank = peak_rank then best_date end as peak_date,
+        sum(on_chart) over entity_history as issues_on_chart,
+        sum(at_1) over entity_history as issues_at_1,
         sum(
             coalesce(
-                followed.runs,
-                case
-                    when followed.entity_issue_date = ordered_issues.previous_issue_date
-                        then 0
-                    else 1
-                end
+                runs,
+                case when entity_issue_date = previous_issue_date then 0 else 1 end
             )
         ) over entity_history as run_number
 
     from followed
 
-    inner join ordered_issues
-        on
-            followed.chart = ordered_issues.chart
-            and followed.scope = ordered_issues.scope
-            and followed.period = ordered_issues.period
-            and followed.issue_date = ordered_issues.issue_date
-
     window entity_history as (
-        partition by
-            followed.chart,
-            followed.scope,
-            followed.period,
-            followed.is_bubbling_under,
-            followed.entity_id
-        order by followed.issue_date
+        partition by chart, scope, period, is_bubbling_under, entity_id
+        order by issue_date
         rows between unbounded preceding and current row
     )
 

@@ -1,4 +1,4 @@
--- One row per chart, issue and position that this build follows, and the last one before.
+-- One row per chart, issue and position that this build follows, or the last before.
 --
 -- What each row adds to its entity's history: the issues drawn up now, those after the
 -- first of them, which stay as they are, and the state of each entity before them.
@@ -40,22 +40,7 @@ first_touched as (
 later as (
 
     select
-        built.chart,
-        built.scope,
-        built.period,
-        built.issue_date,
-        built.position,
-        built.rank,
-        built.entity_id,
-        built.entity_name,
-        built.artist_id,
-        built.artist_name,
-        built.scrobbles,
-        built.scrobbles_capped,
-        built.listeners,
-        built.minutes,
-        built.share_pct,
-        built.lead_over_2_pct
+        {{ chart_position_columns('built') }}
 
     from built
 
@@ -134,7 +119,7 @@ positions as (
 
 ),
 
-final as (
+steps as (
 
     select
         {{ chart_position_columns() }},
@@ -184,6 +169,30 @@ final as (
 
     where recency = 1
     {% endif %}
+
+),
+
+final as (
+
+    select
+        {{ chart_position_columns() }},
+        is_bubbling_under,
+        best_rank,
+        best_date,
+        at_best,
+        on_chart,
+        runs,
+        in_run,
+        at_1,
+        is_followed,
+        -- Every issue stands here: the first rank before this one is the issue before.
+        max(issue_date) over (
+            partition by chart, scope, period
+            order by issue_date
+            range between unbounded preceding and interval '1 day' preceding
+        ) as previous_issue_date
+
+    from steps
 
 )
 

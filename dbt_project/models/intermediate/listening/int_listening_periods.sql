@@ -1,8 +1,8 @@
 -- One row per listener ('' is the whole panel) and period with at least one scrobble.
 --
--- The panel has all seven kinds of periods; a listener day, week, month and year. Counts
--- of different things do not add up over parts: they are the lengths of the charts and
--- lists before these are cut.
+-- The panel has all seven kinds of periods; a listener day, week, month and year.
+-- Counts of different things do not add up over parts: they are the lengths of the
+-- charts and lists before these are cut.
 {{ config(materialized='incremental', incremental_strategy='touched_periods') }}
 with
 

@@ -14,7 +14,7 @@ final as (
         period_start,
         case when period <> 'all_time' then max(part_start) end as period_end,
         case when period <> 'all_time' then {{ add_days('max(part_start)', 1) }} end
-            as period_next,
+            as next_period_start,
         case when period <> 'all_time' then cast(count(*) as integer) end as days
 
     from parts

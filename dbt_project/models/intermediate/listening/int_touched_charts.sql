@@ -1,7 +1,7 @@
 -- One row per listener ('' is the panel) and period whose charts change with new loads.
 --
--- Because a play changed in it, or because an artist who was played in it has other main
--- tags than before.
+-- Because a play changed in it, or because an artist who was played in it has other
+-- main tags than before.
 {{ config(materialized='noted', grain=['listener_id', 'period', 'period_start']) }}
 with
 
@@ -113,7 +113,7 @@ final as (
         listener_id,
         period,
         period_start,
-        period_next
+        next_period_start
 
     from touched_periods
 
@@ -124,7 +124,7 @@ final as (
         with_panel.listener_id,
         with_panel.period,
         with_panel.period_start,
-        periods.period_next
+        periods.next_period_start
 
     from with_panel
 

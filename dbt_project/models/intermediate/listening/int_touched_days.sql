@@ -81,7 +81,9 @@ gone as (
         on
             built.listener_id = walks.listener_id
             -- A walk from second 0 has no start: from_uts(0) is null.
-            and coalesce(built.scrobbled_at > {{ from_uts('walks.walk_from_uts') }}, true)
+            and coalesce(
+                built.scrobbled_at > {{ from_uts('walks.walk_from_uts') }}, true
+            )
             and built.scrobbled_at < {{ from_uts('walks.walk_to_uts') }}
 
     left join latest

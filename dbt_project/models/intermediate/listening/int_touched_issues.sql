@@ -9,78 +9,23 @@ answered_charts as (
 
 ),
 
-listening as (
-
-    select * from {{ ref('int_listening_periods') }}
-
-    where listener_id = '' and period <> 'day'
-
-),
-
-periods as (
-
-    select * from {{ ref('int_periods') }}
-
-),
-
-charts as (
-
-    select
-        cast('panel_' || kind || 's' as text) as chart,
-        cast(kind as text) as entity_type
-
-    from (values ('artist'), ('track'), ('album'), ('tag')) as kinds (kind)
-
-),
-
--- The chart of all time has an issue at the end of each month.
-history as (
-
-    select
-        {{ period_start('month', 'min(first_scrobbled_date)') }} as first_month,
-        max(last_scrobbled_date) as last_date
-
-    from listening
-
-    where period = 'all_time'
-
-),
-
 closed_issues as (
 
-    select
-        listening.period,
-        listening.period_start as issue_date
-
-    from listening
-
-    inner join periods
-        on
-            listening.period = periods.period
-            and listening.period_start = periods.period_start
-
-    where periods.period_next <= {{ as_of_date() }}
-
-    union all
-
-    select
-        cast('all_time' as text) as period,
-        periods.period_start as issue_date
-
-    from periods
-
-    inner join history
-        on
-            history.first_month <= periods.period_start
-            and history.last_date >= periods.period_start
-
-    where
-        periods.period = 'month'
-        and periods.period_next <= {{ as_of_date() }}
+    select * from {{ ref('int_closed_issues') }}
 
 ),
 
 {% if is_partial_build() %}
+charts as (
+
+    select distinct
+        chart,
+        entity_type
+
+    from closed_issues
+
+),
+
 touched_charts as (
 
     select * from {{ ref('int_touched_charts') }}
@@ -182,17 +127,15 @@ panel_issues as (
     union
 
     select
-        charts.chart,
+        closed_issues.chart,
         closed_issues.period,
         closed_issues.issue_date
 
     from closed_issues
 
-    cross join charts
-
     left join built
         on
-            charts.chart = built.chart
+            closed_issues.chart = built.chart
             and closed_issues.period = built.period
             and closed_issues.issue_date = built.issue_date
 
@@ -203,13 +146,11 @@ panel_issues as (
 panel_issues as (
 
     select
-        charts.chart,
-        closed_issues.period,
-        closed_issues.issue_date
+        chart,
+        period,
+        issue_date
 
     from closed_issues
-
-    cross join charts
 
 ),
 {% endif %}

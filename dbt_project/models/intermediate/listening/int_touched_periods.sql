@@ -1,4 +1,4 @@
--- One row per listener ('' is the panel) and period in which the new loads change a play.
+-- One row per listener ('' is the panel) and period in which new loads change a play.
 {{ config(materialized='noted', grain=['listener_id', 'period', 'period_start']) }}
 with
 
@@ -61,7 +61,7 @@ final as (
         with_panel.listener_id,
         with_panel.period,
         with_panel.period_start,
-        periods.period_next
+        periods.next_period_start
 
     from with_panel
 

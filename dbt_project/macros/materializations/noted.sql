@@ -1,4 +1,4 @@
-{# Materialization `noted`: what a partial build finds changed by comparing with the build
+{# Materialization `noted`: what a partial build finds changed, compared with the build
    before. Rows are known by the columns of the config `grain`. A full build compares
    nothing: the SQL does not run, and the table is made empty, with the columns of the
    model's yml. A partial build adds its rows to what an interrupted build of the same
