@@ -11,7 +11,6 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from warehouse import ops, store
 from warehouse.daily import STEPS
 from warehouse.daily import daily as run_daily
 from warehouse.errors import PublishFailed, WarehouseError
+from warehouse.hooks import COMMANDS
 from warehouse.journal import last_runs
 from warehouse.redact import RedactingFilter, redact
 from warehouse.settings import Settings, settings_options, take_settings
@@ -32,20 +32,14 @@ class _Commands(click.Group):
     """The built-in commands and those other packages plug in, loaded when called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        plugged = {point.name for point in entry_points(group="scrobble.commands")}
-        return sorted(plugged | set(self.commands))
+        return sorted({*COMMANDS.names(), *self.commands})
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name in self.commands:
-            return self.commands[name]
-        for point in entry_points(group="scrobble.commands", name=name):
-            command = point.load()
-            assert isinstance(command, click.Command), f"{point.value} is no command"
-            return command
-        return None
+        return self.commands.get(name) or COMMANDS.find(name)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="scrobble-warehouse", prog_name="scrobble")
 def cli() -> None:
     """The Scrobble Warehouse: last.fm's data, fetched, tested and published daily."""
 

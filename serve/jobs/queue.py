@@ -6,8 +6,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Mapping
 from typing import Any
 
 from huey import SqliteHuey
@@ -17,12 +16,10 @@ from sqlalchemy import Engine
 from serve.jobs import store
 from serve.jobs.context import Cancelled, JobContext
 from serve.settings import ServeSettings, signing_key
+from warehouse.hooks import JOBS, JobHook
 from warehouse.redact import redact
 
 log = logging.getLogger(__name__)
-
-JobFunction = Callable[[JobContext], Mapping[str, int] | None]
-GROUP = "scrobble.jobs"
 
 
 class Jobs:
@@ -32,7 +29,7 @@ class Jobs:
         self,
         engine: Engine,
         settings: ServeSettings,
-        functions: Mapping[str, JobFunction] | None = None,
+        functions: Mapping[str, JobHook] | None = None,
         beat_seconds: float = 3.0,
     ) -> None:
         self._engine = engine
@@ -119,13 +116,15 @@ class Jobs:
                 self._engine, job_id, self.worker, "failed", counts=counts, error=text
             )
 
-    def _function(self, kind: str) -> JobFunction:
+    def _function(self, kind: str) -> JobHook:
         if self._functions is not None:
             return self._functions[kind]
-        for entry in entry_points(group=GROUP, name=kind):
-            function: JobFunction = entry.load()
-            return function
-        raise LookupError(f"no entry point {kind!r} in group {GROUP!r} is installed")
+        function = JOBS.find(kind)
+        if function is None:
+            raise LookupError(
+                f"no entry point {kind!r} in group {JOBS.group!r} is installed"
+            )
+        return function
 
     def _beating(self, job_id: str, stop: threading.Event) -> None:
         while not stop.wait(self._beat_seconds):

@@ -214,11 +214,11 @@ WORKER = """
             time.sleep(0.3)
         return {"scrobbles": 6}
 
-    class Entry:
-        def load(self):
+    class Jobs:
+        def find(self, kind):
             return fetch
 
-    queue.entry_points = lambda **_: [Entry()]
+    queue.JOBS = Jobs()
     import serve.jobs.worker
     serve.jobs.worker._RECOVER_SECONDS = 0.5
     main()
