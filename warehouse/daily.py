@@ -57,7 +57,6 @@ class Outcome:
 
     version: str | None
     text: str
-    already_done: bool = False
 
 
 def daily(
@@ -121,7 +120,7 @@ def _already_done(engine: Engine, as_of: date) -> Outcome | None:
         f"already done: {current.as_of_date} is published as version {current.version}"
         " (--force runs it again)"
     )
-    return Outcome(current.version, text_, already_done=True)
+    return Outcome(current.version, text_)
 
 
 def _locked(
@@ -148,7 +147,7 @@ def _locked(
         # Two runs that started together: the second finds the day done by the first.
         if base is not None and base.as_of_date >= as_of and not force:
             journal.close("done", base.version)
-            return Outcome(base.version, "already done", already_done=True)
+            return Outcome(base.version, "already done")
         run = Run(
             settings=settings,
             engine=engine,

@@ -41,7 +41,6 @@ class Schema:
     writer: str
     tables: Mapping[str, frozenset[str]]
     only: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
-    visitors: frozenset[str] = frozenset()
 
     def usage(self, duty: str) -> frozenset[str]:
         """What a duty may do with the schema itself."""

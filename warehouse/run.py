@@ -51,7 +51,6 @@ class Run:
     target: Target = field(default_factory=Target)
     built_through: int = 0
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
-    prices: dict[str, Any] = field(default_factory=dict)
 
     @property
     def landing_dir(self) -> Path:
