@@ -3,7 +3,7 @@
 {% macro is_corrected() -%}
     {%- set aliases = ref('int_artist_aliases') -%}
     {%- if not (execute and is_partial_build()) -%}
-        {{ return(false) }}
+        {{ return(not execute) }}
     {%- endif -%}
     {%- set query -%}
         select count(*) from {{ aliases }}

@@ -1,7 +1,10 @@
 {# Returns true where only what the loads after `built_through` touch is built; false
-   for a full build, also where an unfinished first build has left tables behind. #}
+   for a full build, also where an unfinished first build has left tables behind. True
+   while dbt parses, so that it sees what the models read in a partial build. #}
 {% macro is_partial_build() -%}
-    {%- if not execute or built_through() | int == 0 -%}
+    {%- if not execute -%}
+        {{ return(true) }}
+    {%- elif built_through() | int == 0 -%}
         {{ return(false) }}
     {%- elif model.config.materialized == 'incremental' -%}
         {{ return(is_incremental()) }}

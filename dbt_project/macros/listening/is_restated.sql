@@ -3,7 +3,7 @@
 {% macro is_restated(change) -%}
     {%- set restated = ref('int_restated_entities') -%}
     {%- if not (execute and is_partial_build()) -%}
-        {{ return(false) }}
+        {{ return(not execute) }}
     {%- endif -%}
     {%- set query -%}
         select count(*) from {{ restated }} where change = '{{ change }}'

@@ -5,23 +5,9 @@
 -- depends_on: {{ ref('int_restated_entities') }}
 with
 
-artist_tags as (
-
-    select * from {{ ref('artist_tags') }}
-
-),
-
 final as (
 
-    select
-        artist_id,
-        tag_id
-
-    from artist_tags
-
-    where
-        rank <= {{ var('main_tags', 3) }}
-        and weight >= {{ var('main_tag_weight', 50) }}
+    {{ main_tags() }}
 
 )
 

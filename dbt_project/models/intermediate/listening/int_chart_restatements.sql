@@ -2,19 +2,13 @@
 --
 -- The only record of what an issue said before, hence never rebuilt: a full build keeps
 -- it as it is.
--- depends_on: {{ ref('int_chart_ranks') }}
--- depends_on: {{ ref('int_touched_issues') }}
--- depends_on: {{ ref('stg_ledger__loads') }}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        full_refresh=false
+        materialized='noted',
+        grain=['chart', 'scope', 'period', 'issue_date'],
+        is_log=true
     )
 }}
-
-{% if is_partial_build() %}
-
 with
 
 touched_issues as (
@@ -23,17 +17,15 @@ touched_issues as (
 
 ),
 
-ranks as (
+drawn as (
 
-    select * from {{ ref('int_chart_ranks') }}
-
-    where is_drawn
+    select * from {{ ref('int_drawn_issues') }}
 
 ),
 
 built as (
 
-    select * from {{ built_relation('fct_chart_positions') }}
+    select * from {{ source('built', 'int_chart_histories') }}
 
 ),
 
@@ -83,25 +75,25 @@ issues_before as (
 now as (
 
     select
-        ranks.chart,
-        ranks.scope,
-        ranks.period,
-        ranks.issue_date,
-        ranks.position,
-        ranks.rank,
-        ranks.entity_id,
-        ranks.entity_name,
-        ranks.scrobbles,
-        ranks.listeners
+        drawn.chart,
+        drawn.scope,
+        drawn.period,
+        drawn.issue_date,
+        drawn.position,
+        drawn.rank,
+        drawn.entity_id,
+        drawn.entity_name,
+        drawn.scrobbles,
+        drawn.listeners
 
-    from ranks
+    from drawn
 
     inner join issues_before
         on
-            ranks.chart = issues_before.chart
-            and ranks.scope = issues_before.scope
-            and ranks.period = issues_before.period
-            and ranks.issue_date = issues_before.issue_date
+            drawn.chart = issues_before.chart
+            and drawn.scope = issues_before.scope
+            and drawn.period = issues_before.period
+            and drawn.issue_date = issues_before.issue_date
 
 ),
 
@@ -158,7 +150,6 @@ changed as (
 final as (
 
     select
-        cast({{ built_through() }} as bigint) as built_through,
         last_load.load_id,
         changed.chart,
         changed.scope,
@@ -172,33 +163,6 @@ final as (
 
     cross join last_load
 
-    left join {{ this }} as known
-        on
-            known.built_through = {{ built_through() }}
-            and changed.chart = known.chart
-            and changed.scope = known.scope
-            and changed.period = known.period
-            and changed.issue_date = known.issue_date
-
-    where known.chart is null
-
 )
 
 select * from final
-
-{% else %}
-
-select
-    cast(null as bigint) as built_through,
-    cast(null as bigint) as load_id,
-    cast(null as text) as chart,
-    cast(null as text) as scope,
-    cast(null as text) as period,
-    cast(null as date) as issue_date,
-    cast(null as bigint) as changed_positions,
-    cast(null as text) as first_before,
-    cast(null as text) as first_now
-
-where 1 = 0
-
-{% endif %}

@@ -4,15 +4,30 @@
 -- time that last.fm gives, which count more than the scrobbles do.
 with
 
-listener_artists as (
+years as (
 
-    select * from {{ ref('listener_artists') }}
+    select * from {{ ref('int_listener_years') }}
+
+    where entity_type = 'artist'
 
 ),
 
 top_artists as (
 
     select * from {{ ref('stg_lastfm__user_top_artists') }}
+
+),
+
+listener_artists as (
+
+    select
+        listener_id,
+        entity_id as artist_id,
+        cast(sum(scrobbles) as bigint) as scrobbles
+
+    from years
+
+    group by listener_id, entity_id
 
 ),
 

@@ -1,43 +1,18 @@
 -- One row per entity whose name or main tags are others than in the build before.
 --
 -- The name of an artist, album, track, tag or listener, or an artist's main tags.
--- Rows stay until `built_through` moves on, as in int_touched_days. Empty in a full
--- build.
--- depends_on: {{ ref('artist_tags') }}
--- depends_on: {{ ref('dim_artists') }}
--- depends_on: {{ ref('dim_albums') }}
--- depends_on: {{ ref('dim_tracks') }}
--- depends_on: {{ ref('dim_tags') }}
--- depends_on: {{ ref('dim_listeners') }}
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        pre_hook="{{ delete_before_insert(
-            'built_through <> ' ~ built_through()
-        ) }}"
-    )
-}}
-
-{% if is_partial_build() %}
-
+{{ config(materialized='noted', grain=['change', 'entity_type', 'entity_id']) }}
 with
 
 built_names as (
 
-    select * from {{ built_relation('int_entity_names') }}
+    select * from {{ source('built', 'int_entity_names') }}
 
 ),
 
 built_main_tags as (
 
-    select * from {{ built_relation('int_artist_main_tags') }}
-
-),
-
-artist_tags as (
-
-    select * from {{ ref('artist_tags') }}
+    select * from {{ source('built', 'int_artist_main_tags') }}
 
 ),
 
@@ -49,15 +24,7 @@ names as (
 
 main_tags as (
 
-    select
-        artist_id,
-        tag_id
-
-    from artist_tags
-
-    where
-        rank <= {{ var('main_tags', 3) }}
-        and weight >= {{ var('main_tag_weight', 50) }}
+    {{ main_tags() }}
 
 ),
 
@@ -99,7 +66,7 @@ retagged as (
 
 ),
 
-restated as (
+final as (
 
     select
         change,
@@ -117,38 +84,6 @@ restated as (
 
     from retagged
 
-),
-
-final as (
-
-    select
-        cast({{ built_through() }} as bigint) as built_through,
-        restated.change,
-        restated.entity_type,
-        restated.entity_id
-
-    from restated
-
-    left join {{ this }} as known
-        on
-            restated.change = known.change
-            and restated.entity_type = known.entity_type
-            and restated.entity_id = known.entity_id
-
-    where known.entity_id is null
-
 )
 
 select * from final
-
-{% else %}
-
-select
-    cast(null as bigint) as built_through,
-    cast(null as text) as change,
-    cast(null as text) as entity_type,
-    cast(null as text) as entity_id
-
-where 1 = 0
-
-{% endif %}

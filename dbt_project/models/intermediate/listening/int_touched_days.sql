@@ -1,35 +1,14 @@
--- One row per listener and UTC day whose scrobbles this build has to look at again.
+-- One row per listener and UTC day on which the new loads change a play.
 --
--- Rows stay until `built_through` moves on: a build that was killed after it had
--- changed fct_scrobbles finds here what it still owes to the models behind. Empty in a
--- full build, where everything is looked at.
--- depends_on: {{ ref('stg_lastfm__scrobbles') }}
--- depends_on: {{ ref('int_complete_walks') }}
--- depends_on: {{ ref('int_track_durations') }}
--- depends_on: {{ ref('int_artist_aliases') }}
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        pre_hook="{{ delete_before_insert(
-            'built_through <> ' ~ built_through()
-        ) }}"
-    )
-}}
-
-{% if is_partial_build() %}
-
+-- By content: a play that is delivered again as it was touches nothing.
+{{ config(materialized='noted', grain=['listener_id', 'scrobbled_date']) }}
 with
 
--- Cut here: PostgreSQL works out a CTE that is read twice row by row, and the names of
--- all rows where they may matter.
-answered as (
+new_plays as (
 
     select * from {{ ref('stg_lastfm__scrobbles') }}
 
-    where
-        load_id > {{ built_through() }}
-        {{ 'or identity_load_id > ' ~ built_through() if is_corrected() }}
+    where load_id > {{ built_through() }}
 
 ),
 
@@ -37,62 +16,59 @@ walks as (
 
     select * from {{ ref('int_complete_walks') }}
 
-),
-
-durations as (
-
-    select * from {{ ref('int_track_durations') }}
+    where load_id > {{ built_through() }}
 
 ),
 
--- As the build before left it; twice, because what is read twice is copied first.
+-- As the build before left it.
 built as (
 
-    select * from {{ built_relation('fct_scrobbles') }}
+    select * from {{ source('built', 'int_scrobbles') }}
 
 ),
 
-measured as (
-
-    select * from {{ built_relation('fct_scrobbles') }}
-
-),
-
-brought as (
+ranked as (
 
     select
         scrobble_id,
         listener_id,
-        scrobbled_date
+        scrobbled_date,
+        album_id,
+        fetched_at,
+        row_number() over (
+            partition by scrobble_id
+            order by fetched_at desc, load_id desc, call_id desc, item_index desc
+        ) as recency
 
-    from answered
-
-    where load_id > {{ built_through() }}
+    from new_plays
 
 ),
 
--- The artist of an old row is another one since a correction came.
-renamed as (
+latest as (
+
+    select * from ranked
+
+    where recency = 1
+
+),
+
+changed as (
 
     select
-        listener_id,
-        scrobbled_date
+        latest.listener_id,
+        latest.scrobbled_date
 
-    from answered
+    from latest
 
-    where identity_load_id > {{ built_through() }}
+    left join built on latest.scrobble_id = built.scrobble_id
 
-),
-
-new_walks as (
-
-    select * from walks
-
-    where load_id > {{ built_through() }}
+    where
+        built.scrobble_id is null
+        or latest.album_id is distinct from built.album_id
 
 ),
 
--- A walk brings back what is still there; those days are touched by its rows.
+-- A complete walk over its second did not bring the play, nor did an answer since.
 gone as (
 
     select
@@ -101,47 +77,55 @@ gone as (
 
     from built
 
-    inner join new_walks
+    inner join walks
         on
-            built.listener_id = new_walks.listener_id
-            and built.scrobbled_at > {{ from_uts('new_walks.walk_from_uts') }}
-            and built.scrobbled_at < {{ from_uts('new_walks.walk_to_uts') }}
+            built.listener_id = walks.listener_id
+            -- A walk from second 0 has no start: from_uts(0) is null.
+            and coalesce(built.scrobbled_at > {{ from_uts('walks.walk_from_uts') }}, true)
+            and built.scrobbled_at < {{ from_uts('walks.walk_to_uts') }}
 
-    left join brought on built.scrobble_id = brought.scrobble_id
+    left join latest
+        on
+            built.scrobble_id = latest.scrobble_id
+            and walks.first_fetched_at <= latest.fetched_at
 
-    where brought.scrobble_id is null
+    where latest.scrobble_id is null
 
 ),
 
-remeasured as (
+{% if is_corrected() %}
+-- The artist of an old play is another one since a correction came, and with the
+-- artist's tracks go their lengths.
+renamed as (
 
     select
-        measured.listener_id,
-        measured.scrobbled_date
+        built.listener_id,
+        built.scrobbled_date
 
-    from measured
+    from built
 
-    left join durations on measured.track_id = durations.track_id
+    inner join {{ ref('stg_lastfm__scrobbles') }} as plays
+        on built.scrobble_id = plays.scrobble_id
 
-    where measured.duration_seconds is distinct from durations.duration_seconds
+    left join {{ ref('int_track_lengths') }} as lengths
+        on
+            plays.track_id = lengths.track_id
+            and built.load_id >= lengths.load_id
+
+    where
+        plays.identity_load_id > {{ built_through() }}
+        or built.duration_seconds is distinct from lengths.duration_seconds
 
 ),
 
-touched as (
+{% endif %}
+final as (
 
     select
         listener_id,
         scrobbled_date
 
-    from brought
-
-    union
-
-    select
-        listener_id,
-        scrobbled_date
-
-    from renamed
+    from changed
 
     union
 
@@ -151,43 +135,16 @@ touched as (
 
     from gone
 
+    {% if is_corrected() %}
     union
 
     select
         listener_id,
         scrobbled_date
 
-    from remeasured
-
-),
-
-final as (
-
-    select
-        cast({{ built_through() }} as bigint) as built_through,
-        touched.listener_id,
-        touched.scrobbled_date
-
-    from touched
-
-    left join {{ this }} as known
-        on
-            touched.listener_id = known.listener_id
-            and touched.scrobbled_date = known.scrobbled_date
-
-    where known.listener_id is null
+    from renamed
+    {% endif %}
 
 )
 
 select * from final
-
-{% else %}
-
-select
-    cast(null as bigint) as built_through,
-    cast(null as text) as listener_id,
-    cast(null as date) as scrobbled_date
-
-where 1 = 0
-
-{% endif %}

@@ -1,7 +1,6 @@
 -- One row per chart and issue that this build draws up anew.
--- depends_on: {{ ref('int_restated_entities') }}
-{% set periods = ['week', 'month', 'quarter', 'half_year', 'year'] %}
-{% set kinds = ['artist', 'track', 'album', 'tag'] %}
+--
+-- Issues of periods that are over, and of such as nothing is left of.
 with
 
 answered_charts as (
@@ -10,20 +9,94 @@ answered_charts as (
 
 ),
 
-totals as (
+listening as (
 
-    select * from {{ ref('totals') }}
+    select * from {{ ref('int_listening_periods') }}
+
+    where listener_id = '' and period <> 'day'
 
 ),
 
-touched_days as (
+periods as (
 
-    select * from {{ ref('int_touched_days') }}
+    select * from {{ ref('int_periods') }}
+
+),
+
+charts as (
+
+    select
+        cast('panel_' || kind || 's' as text) as chart,
+        cast(kind as text) as entity_type
+
+    from (values ('artist'), ('track'), ('album'), ('tag')) as kinds (kind)
+
+),
+
+-- The chart of all time has an issue at the end of each month.
+history as (
+
+    select
+        {{ period_start('month', 'min(first_scrobbled_date)') }} as first_month,
+        max(last_scrobbled_date) as last_date
+
+    from listening
+
+    where period = 'all_time'
+
+),
+
+closed_issues as (
+
+    select
+        listening.period,
+        listening.period_start as issue_date
+
+    from listening
+
+    inner join periods
+        on
+            listening.period = periods.period
+            and listening.period_start = periods.period_start
+
+    where periods.period_next <= {{ as_of_date() }}
+
+    union all
+
+    select
+        cast('all_time' as text) as period,
+        periods.period_start as issue_date
+
+    from periods
+
+    inner join history
+        on
+            history.first_month <= periods.period_start
+            and history.last_date >= periods.period_start
+
+    where
+        periods.period = 'month'
+        and periods.period_next <= {{ as_of_date() }}
 
 ),
 
 {% if is_partial_build() %}
--- As the build before left it.
+touched_charts as (
+
+    select * from {{ ref('int_touched_charts') }}
+
+    where listener_id = ''
+
+),
+
+touched_periods as (
+
+    select * from {{ ref('int_touched_periods') }}
+
+    where listener_id = ''
+
+),
+
 built as (
 
     select distinct
@@ -31,107 +104,62 @@ built as (
         period,
         issue_date
 
-    from {{ built_relation('fct_chart_positions') }}
+    from {{ source('built', 'int_chart_histories') }}
 
-    where chart in ('panel_artists', 'panel_tracks', 'panel_albums', 'panel_tags')
+    where scope = '' and period <> 'day'
 
 ),
 
-{% endif %}
-charts as (
+-- A play changes the charts of all time from its month on; a tag changes its own chart.
+touched as (
 
-{% for kind in kinds %}
     select
-        cast('panel_{{ kind }}s' as text) as chart,
-        cast('{{ kind }}' as text) as entity_type
+        charts.chart,
+        touched_charts.period,
+        touched_charts.period_start as issue_date
 
-    {{ 'union all' if not loop.last }}
+    from touched_charts
 
-{% endfor %}
-),
+    cross join charts
 
--- Periods that are over.
-closed as (
-
-{% for period in periods %}
-    select
-        period,
-        period_start as issue_date
-
-    from totals
+    left join touched_periods
+        on
+            touched_charts.period = touched_periods.period
+            and touched_charts.period_start = touched_periods.period_start
 
     where
-        period = '{{ period }}'
-        and {{ listening_period_next(period, 'period_start') }} <= {{ as_of_date() }}
+        touched_charts.period <> 'all_time'
+        and (touched_periods.period is not null or charts.entity_type = 'tag')
 
-    union all
-
-{% endfor %}
-    select
-        cast('all_time' as text) as period,
-        cast(
-            {{ each_period(
-                period_start('month', 'first_day.scrobbled_date'),
-                period_start('month', 'all_time.period_end'),
-                '1 month'
-            ) }} as date
-        ) as issue_date
-
-    from totals as all_time
-
-    cross join (
-        select min(period_start) as scrobbled_date
-
-        from totals
-
-        where period = 'day'
-    ) as first_day
-
-    where all_time.period = 'all_time'
-
-),
-
-closed_issues as (
+    union
 
     select
-        period,
-        issue_date
-
-    from closed
-
-    where
-        period <> 'all_time'
-        or {{ listening_period_next('month', 'issue_date') }} <= {{ as_of_date() }}
-
-),
-
-{% if is_partial_build() %}
-touched_periods as (
-
-{% for period in periods %}
-    select distinct
-        cast('{{ period }}' as text) as period,
-        {{ listening_period_start(period, 'scrobbled_date') }} as issue_date
-
-    from touched_days
-
-    union all
-
-{% endfor %}
-    select distinct
+        built.chart,
         built.period,
         built.issue_date
 
     from built
 
+    inner join charts on built.chart = charts.chart
+
     cross join (
-        select min(scrobbled_date) as scrobbled_date from touched_days
+        select min(period_start) as period_start
+        from touched_periods
+        where period = 'month'
     ) as first_touched
+
+    cross join (
+        select min(period_start) as period_start
+        from touched_charts
+        where period = 'month'
+    ) as first_retagged
 
     where
         built.period = 'all_time'
-        and built.issue_date
-        >= {{ period_start('month', 'first_touched.scrobbled_date') }}
+        and built.issue_date >= case
+            when charts.entity_type = 'tag' then first_retagged.period_start
+            else first_touched.period_start
+        end
 
 ),
 
@@ -145,26 +173,11 @@ panel_issues as (
 
     from built
 
-    inner join touched_periods
+    inner join touched
         on
-            built.period = touched_periods.period
-            and built.issue_date = touched_periods.issue_date
-
-    union
-
-    select
-        built.chart,
-        built.period,
-        built.issue_date
-
-    from built
-
-    where
-        built.chart = 'panel_tags'
-        and exists (
-            select 1 from {{ ref('int_restated_entities') }}
-            where change = 'main_tags'
-        )
+            built.chart = touched.chart
+            and built.period = touched.period
+            and built.issue_date = touched.issue_date
 
     union
 
@@ -186,7 +199,6 @@ panel_issues as (
     where built.chart is null
 
 ),
-
 {% else %}
 panel_issues as (
 
@@ -200,8 +212,8 @@ panel_issues as (
     cross join charts
 
 ),
-
 {% endif %}
+
 final as (
 
     select distinct

@@ -1,38 +1,40 @@
 -- One row per period with at least one scrobble of the panel.
 with
 
-periods as (
+listening as (
 
     select * from {{ ref('int_listening_periods') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('int_periods') }}
 
 ),
 
 final as (
 
     select
-        period,
-        period_start,
-        case
-        {% for period in ['day', 'week', 'month', 'quarter', 'half_year', 'year'] %}
-            when period = '{{ period }}'
-                then
-                    {{ add_days(
-                        listening_period_next(period, 'period_start'), -1
-                    ) }}
-        {% endfor %}
-            else last_scrobbled_date
-        end as period_end,
-        scrobbles,
-        tracks,
-        artists,
-        albums,
-        listeners,
-        listening_seconds,
-        scrobbles_without_duration
+        listening.period,
+        listening.period_start,
+        coalesce(periods.period_end, listening.last_scrobbled_date) as period_end,
+        listening.scrobbles,
+        listening.tracks,
+        listening.artists,
+        listening.albums,
+        listening.listeners,
+        listening.listening_seconds,
+        listening.scrobbles_without_duration
 
-    from periods
+    from listening
 
-    where listener_id = ''
+    inner join periods
+        on
+            listening.period = periods.period
+            and listening.period_start = periods.period_start
+
+    where listening.listener_id = ''
 
 )
 

@@ -33,7 +33,7 @@ chart_tracks as (
 
 durations as (
 
-    select * from {{ ref('int_track_durations') }}
+    select * from {{ ref('int_track_lengths') }}
 
 ),
 

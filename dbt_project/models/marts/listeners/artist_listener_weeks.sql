@@ -1,26 +1,10 @@
 -- One row per artist, listener and week (from Monday, UTC) with at least one scrobble.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        indexes=postgres_indexes([
-            ['listener_id', 'week_start'],
-            ['artist_id', 'week_start'],
-        ]),
-        pre_hook="{{ delete_before_insert(
-            '(listener_id, week_start) in (select listener_id, '
-            ~ period_start('week', 'scrobbled_date') ~ ' from '
-            ~ ref('int_touched_days') ~ ')'
-        ) }}"
-    )
-}}
-
+{{ config(materialized='incremental', incremental_strategy='touched_weeks') }}
 with
 
 scrobbles as (
 
-    select * from {{ ref('fct_scrobbles') }}
+    select * from {{ touched_rows(ref('int_scrobbles'), 'scrobbled_date', ['week']) }}
 
 ),
 
@@ -35,11 +19,6 @@ final as (
         max(scrobbled_at) as last_scrobbled_at
 
     from scrobbles
-
-    where
-        1 = 1
-        {{ and_touched_bounds('scrobbled_date', 'week') }}
-        {{ and_touched('week', 'scrobbled_date', 'listener_id') }}
 
     group by artist_id, listener_id, {{ period_start('week', 'scrobbled_date') }}
 

@@ -1,50 +1,10 @@
 -- One row per listener and UTC day with at least one scrobble.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        pre_hook="{{ delete_before_insert(
-            '(listener_id, scrobbled_date) in (select listener_id, scrobbled_date from '
-            ~ ref('int_touched_days') ~ ')'
-        ) }}"
-    )
-}}
-
+{{ config(materialized='view') }}  -- the rows of int_listener_days, not a second copy
 with
 
-scrobbles as (
+listener_days as (
 
-    select * from {{ ref('fct_scrobbles') }}
-
-),
-
--- How long it is from each play to the next of the same day.
-followed as (
-
-    select
-        listener_id,
-        scrobbled_date,
-        scrobbled_at,
-        artist_id,
-        track_id,
-        album_id,
-        duration_seconds,
-        {{ listening_seconds() }} as listening_seconds,
-        {{ seconds_between(
-            'scrobbled_at',
-            'lead(scrobbled_at) over (
-                partition by listener_id, scrobbled_date
-                order by scrobbled_at, scrobble_id
-            )'
-        ) }} as seconds_to_next
-
-    from scrobbles
-
-    where
-        1 = 1
-        {{ and_touched_bounds('scrobbled_date', 'day') }}
-        {{ and_touched('day', 'scrobbled_date', 'listener_id') }}
+    select * from {{ ref('int_listener_days') }}
 
 ),
 
@@ -53,27 +13,19 @@ final as (
     select
         listener_id,
         scrobbled_date,
-        cast(count(*) as bigint) as scrobbles,
-        cast(count(distinct track_id) as bigint) as tracks,
-        cast(count(distinct artist_id) as bigint) as artists,
-        cast(count(distinct album_id) as bigint) as albums,
-        cast(
-            count(distinct extract(hour from scrobbled_at)) as integer
-        ) as active_hours,
-        cast(sum(listening_seconds) as bigint) as listening_seconds,
-        cast(
-            count(*) filter (where duration_seconds is null) as bigint
-        ) as scrobbles_without_duration,
-        cast(
-            count(*) filter (where seconds_to_next * 2 < listening_seconds) as bigint
-        ) as scrobbles_cut_short,
-        cast(coalesce(max(seconds_to_next), 0) as bigint) as longest_quiet_seconds,
-        min(scrobbled_at) as first_scrobbled_at,
-        max(scrobbled_at) as last_scrobbled_at
+        scrobbles,
+        tracks,
+        artists,
+        albums,
+        active_hours,
+        listening_seconds,
+        scrobbles_without_duration,
+        scrobbles_cut_short,
+        longest_quiet_seconds,
+        first_scrobbled_at,
+        last_scrobbled_at
 
-    from followed
-
-    group by listener_id, scrobbled_date
+    from listener_days
 
 )
 

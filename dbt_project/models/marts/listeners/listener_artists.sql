@@ -1,24 +1,10 @@
 -- One row per listener and artist with at least one scrobble.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        indexes=postgres_indexes([
-            ['listener_id'],
-            ['artist_id'],
-        ]),
-        pre_hook="{{ delete_before_insert(
-            'listener_id in (select listener_id from ' ~ ref('int_touched_days') ~ ')'
-        ) }}"
-    )
-}}
-
+{{ config(materialized='incremental', incremental_strategy='touched_listeners') }}
 with
 
 weeks as (
 
-    select * from {{ ref('artist_listener_weeks') }}
+    select * from {{ touched_rows(ref('artist_listener_weeks')) }}
 
 ),
 
@@ -32,8 +18,6 @@ final as (
         max(last_scrobbled_at) as last_scrobbled_at
 
     from weeks
-
-    where 1 = 1 {{ and_touched('all_time', 'week_start', 'listener_id') }}
 
     group by listener_id, artist_id
 

@@ -1,18 +1,7 @@
 -- One row per listener ('' is the panel) and period from the first to the last play.
 --
 -- Zero where nothing was played.
-{% set periods = {
-    'day': '1 day', 'week': '7 days', 'month': '1 month', 'year': '1 year'
-} %}
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        pre_hook="{{ delete_before_insert(from_first_touched_period()) }}"
-    )
-}}
-
+{{ config(materialized='incremental', incremental_strategy='touched_series') }}
 with
 
 listening as (
@@ -21,88 +10,91 @@ listening as (
 
 ),
 
-{% if is_partial_build() %}
-touched as (
+periods as (
 
-    select * from {{ ref('int_first_touched_periods') }}
+    select * from {{ ref('int_periods') }}
 
 ),
 
-{% endif %}
+touched_series as (
+
+    select * from {{ ref('int_touched_series') }}
+
+),
+
 spans as (
 
     select
-        listening.listener_id,
-        listening.period,
-        min(listening.period_start) as first_period_start,
-        max(listening.period_start) as last_period_start
+        listener_id,
+        period,
+        min(period_start) as first_period_start,
+        max(period_start) as last_period_start
 
     from listening
 
-    where listening.period in ('day', 'week', 'month', 'year')
+    where period in ('day', 'week', 'month', 'year')
 
-    group by listening.listener_id, listening.period
+    group by listener_id, period
 
 ),
 
--- A touched period changes itself, the zeros up to the next, and the year after it.
-stale_spans as (
+{% if is_partial_build() %}
+-- A changed period changes itself, the zeros up to the next, and the year after it.
+series as (
 
     select
         spans.listener_id,
         spans.period,
-        {% if is_partial_build() %}
+        spans.first_period_start,
         greatest(
-            spans.first_period_start, touched.period_start
+            spans.first_period_start, touched_series.period_start
         ) as from_period_start,
-        {% else %}
-        spans.first_period_start as from_period_start,
-        {% endif %}
         spans.last_period_start
 
     from spans
 
-    {% if is_partial_build() %}
-    inner join touched
+    inner join touched_series
         on
-            spans.listener_id = touched.listener_id
-            and spans.period = touched.period
-    {% endif %}
+            spans.listener_id = touched_series.listener_id
+            and spans.period = touched_series.period
 
 ),
+{% else %}
+series as (
 
-slots as (
-
-{% for period, length in periods.items() %}
     select
         listener_id,
         period,
-        cast(
-            {{ each_period('from_period_start', 'last_period_start', length) }} as date
-        ) as period_start
+        first_period_start,
+        first_period_start as from_period_start,
+        last_period_start
 
-    from stale_spans
+    from spans
 
-    where period = '{{ period }}'
-
-    {{ 'union all' if not loop.last }}
-
-{% endfor %}
 ),
+{% endif %}
 
 -- A week is compared with the one 52 weeks before, 29 February with 28 February.
 compared as (
 
     select
-        listener_id,
-        period,
-        period_start,
+        series.listener_id,
+        series.period,
+        periods.period_start,
+        series.first_period_start,
         case
-            when period = 'week' then {{ add_days('period_start', -364) }}
-            else cast(period_start - interval '1 year' as date)
+            when series.period = 'week'
+                then {{ add_days('periods.period_start', -364) }}
+            else cast(periods.period_start - interval '1 year' as date)
         end as previous_year_start
 
-    from slots
+    from series
+
+    inner join periods
+        on
+            series.period = periods.period
+            and series.from_period_start <= periods.period_start
+            and series.last_period_start >= periods.period_start
 
 ),
 
@@ -118,16 +110,11 @@ counted as (
         coalesce(listening.listeners, 0) as active_listeners,
         coalesce(listening.listening_seconds, 0) as listening_seconds,
         case
-            when compared.previous_year_start >= spans.first_period_start
+            when compared.previous_year_start >= compared.first_period_start
                 then coalesce(previous_year.scrobbles, 0)
         end as previous_year_scrobbles
 
     from compared
-
-    inner join spans
-        on
-            compared.listener_id = spans.listener_id
-            and compared.period = spans.period
 
     left join listening
         on

@@ -35,9 +35,9 @@ tracks as (
 
 ),
 
-totals as (
+years as (
 
-    select * from {{ ref('int_listener_totals') }}
+    select * from {{ ref('int_listener_years') }}
 
     where entity_type = 'track'
 
@@ -109,16 +109,16 @@ found as (
 
 heard as (
 
-    select
-        totals.listener_id,
-        totals.entity_id as track_id
+    select distinct
+        years.listener_id,
+        years.entity_id as track_id
 
-    from totals
+    from years
 
     inner join found
         on
-            totals.listener_id = found.listener_id
-            and totals.entity_id = found.track_id
+            years.listener_id = found.listener_id
+            and years.entity_id = found.track_id
 
 ),
 

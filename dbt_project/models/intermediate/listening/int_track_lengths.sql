@@ -1,4 +1,7 @@
--- One row per track whose length is known.
+-- One row per track whose length is known, with the load that brought it first.
+--
+-- The first known length stays: a play counts with the length that was known when it
+-- came, so that a length learnt or corrected later changes no day that is counted.
 with
 
 track_infos as (
@@ -27,6 +30,8 @@ answered as (
 
     from track_infos
 
+    where duration_seconds > 0 and track_id is not null
+
     union all
 
     select
@@ -40,6 +45,8 @@ answered as (
 
     from album_tracks
 
+    where duration_seconds > 0 and track_id is not null
+
 ),
 
 ranked as (
@@ -47,19 +54,18 @@ ranked as (
     select
         track_id,
         duration_seconds,
+        load_id,
         row_number() over (
             partition by track_id
             order by
+                load_id,
                 preference,
                 fetched_at desc,
-                load_id desc,
                 call_id desc,
                 item_index desc
-        ) as recency
+        ) as choice
 
     from answered
-
-    where duration_seconds > 0
 
 ),
 
@@ -67,11 +73,12 @@ final as (
 
     select
         track_id,
-        duration_seconds
+        duration_seconds,
+        load_id
 
     from ranked
 
-    where recency = 1 and track_id is not null
+    where choice = 1
 
 )
 

@@ -1,0 +1,46 @@
+{# Materialization `noted`: what a partial build finds changed by comparing with the build
+   before. Rows are known by the columns of the config `grain`. A full build compares
+   nothing: the SQL does not run, and the table is made empty, with the columns of the
+   model's yml. A partial build adds its rows to what an interrupted build of the same
+   loads has found; rows of earlier builds go, unless `is_log`: a log is never emptied.
+   The first column, built_through, is filled in here. #}
+{% materialization noted, default %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set is_full = built_through() | int == 0 or should_full_refresh() -%}
+    {%- set is_log = config.get('is_log', false) -%}
+    {%- set columns = model.columns.values() | list -%}
+    {%- set names = columns[1:] | map(attribute='name') | join(', ') -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- call statement('main') -%}
+        {%- if existing is none %}
+            create table {{ this }} (
+                {%- for column in columns %}
+                {{ column.name }} {{ column.data_type }} {{- ',' if not loop.last }}
+                {%- endfor %}
+            )
+        {%- else %}
+            delete from {{ this }}
+            where {{ 'false' if is_log else 'true' if is_full
+                else 'built_through <> ' ~ built_through() }}
+        {%- endif %}
+        {%- if not is_full %};
+            insert into {{ this }} (built_through, {{ names }})
+            select {{ built_through() }}, {{ names }} from (
+                {{ sql }}
+            ) as found
+            where not exists (
+                select 1 from {{ this }} as known
+                where
+                    known.built_through = {{ built_through() }}
+                    {%- for column in config.require('grain') %}
+                    and known.{{ column }} = found.{{ column }}
+                    {%- endfor %}
+            )
+        {%- endif %}
+    {%- endcall -%}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [this.incorporate(type='table')]}) }}
+{% endmaterialization %}

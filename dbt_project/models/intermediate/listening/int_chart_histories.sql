@@ -1,0 +1,256 @@
+-- One row per chart, issue and position, with the entity's history on the chart so far.
+--
+-- A partial build goes on from the state that each entity had before the first issue
+-- drawn up anew; that state stands on its row here, so nothing older is read twice.
+-- depends_on: {{ ref('int_touched_issues') }}
+{% set size = var('chart_size') %}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='touched_issues',
+        indexes=postgres_indexes([['chart', 'scope', 'period', 'issue_date']]),
+        post_hook="{{ rename_restated(
+            \"case when chart like 'panel_%' then substr(chart, 7, length(chart) - 7) end\"
+        ) }}"
+    )
+}}
+with
+
+steps as (
+
+    select * from {{ ref('int_chart_steps') }}
+
+),
+
+restatements as (
+
+    select * from {{ ref('int_chart_restatements') }}
+
+),
+
+issues as (
+
+    select distinct
+        chart,
+        scope,
+        period,
+        issue_date
+
+    from steps
+
+),
+
+ordered_issues as (
+
+    select
+        chart,
+        scope,
+        period,
+        issue_date,
+        lag(issue_date) over (
+            partition by chart, scope, period order by issue_date
+        ) as previous_issue_date
+
+    from issues
+
+),
+
+followed as (
+
+    select
+        {{ chart_position_columns() }},
+        is_bubbling_under,
+        best_rank,
+        best_date,
+        at_best,
+        on_chart,
+        runs,
+        in_run,
+        at_1,
+        is_followed,
+        lag(issue_date) over entity_history as entity_issue_date,
+        lag(rank) over entity_history as entity_rank,
+        min(best_rank) over entity_history as peak_rank
+
+    from steps
+
+    window entity_history as (
+        partition by chart, scope, period, is_bubbling_under, entity_id
+        order by issue_date
+        rows between unbounded preceding and current row
+    )
+
+),
+
+in_runs as (
+
+    select
+        followed.chart,
+        followed.scope,
+        followed.period,
+        followed.issue_date,
+        followed.position,
+        followed.rank,
+        followed.entity_id,
+        followed.entity_name,
+        followed.artist_id,
+        followed.artist_name,
+        followed.scrobbles,
+        followed.scrobbles_capped,
+        followed.listeners,
+        followed.minutes,
+        followed.share_pct,
+        followed.lead_over_2_pct,
+        followed.is_bubbling_under,
+        followed.is_followed,
+        followed.entity_issue_date,
+        followed.entity_rank,
+        followed.peak_rank,
+        followed.in_run,
+        ordered_issues.previous_issue_date,
+        case
+            when followed.best_rank = followed.peak_rank then followed.at_best
+            else 0
+        end as at_peak,
+        case
+            when followed.best_rank = followed.peak_rank then followed.best_date
+        end as peak_date,
+        sum(followed.on_chart) over entity_history as issues_on_chart,
+        sum(followed.at_1) over entity_history as issues_at_1,
+        sum(
+            coalesce(
+                followed.runs,
+                case
+                    when followed.entity_issue_date = ordered_issues.previous_issue_date
+                        then 0
+                    else 1
+                end
+            )
+        ) over entity_history as run_number
+
+    from followed
+
+    inner join ordered_issues
+        on
+            followed.chart = ordered_issues.chart
+            and followed.scope = ordered_issues.scope
+            and followed.period = ordered_issues.period
+            and followed.issue_date = ordered_issues.issue_date
+
+    window entity_history as (
+        partition by
+            followed.chart,
+            followed.scope,
+            followed.period,
+            followed.is_bubbling_under,
+            followed.entity_id
+        order by followed.issue_date
+        rows between unbounded preceding and current row
+    )
+
+),
+
+-- Absent counts as one past the end of the list.
+histories as (
+
+    select
+        {{ chart_position_columns() }},
+        is_bubbling_under,
+        is_followed,
+        peak_rank,
+        issues_on_chart,
+        issues_at_1,
+        run_number,
+        entity_issue_date is null as is_first,
+        entity_issue_date = previous_issue_date as is_back_to_back,
+        case
+            when previous_issue_date is null then null
+            when entity_issue_date = previous_issue_date then entity_rank
+            when is_bubbling_under then {{ 2 * size + 1 }}
+            else {{ size + 1 }}
+        end as previous_rank,
+        sum(in_run) over (
+            partition by
+                chart, scope, period, is_bubbling_under, entity_id, run_number
+            order by issue_date
+            rows between unbounded preceding and current row
+        ) as run_length,
+        sum(at_peak) over entity_peak as issues_at_peak,
+        min(peak_date) over entity_peak as peak_first_date
+
+    from in_runs
+
+    window entity_peak as (
+        partition by chart, scope, period, is_bubbling_under, entity_id, peak_rank
+        order by issue_date
+        rows between unbounded preceding and current row
+    )
+
+),
+
+revisions as (
+
+    select
+        chart,
+        scope,
+        period,
+        issue_date,
+        count(*) as restatements
+
+    from restatements
+
+    group by chart, scope, period, issue_date
+
+),
+
+final as (
+
+    select
+        histories.chart,
+        histories.scope,
+        histories.period,
+        histories.issue_date,
+        cast(1 + coalesce(revisions.restatements, 0) as integer) as revision,
+        histories.position,
+        histories.rank,
+        histories.entity_id,
+        histories.entity_name,
+        histories.artist_id,
+        histories.artist_name,
+        cast(histories.previous_rank as integer) as previous_rank,
+        case
+            when histories.is_first then 'NEW'
+            when not histories.is_back_to_back then 'RE'
+            when histories.previous_rank > histories.rank then 'UP'
+            when histories.previous_rank < histories.rank then 'DOWN'
+            else 'SAME'
+        end as movement,
+        histories.peak_rank,
+        histories.peak_first_date,
+        cast(histories.issues_at_peak as bigint) as issues_at_peak,
+        cast(histories.issues_on_chart as bigint) as issues_on_chart,
+        cast(histories.run_number as bigint) as run_number,
+        cast(histories.run_length as bigint) as run_length,
+        cast(histories.issues_at_1 as bigint) as issues_at_1,
+        histories.scrobbles,
+        histories.scrobbles_capped,
+        histories.listeners,
+        histories.minutes,
+        histories.share_pct,
+        histories.lead_over_2_pct,
+        histories.is_bubbling_under
+
+    from histories
+
+    left join revisions
+        on
+            histories.chart = revisions.chart
+            and histories.scope = revisions.scope
+            and histories.period = revisions.period
+            and histories.issue_date = revisions.issue_date
+
+    where histories.is_followed
+
+)
+
+select * from final

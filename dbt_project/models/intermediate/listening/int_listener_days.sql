@@ -1,0 +1,64 @@
+-- One row per listener and UTC day with at least one scrobble.
+{{ config(materialized='incremental', incremental_strategy='touched_days') }}
+with
+
+scrobbles as (
+
+    select * from {{ touched_rows(ref('int_scrobbles'), 'scrobbled_date', ['day']) }}
+
+),
+
+-- How long it is from each play to the next of the same day.
+followed as (
+
+    select
+        listener_id,
+        scrobbled_date,
+        scrobbled_at,
+        artist_id,
+        track_id,
+        album_id,
+        duration_seconds,
+        {{ listening_seconds() }} as listening_seconds,
+        {{ seconds_between(
+            'scrobbled_at',
+            'lead(scrobbled_at) over (
+                partition by listener_id, scrobbled_date
+                order by scrobbled_at, scrobble_id
+            )'
+        ) }} as seconds_to_next
+
+    from scrobbles
+
+),
+
+final as (
+
+    select
+        listener_id,
+        scrobbled_date,
+        cast(count(*) as bigint) as scrobbles,
+        cast(count(distinct track_id) as bigint) as tracks,
+        cast(count(distinct artist_id) as bigint) as artists,
+        cast(count(distinct album_id) as bigint) as albums,
+        cast(
+            count(distinct extract(hour from scrobbled_at)) as integer
+        ) as active_hours,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
+        cast(
+            count(*) filter (where duration_seconds is null) as bigint
+        ) as scrobbles_without_duration,
+        cast(
+            count(*) filter (where seconds_to_next * 2 < listening_seconds) as bigint
+        ) as scrobbles_cut_short,
+        cast(coalesce(max(seconds_to_next), 0) as bigint) as longest_quiet_seconds,
+        min(scrobbled_at) as first_scrobbled_at,
+        max(scrobbled_at) as last_scrobbled_at
+
+    from followed
+
+    group by listener_id, scrobbled_date
+
+)
+
+select * from final

@@ -1,0 +1,146 @@
+-- One row per listener, period and artist, track, album or tag played in it.
+--
+-- Of weeks, months and longer periods; in a partial build only of those it makes anew.
+{{ config(materialized='ephemeral') }}  -- three rows a play: each reader sums its own
+with
+
+counts as (
+
+    select * from {{ touched_rows(
+        ref('int_listener_counts'),
+        'period_start',
+        ['week', 'half_year'],
+        touched='int_touched_charts',
+        by_listener=false
+    ) }}
+
+),
+
+years as (
+
+    select * from {{ ref('int_listener_years') }}
+
+),
+
+period_parts as (
+
+    select * from {{ touched_parts() }}
+
+),
+
+main_tags as (
+
+    select * from {{ ref('int_artist_main_tags') }}
+
+),
+
+parts as (
+
+    select
+        listener_id,
+        period,
+        period_start,
+        entity_type,
+        entity_id,
+        scrobbles,
+        listening_seconds
+
+    from counts
+
+    union all
+
+    select
+        listener_id,
+        period,
+        period_start,
+        entity_type,
+        entity_id,
+        scrobbles,
+        listening_seconds
+
+    from years
+
+),
+
+played as (
+
+    select
+        parts.listener_id,
+        period_parts.period,
+        period_parts.period_start,
+        parts.entity_type,
+        parts.entity_id,
+        cast(sum(parts.scrobbles) as bigint) as scrobbles,
+        cast(sum(parts.listening_seconds) as bigint) as listening_seconds
+
+    from parts
+
+    inner join period_parts
+        on
+            parts.period = period_parts.part
+            and parts.period_start = period_parts.part_start
+
+    group by
+        parts.listener_id,
+        period_parts.period,
+        period_parts.period_start,
+        parts.entity_type,
+        parts.entity_id
+
+),
+
+tagged as (
+
+    select
+        played.listener_id,
+        played.period,
+        played.period_start,
+        cast('tag' as text) as entity_type,
+        main_tags.tag_id as entity_id,
+        cast(sum(played.scrobbles) as bigint) as scrobbles,
+        cast(sum(played.listening_seconds) as bigint) as listening_seconds
+
+    from played
+
+    inner join main_tags
+        on
+            played.entity_type = 'artist'
+            and played.entity_id = main_tags.artist_id
+
+    group by
+        played.listener_id,
+        played.period,
+        played.period_start,
+        main_tags.tag_id
+
+),
+
+final as (
+
+    select
+        listener_id,
+        period,
+        period_start,
+        entity_type,
+        entity_id,
+        scrobbles,
+        listening_seconds
+
+    from played
+
+    union all
+
+    select
+        listener_id,
+        period,
+        period_start,
+        entity_type,
+        entity_id,
+        scrobbles,
+        listening_seconds
+
+    from tagged
+
+)
+
+select * from final

@@ -1,0 +1,38 @@
+-- One row per listener, year and artist, track or album played in it.
+--
+-- Years and all time are summed from here.
+{{ config(materialized='incremental', incremental_strategy='touched_periods') }}
+with
+
+counts as (
+
+    select * from {{ touched_rows(
+        ref('int_listener_counts'), 'period_start', ['year']
+    ) }}
+
+),
+
+final as (
+
+    select
+        listener_id,
+        cast('year' as text) as period,
+        {{ period_start('year', 'period_start') }} as period_start,
+        entity_type,
+        entity_id,
+        cast(sum(scrobbles) as bigint) as scrobbles,
+        cast(sum(listening_seconds) as bigint) as listening_seconds
+
+    from counts
+
+    where period = 'month'
+
+    group by
+        listener_id,
+        {{ period_start('year', 'period_start') }},
+        entity_type,
+        entity_id
+
+)
+
+select * from final

@@ -1,0 +1,190 @@
+-- One row per scrobble: a listener, a second, an artist's and a track's name.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='touched_days',
+        indexes=postgres_indexes([
+            ['listener_id', 'scrobbled_date'],
+            ['scrobbled_date'],
+            ['scrobble_id'],
+        ])
+    )
+}}
+with
+
+answered as (
+
+    select * from {{ touched_rows(
+        ref('stg_lastfm__scrobbles'), 'scrobbled_uts', ['day'], is_uts=true
+    ) }}
+
+),
+
+walks as (
+
+    select * from {{ ref('int_complete_walks') }}
+
+),
+
+lengths as (
+
+    select * from {{ ref('int_track_lengths') }}
+
+),
+
+ranked as (
+
+    select
+        scrobble_id,
+        listener_id,
+        artist_id,
+        track_id,
+        album_id,
+        scrobbled_uts,
+        scrobbled_at,
+        scrobbled_date,
+        load_id,
+        fetched_at,
+        row_number() over answers_of_play as recency,
+        first_value(album_id) over answers_of_play as latest_album_id
+
+    from answered
+
+    window answers_of_play as (
+        partition by scrobble_id
+        order by fetched_at desc, load_id desc, call_id desc, item_index desc
+    )
+
+),
+
+-- The last answer wins: listeners edit the albums of old scrobbles.
+latest as (
+
+    select * from ranked
+
+    where recency = 1
+
+),
+
+-- Another album was answered before: the play is as it is only since then.
+edits as (
+
+    select
+        scrobble_id,
+        min(recency) as recency
+
+    from ranked
+
+    where album_id is distinct from latest_album_id
+
+    group by scrobble_id
+
+),
+
+since as (
+
+    select
+        ranked.scrobble_id,
+        min(ranked.load_id) as load_id
+
+    from ranked
+
+    left join edits on ranked.scrobble_id = edits.scrobble_id
+
+    where edits.recency is null or ranked.recency < edits.recency
+
+    group by ranked.scrobble_id
+
+),
+
+-- Long walks are few and compared as they are; short ones are looked up by their days,
+-- because every scrobble against every daily walk of its listener is quadratic.
+long_walks as (
+
+    select * from walks
+
+    where walk_to_uts - walk_from_uts > {{ var('long_walk_days') }} * 86400
+
+),
+
+short_walks as (
+
+    select
+        listener_id,
+        walk_from_uts,
+        walk_to_uts,
+        first_fetched_at,
+        cast(
+            {{ each_day(
+                'cast(' ~ from_uts('walk_from_uts') ~ ' as date)',
+                'cast(' ~ from_uts('walk_to_uts') ~ ' as date)'
+            ) }} as date
+        ) as walked_date
+
+    from walks
+
+    where walk_to_uts - walk_from_uts <= {{ var('long_walk_days') }} * 86400
+
+),
+
+-- A later walk over its second did not bring it: the listener has deleted it. A walk's
+-- own ends do not count, since last.fm asks for what lies after and before them.
+gone as (
+
+    select latest.scrobble_id
+
+    from latest
+
+    inner join long_walks
+        on
+            latest.listener_id = long_walks.listener_id
+            and latest.scrobbled_uts > long_walks.walk_from_uts
+            and latest.scrobbled_uts < long_walks.walk_to_uts
+            and latest.fetched_at < long_walks.first_fetched_at
+
+    union
+
+    select latest.scrobble_id
+
+    from latest
+
+    inner join short_walks
+        on
+            latest.listener_id = short_walks.listener_id
+            and latest.scrobbled_date = short_walks.walked_date
+            and latest.scrobbled_uts > short_walks.walk_from_uts
+            and latest.scrobbled_uts < short_walks.walk_to_uts
+            and latest.fetched_at < short_walks.first_fetched_at
+
+),
+
+final as (
+
+    select
+        latest.scrobble_id,
+        latest.listener_id,
+        latest.artist_id,
+        latest.track_id,
+        latest.album_id,
+        latest.scrobbled_at,
+        latest.scrobbled_date,
+        lengths.duration_seconds,
+        since.load_id
+
+    from latest
+
+    inner join since on latest.scrobble_id = since.scrobble_id
+
+    left join gone on latest.scrobble_id = gone.scrobble_id
+
+    -- A length learnt after the play came does not count for it.
+    left join lengths
+        on
+            latest.track_id = lengths.track_id
+            and since.load_id >= lengths.load_id
+
+    where gone.scrobble_id is null
+
+)
+
+select * from final
