@@ -1,6 +1,6 @@
 # `make` alone prints this help. Every target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install daily serve docs test chaos bench lint lock clean
+.PHONY: help install daily serve docs test chaos bench lint sql lock clean
 .NOTPARALLEL:
 
 PYTHON ?= python3.11
@@ -47,6 +47,9 @@ bench: install ## speed as ratios beside a peer in the same run
 lint: install ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+sql: install ## sqlfluff over all models: minutes (pre-commit lints the changed ones)
+	$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/data_tests $(ARGS)
 
 lock: install ## resolve the newest allowed versions into requirements.lock
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev --output-file requirements.lock pyproject.toml

@@ -129,25 +129,62 @@ _INSERT_POSTINGS = (
 )
 
 
-def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
-    """The same statements straight on the driver."""
+def _connect(url: str) -> Any:
+    """The driver's own connection."""
     address = make_url(url)
-    is_sqlite = address.get_backend_name() == "sqlite"
-    connection: Any
-    if is_sqlite:
+    if address.get_backend_name() == "sqlite":
         connection = sqlite3.connect(
             str(address.database), isolation_level=None, timeout=60
         )
         for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
             connection.execute(f"pragma {pragma}")
-    else:
-        connection = psycopg2.connect(
-            host=address.host,
-            port=address.port,
-            user=address.username,
-            password=address.password,
-            dbname=address.database,
-        )
+        return connection
+    return psycopg2.connect(
+        host=address.host,
+        port=address.port,
+        user=address.username,
+        password=address.password,
+        dbname=address.database,
+    )
+
+
+def _write_trade(
+    run: Callable[..., None], player_id: str, artist: str, trade_id: str
+) -> None:
+    run(_INSERT_TRADE, trade_id, player_id, artist, trade_id)
+    run(_INSERT_POSTINGS, *[trade_id] * 5)
+    run(
+        "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
+        " values (?, 'bare', 1, '2024-01-01 00:00:00')",
+        trade_id,
+    )
+    run(
+        "update {s}players set cash_units = cash_units - 1 where player_id = ?",
+        player_id,
+    )
+    run(
+        "insert into {s}holdings (player_id, artist_id, shares) values (?, ?, 1)"
+        " on conflict (player_id, artist_id) do update"
+        " set shares = holdings.shares + 1",
+        player_id,
+        artist,
+    )
+    run(
+        "update {s}listings set net_shares = net_shares + 1 where artist_id = ?",
+        artist,
+    )
+    run(
+        "insert into {s}answers (player_id, idempotency_key, body_hash, status,"
+        " body, answered_at) values (?, ?, 'x', 200, 'x', '2024-01-01 00:00:00')",
+        player_id,
+        trade_id,
+    )
+
+
+def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
+    """The same statements straight on the driver."""
+    connection = _connect(url)
+    is_sqlite = isinstance(connection, sqlite3.Connection)
     words = {
         "s": "" if is_sqlite else "exchange.",
         "share": "" if is_sqlite else " for share of m",
@@ -188,34 +225,7 @@ def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> Non
             run("begin immediate")
         run("select * from {s}answers where idempotency_key = ?", trade_id)
         look(artist)
-        run(_INSERT_TRADE, trade_id, player_id, artist, trade_id)
-        run(_INSERT_POSTINGS, *[trade_id] * 5)
-        run(
-            "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
-            " values (?, 'bare', 1, '2024-01-01 00:00:00')",
-            trade_id,
-        )
-        run(
-            "update {s}players set cash_units = cash_units - 1 where player_id = ?",
-            player_id,
-        )
-        run(
-            "insert into {s}holdings (player_id, artist_id, shares) values (?, ?, 1)"
-            " on conflict (player_id, artist_id) do update"
-            " set shares = holdings.shares + 1",
-            player_id,
-            artist,
-        )
-        run(
-            "update {s}listings set net_shares = net_shares + 1 where artist_id = ?",
-            artist,
-        )
-        run(
-            "insert into {s}answers (player_id, idempotency_key, body_hash, status,"
-            " body, answered_at) values (?, ?, 'x', 200, 'x', '2024-01-01 00:00:00')",
-            player_id,
-            trade_id,
-        )
+        _write_trade(run, player_id, artist, trade_id)
         connection.commit()
         waits.append(time.perf_counter() - began)
     cpu = time.process_time() - cpu

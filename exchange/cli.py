@@ -15,8 +15,17 @@ from exchange import market as market_
 from exchange.clock import iso, utc_now
 from exchange.database import Database
 from exchange.errors import Refusal
-from exchange.settings import UNITS_PER_CREDIT, load_exchange_settings
-from warehouse.settings import settings_options, take_settings
+from exchange.settings import (
+    UNITS_PER_CREDIT,
+    ExchangeSettings,
+    load_exchange_settings,
+)
+from warehouse.settings import (
+    group_options,
+    settings_options,
+    take_flags,
+    take_settings,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -180,15 +189,22 @@ def verify(**options: Any) -> None:
     help="where the picture of the wealth by kind goes",
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON object")
+@group_options(ExchangeSettings)
 def simulate(
-    seed: int, days: int, players: int, artists: int, picture: Path, as_json: bool
+    seed: int,
+    days: int,
+    players: int,
+    artists: int,
+    picture: Path,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Play a year of the exchange with invented players, and draw who got rich."""
     from exchange import simulator, wealth_picture
 
     result = simulator.simulate(
         simulator.Scenario(seed=seed, days=days, players=players, artists=artists),
-        load_exchange_settings(),
+        load_exchange_settings(take_flags(options, ExchangeSettings)),
     )
     picture.write_text(wealth_picture.draw(result), encoding="utf-8")
     if as_json:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from sqlalchemy import Engine
 
@@ -24,28 +23,11 @@ from ingest.lastfm.queue import Queue
 from ingest.steps import lastfm_server
 from warehouse import ops
 from warehouse.errors import Busy
+from warehouse.hooks import Job
 from warehouse.lease import Lease
-from warehouse.settings import Settings
 
 WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 6 * 3600.0
-
-
-class Job(Protocol):
-    """What a job is told and whom it tells."""
-
-    @property
-    def job_id(self) -> str: ...
-
-    @property
-    def listener_name(self) -> str: ...
-
-    @property
-    def settings(self) -> Settings: ...
-
-    def report(self, done: int, total: int | None, counts: dict[str, int]) -> None: ...
-
-    def is_cancelled(self) -> bool: ...
 
 
 def fetch_listener(job: Job) -> Mapping[str, int]:

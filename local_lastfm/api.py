@@ -374,14 +374,6 @@ def geo_top_tracks(call: Call) -> Tree:
 
 
 # -- tag.* ------------------------------------------------------------------
-def _known_tag(call: Call) -> str:
-    tag = call.need("tag")
-    for known in call.world.tag_names:
-        if known.casefold() == tag.casefold():
-            return known
-    return ""
-
-
 @method("tag.getInfo")
 def tag_info(call: Call) -> Tree:
     tag = call.need("tag")

@@ -10,6 +10,7 @@ a first fetch stays small for ever, and who goes on names the day of that first 
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from math import cos, exp, pi, pow, sin
@@ -119,6 +120,25 @@ def epoch_of(today: date) -> date:
     return date(min(2026, (today - timedelta(days=150)).year), 1, 1)
 
 
+@dataclass(frozen=True)
+class Habits:
+    """How a listener listens: shares of sessions and plays, from 0 to 1."""
+
+    album_share: float
+    without_album: float
+    misspells: bool
+
+
+@dataclass(frozen=True)
+class Week:
+    """What a listener chooses from in a week: artists with cumulated weights."""
+
+    number: int
+    artists: list[int]
+    weights: list[float]
+    songs: dict[int, tuple[list[int], int]] = field(default_factory=dict)
+
+
 class _Counters:
     """Global counters of one artist, day by day from the epoch on."""
 
@@ -127,7 +147,6 @@ class _Counters:
         self._rng = rng
         self._lock = Lock()
         self._artist = artist
-        self._seed = world.seed
         self._day = world.epoch_day - 1
         self.first_day = world.epoch_day
         flow = TOP_PLAYS_PER_DAY / pow(rank + 1, ZIPF_EXPONENT)
@@ -251,7 +270,6 @@ class DemoWorld(World):
         day = self.current_day()
         self.epoch_day = day_number(epoch_of(day))
         self.start_day = day_number(history_start(min(since or day, day)))
-        self.start_uts = self.start_day * DAY_SECONDS
         self.last_day = day_number(day)
         self.tag_names = list(TAGS)
         self.release_days: dict[int, list[int]] = {}
@@ -441,7 +459,6 @@ class DemoWorld(World):
         # Track -> the variants to use instead before a rename, or by spelling.
         self._former: dict[int, tuple[int, int]] = {}
         self._spelled: dict[int, int] = {}
-        self._variant_keys: dict[tuple[int, str, str], int] = {}
         spelled = {index: key for key, index in self.artist_aliases.items()}
         for artist in self.artists:
             wrong = spelled.get(artist.index, "")
@@ -561,36 +578,41 @@ class DemoWorld(World):
             return found
 
     def _generate(self, listener: Listener, until: int) -> Plays:
-        uts: list[int] = []
-        variants: list[int] = []
+        plays = Plays([], [])
         if listener.index >= self._last_listened:
-            return Plays(uts, variants)
+            return plays
         taste = self._taste(listener)
         rng = Random(_mix(self.seed, 8, listener.index))
         rate = rng.lognormvariate(2.92, 0.55)
-        album_share = rng.uniform(0.1, 0.6)
-        without_album = 0.7 if rng.random() < 0.12 else 0.02
-        misspells = rng.random() < 0.2
+        habits = Habits(
+            album_share=rng.uniform(0.1, 0.6),
+            without_album=0.7 if rng.random() < 0.12 else 0.02,
+            misspells=rng.random() < 0.2,
+        )
         offset = COUNTRIES.get(listener.country, 1)
         clocks = [
             list(accumulate(hours[(hour + offset) % 24] for hour in range(24)))
             for hours in (HOURS, WEEKEND_HOURS)
         ]
-        week = -1
-        artists: list[int] = []
-        weights: list[float] = []
-        available: dict[int, tuple[list[int], int]] = {}
+        week = Week(-1, [], [])
         for day in range(self._first_listening_day(listener), until + 1):
             rng = Random(_mix(self.seed, 9, listener.index, day))
             weekday = (day + 3) % 7
-            if (day + 3) // 7 != week or not artists:
-                week = (day + 3) // 7
-                artists, weights = self._week_taste(taste, week * 7 - 3)
-                available = {}
-            if not artists:
+            number = (day + 3) // 7
+            if number != week.number or not week.artists:
+                week = Week(number, *self._week_taste(taste, number * 7 - 3))
+            if not week.artists:
                 continue
             if listener.is_bot:
-                self._bot_day(listener, rng, day, artists, weights, uts, variants)
+                self._bot_day(
+                    listener,
+                    rng,
+                    day,
+                    week.artists,
+                    week.weights,
+                    plays.uts,
+                    plays.variants,
+                )
                 continue
             season = 1 + 0.12 * cos(2 * pi * (day - 15) / 365.25)
             count = rate * season * (1.1, 1.1, 1.1, 1.1, 1.2, 0.8, 0.7)[weekday]
@@ -603,48 +625,62 @@ class DemoWorld(World):
             )
             per_session = max(1, round(count / len(sessions)))
             moment = day * DAY_SECONDS
-            end = moment + DAY_SECONDS
             for hour in sessions:
                 start = day * DAY_SECONDS + hour * 3600 + int(rng.random() * 3600)
-                moment = max(moment, start)
-                if rng.random() < album_share:
-                    chosen = rng.choices(artists, cum_weights=weights)
-                    picks = chosen * per_session
-                    order = int(rng.random() * 40)
+                moment = self._session(
+                    rng, day, max(moment, start), per_session, habits, week, plays
+                )
+        return plays
+
+    def _session(
+        self,
+        rng: Random,
+        day: int,
+        moment: int,
+        length: int,
+        habits: Habits,
+        week: Week,
+        plays: Plays,
+    ) -> int:
+        """Play `length` tracks from `moment` on; returns when the last one ends."""
+        end = (day + 1) * DAY_SECONDS
+        if rng.random() < habits.album_share:
+            picks = rng.choices(week.artists, cum_weights=week.weights) * length
+            order = int(rng.random() * 40)
+        else:
+            picks = rng.choices(week.artists, cum_weights=week.weights, k=length)
+            order = -1
+        for artist in picks:
+            if moment >= end:
+                break
+            songs = week.songs.get(artist)
+            if songs is None:
+                songs = week.songs[artist] = self._songs(artist, day)
+            listed, fresh = songs
+            if order >= 0:
+                track = listed[order % len(listed)]
+                order += 1
+            else:
+                draw = rng.random()
+                if fresh and draw < 0.5:
+                    track = listed[len(listed) - 1 - int(draw * 2 * fresh)]
                 else:
-                    picks = rng.choices(artists, cum_weights=weights, k=per_session)
-                    order = -1
-                for artist in picks:
-                    if moment >= end:
-                        break
-                    songs = available.get(artist)
-                    if songs is None:
-                        songs = available[artist] = self._songs(artist, day)
-                    listed, fresh = songs
-                    if order >= 0:
-                        track = listed[order % len(listed)]
-                        order += 1
-                    else:
-                        draw = rng.random()
-                        if fresh and draw < 0.5:
-                            track = listed[len(listed) - 1 - int(draw * 2 * fresh)]
-                        else:
-                            draw = rng.random()
-                            track = listed[int(draw * draw * len(listed))]
-                    variant = 2 * track + (rng.random() < without_album)
-                    if track in self._former:
-                        renamed, other = self._former[track]
-                        if day < renamed:
-                            variant = other
-                    elif misspells and track in self._spelled:
-                        variant = self._spelled[track]
-                    uts.append(moment)
-                    variants.append(variant)
-                    length = self.tracks[track].duration_seconds or 240
-                    moment += length + int(rng.random() * 6)
-                    if rng.random() < 0.06:  # skipped in the middle
-                        moment -= length // 3
-        return Plays(uts, variants)
+                    draw = rng.random()
+                    track = listed[int(draw * draw * len(listed))]
+            variant = 2 * track + (rng.random() < habits.without_album)
+            if track in self._former:
+                renamed, other = self._former[track]
+                if day < renamed:
+                    variant = other
+            elif habits.misspells and track in self._spelled:
+                variant = self._spelled[track]
+            plays.uts.append(moment)
+            plays.variants.append(variant)
+            seconds = self.tracks[track].duration_seconds or 240
+            moment += seconds + int(rng.random() * 6)
+            if rng.random() < 0.06:  # skipped in the middle
+                moment -= seconds // 3
+        return moment
 
     def _week_taste(
         self, taste: list[tuple[int, float, float, float]], monday: int

@@ -7,15 +7,20 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from serve.settings import ServeSettings, load_serve_settings
 from warehouse.errors import WarehouseError
+from warehouse.hooks import LOGINS
 from warehouse.ops import open_ops
-from warehouse.settings import settings_options, take_settings
+from warehouse.settings import (
+    group_options,
+    settings_options,
+    take_flags,
+    take_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +46,15 @@ if TYPE_CHECKING:
     "--jobs/--no-jobs", default=True, help="also run the jobs people start (one worker)"
 )
 @settings_options
+@group_options(ServeSettings)
 @click.pass_context
 def command(
     context: click.Context, /, port: int, workers: int, jobs: bool, **options: Any
 ) -> None:
     """The read service and pages on 127.0.0.1."""
     given = {name: value for name, value in options.items() if value is not None}
-    settings = load_serve_settings(take_settings(options))
+    flags = take_flags(options, ServeSettings)
+    settings = load_serve_settings(take_settings(options), flags)
     context.obj = settings
     if context.invoked_subcommand is not None:
         return
@@ -112,14 +119,13 @@ def _demo_login(settings: ServeSettings) -> Iterator[None]:
         settings.login_api_url,
         settings.public_url,
     )
-    points = entry_points(group="scrobble.logins", name="demo")
-    if any(chosen) or not points:
+    login = LOGINS.find("demo")
+    if any(chosen) or login is None:
         yield
         return
     engine = open_ops(warehouse)
     try:
-        (point,) = points
-        with point.load()(engine) as environment:
+        with login(engine) as environment:
             os.environ.update(environment)
             click.echo("no key: people log in at the local last.fm, without a password")
             yield

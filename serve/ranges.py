@@ -41,15 +41,6 @@ class Range:
         """How many days it holds."""
         return (self.last - self.first).days + 1
 
-    def before(self) -> Range:
-        """The range of the same kind just before."""
-        last = self.first - timedelta(days=1)
-        if self.period is None:
-            return Range(max(self.first - timedelta(days=self.days), BEGINNING), last)
-        if self.period == "all_time":
-            return Range(last, last)
-        return Range(start_of(self.period, last), last, self.period)
-
 
 def start_of(period: str, day: date) -> date:
     """The first day of the period that holds `day`; weeks begin on Monday."""

@@ -1,92 +1,86 @@
-"""Settings of the service, beside the warehouse's own.
+"""The settings group of the service, beside the warehouse's own.
 
-Owns the names and defaults of what only the service needs. They come from the same
-places: flag, environment (``SERVE_…`` in capitals), table ``[serve]`` of
-``scrobble.toml``, default.
+Owns the names and defaults of what only the service needs; the mechanism is
+:mod:`warehouse.settings`.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import Field, field_validator
+
+from warehouse.redact import protect
+from warehouse.settings import (
+    SECRET,
+    Names,
+    Settings,
+    SettingsGroup,
+    Unit,
+    load_group,
+    load_settings,
 )
 
-from warehouse.errors import SettingsError
-from warehouse.redact import protect
-from warehouse.settings import Settings, config_path, load_settings
 
-Names = Annotated[tuple[str, ...], NoDecode]
+class ServeSettings(SettingsGroup):
+    """The group `serve`, and the warehouse's settings with it."""
 
-
-class ServeSettings(BaseSettings):
-    """What the service itself can be told; `warehouse` holds everybody's settings."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="SERVE_", case_sensitive=False, extra="forbid", frozen=True
-    )
+    table: ClassVar[str | None] = "serve"
 
     warehouse: Settings
-    public_url: str | None = Field(
-        None, description="address people see, e.g. https://example.org; for login"
+    public_url: Annotated[str | None, Unit("URL")] = Field(
+        None,
+        description="address people see, e.g. `https://example.org`; a login returns"
+        " there, and cookies are marked secure for https",
     )
-    secret_key: str | None = Field(
-        None, min_length=32, description="signs cookies; default: a file in DATA_DIR"
+    secret_key: Annotated[str | None, SECRET] = Field(
+        None,
+        min_length=32,
+        description="signs cookies; unset: a file in `DATA_DIR` made once",
     )
-    login_url: str = Field(
+    login_url: Annotated[str, Unit("URL")] = Field(
         "https://www.last.fm/api/auth/", description="where people allow the login"
     )
-    login_api_url: str | None = Field(
-        None, description="root of the API for auth.getSession; default last.fm's"
+    login_api_url: Annotated[str | None, Unit("URL")] = Field(
+        None, description="root of the API for `auth.getSession`; unset: last.fm's"
     )
-    admins: Names = Field((), description="listeners who may hold the scope admin")
-    public_panel: bool = Field(
+    admins: Names = Field((), description="listeners who may hold the scope `admin`")
+    public_panel: Annotated[bool, Unit("true/false")] = Field(
         False, description="lists of panel listeners without an account are public"
     )
-    cache_bytes: int = Field(64 * 2**20, ge=0, le=2**34, description="of each worker")
-    rate_limit: str = Field(
+    cache_bytes: Annotated[int, Unit("bytes")] = Field(
+        64 * 2**20, ge=0, le=2**34, description="cache of answers of each worker"
+    )
+    rate_limit: Annotated[str, Unit("rate")] = Field(
         "1200 per minute", description="computed answers for each caller and worker"
     )
-    login_rate_limit: str = Field("30 per minute", description="logins for each caller")
-    pointer_seconds: float = Field(
+    login_rate_limit: Annotated[str, Unit("rate")] = Field(
+        "30 per minute", description="logins for each caller"
+    )
+    pointer_seconds: Annotated[float, Unit("s")] = Field(
         1.0, ge=0, le=60, description="PostgreSQL: how often the pointer is read"
     )
-    statement_seconds: float = Field(10.0, gt=0, le=600, description="longest query")
-    duckdb_memory: str = Field("1GB", pattern=r"^\d+(MB|GB)$")
-    session_days: int = Field(30, ge=1, le=365)
-    docs_site: Path = Field(Path("site"), description="where `make docs` writes")
+    statement_seconds: Annotated[float, Unit("s")] = Field(
+        10.0, gt=0, le=600, description="longest query"
+    )
+    duckdb_memory: Annotated[str, Unit("MB or GB")] = Field(
+        "1GB", pattern=r"^\d+(MB|GB)$", description="memory of DuckDB in each worker"
+    )
+    session_days: Annotated[int, Unit("days")] = Field(
+        30, ge=1, le=365, description="a login lasts this long"
+    )
+    docs_site: Annotated[Path, Unit("folder")] = Field(
+        Path("site"), description="where `make docs` writes its page"
+    )
 
-    @field_validator("admins", mode="before")
+    @field_validator("admins")
     @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = value.split(",")
-        if isinstance(value, list | tuple):
-            return tuple(
-                str(name).strip().lower() for name in value if str(name).strip()
-            )
-        return value
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _Table(settings_cls)
+    def _lower(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name.lower() for name in value)
 
     @property
     def data_dir(self) -> Path:
@@ -99,20 +93,6 @@ class ServeSettings(BaseSettings):
         return self.warehouse.warehouse_url
 
 
-class _Table(PydanticBaseSettingsSource):
-    """The values of table ``[serve]`` of the settings file."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        raise NotImplementedError  # pydantic asks for it; __call__ answers for all
-
-    def __call__(self) -> dict[str, Any]:
-        path = config_path()
-        if not path.exists():
-            return {}
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("serve", {})
-        return dict(table) if isinstance(table, dict) else {}
-
-
 def load_serve_settings(
     warehouse: Settings | None = None, flags: Mapping[str, Any] | None = None
 ) -> ServeSettings:
@@ -121,18 +101,7 @@ def load_serve_settings(
     Raises:
         SettingsError: naming the setting and the places it can come from.
     """
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    try:
-        settings = ServeSettings(warehouse=warehouse or load_settings(), **given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(
-            f"setting {name} of the service: {first['msg']}. It is read from the"
-            f" environment (SERVE_{name.upper()}) or table [serve] of {config_path()}"
-        ) from None
-    protect(settings.secret_key)
-    return settings
+    return load_group(ServeSettings, flags, warehouse=warehouse or load_settings())
 
 
 def signing_key(settings: ServeSettings) -> str:

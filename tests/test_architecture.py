@@ -94,3 +94,48 @@ def test_every_locked_package_has_a_hash() -> None:
     pinned = [line for line in lines if re.match(r"^[a-z0-9].*==", line)]
     assert len(pinned) > 50
     assert all(line.rstrip().endswith("\\") for line in pinned)
+
+
+LONGEST_FUNCTION = 70
+#: Longer functions that are known, with their length: the list only shrinks.
+LONG_FUNCTIONS = {
+    # One statement after the other: the tables as they were first made.
+    "exchange/migrations/versions/0001_create_the_trading_tables.py:upgrade": 599,
+    "exchange/orders.py:place": 74,
+    "exchange/trading.py:execute": 76,
+    "exchange/wealth_picture.py:draw": 89,
+}
+
+
+def function_lengths(source: str) -> dict[str, int]:
+    """The lines of each function and method, by name; the longest of equal names."""
+    lengths: dict[str, int] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            lengths[node.name] = max(lines, lengths.get(node.name, 0))
+    return lengths
+
+
+@pytest.mark.parametrize("package", [*sorted(MAY_NOT_IMPORT), "bench"])
+def test_a_function_fits_a_screen(package: str) -> None:
+    long = {
+        f"{path.relative_to(ROOT)}:{name}": lines
+        for path in modules(package)
+        for name, lines in function_lengths(path.read_text()).items()
+        if lines > LONGEST_FUNCTION
+    }
+    too_long = {
+        name: lines
+        for name, lines in long.items()
+        if lines > LONG_FUNCTIONS.get(name, 0)
+    }
+    assert too_long == {}
+    known = {name for name in LONG_FUNCTIONS if name.startswith(f"{package}/")}
+    assert known <= set(long), "shorter now: take it off the list"
+
+
+def test_the_control_a_function_of_71_lines_is_long() -> None:
+    lines = ["    pass"] * LONGEST_FUNCTION
+    source = "\n".join(["class C:", " def f(self):", *lines])
+    assert function_lengths(source) == {"f": 71}

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from warehouse import ops, store
 from warehouse.daily import STEPS
 from warehouse.daily import daily as run_daily
 from warehouse.errors import PublishFailed, WarehouseError
+from warehouse.hooks import COMMANDS
 from warehouse.journal import last_runs
 from warehouse.redact import RedactingFilter, redact
 from warehouse.settings import Settings, settings_options, take_settings
@@ -32,20 +33,14 @@ class _Commands(click.Group):
     """The built-in commands and those other packages plug in, loaded when called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        plugged = {point.name for point in entry_points(group="scrobble.commands")}
-        return sorted(plugged | set(self.commands))
+        return sorted({*COMMANDS.names(), *self.commands})
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name in self.commands:
-            return self.commands[name]
-        for point in entry_points(group="scrobble.commands", name=name):
-            command = point.load()
-            assert isinstance(command, click.Command), f"{point.value} is no command"
-            return command
-        return None
+        return self.commands.get(name) or COMMANDS.find(name)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="scrobble-warehouse", prog_name="scrobble")
 def cli() -> None:
     """The Scrobble Warehouse: last.fm's data, fetched, tested and published daily."""
 
@@ -164,50 +159,93 @@ def rollback(to: str | None, **options: Any) -> None:
 @settings_options
 def status(runs: int, as_json: bool, **options: Any) -> None:
     """What is published, what the last runs did, how large everything is."""
-    settings = take_settings(options)
+    seen = _status(take_settings(options), runs)
+    if as_json:
+        click.echo(json.dumps(seen.as_dict(), default=str, indent=2))
+    else:
+        _print_status(seen)
+
+
+@dataclass(frozen=True)
+class _Status:
+    published: store.Version | None
+    versions: list[store.Version]
+    runs: list[dict[str, Any]]
+    bytes: dict[str, int]
+    dead_letters: int | None
+    freshness: list[tuple[Any, ...]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **self.__dict__,
+            "published": self.published and self.published.__dict__,
+            "versions": [version.__dict__ for version in self.versions],
+            "runs": [
+                {**run, "steps": [step.__dict__ for step in run["steps"]]}
+                for run in self.runs
+            ],
+        }
+
+
+def _status(settings: Settings, runs: int) -> _Status:
     engine = ops.open_ops(settings)
     with engine.begin() as connection:
         current = store.published_version(connection)
         kept = store.kept_versions(connection)
-    history = last_runs(engine, runs)
-    sizes = {
-        name: _bytes_below(settings.data_dir / name)
-        for name in ("landing", "versions", "work")
-    }
-    dead: int | None = None
-    fresh: list[tuple[Any, ...]] = []
+    dead, fresh = None, []
     if current is not None:
         dead = int(_query(settings, _OPEN_DEAD_LETTERS)[1][0][0])
-        fresh = _query(
-            settings,
-            "select source, last_as_of_date, last_fetched_at from marts.freshness"
-            " order by last_as_of_date, source",
-        )[1]
-    if as_json:
-        body = {
-            "published": current and current.__dict__,
-            "versions": [version.__dict__ for version in kept],
-            "runs": [
-                {**run, "steps": [step.__dict__ for step in run["steps"]]}
-                for run in history
-            ],
-            "bytes": sizes,
-            "dead_letters": dead,
-            "freshness": fresh,
-        }
-        click.echo(json.dumps(body, default=str, indent=2))
-        return
+        fresh = _query(settings, _FRESHNESS)[1]
+    return _Status(
+        published=current,
+        versions=kept,
+        runs=last_runs(engine, runs),
+        bytes={
+            name: _bytes_below(settings.data_dir / name)
+            for name in ("landing", "versions", "work")
+        },
+        dead_letters=dead,
+        freshness=fresh,
+    )
+
+
+def _print_status(seen: _Status) -> None:
     console = Console(highlight=False, markup=False)
-    if current is None:
+    if seen.published is None:
         console.print("nothing is published yet: run `make daily`")
     else:
-        age = (datetime.now(UTC).date() - current.as_of_date).days
+        age = (datetime.now(UTC).date() - seen.published.as_of_date).days
         console.print(
-            f"published: {current.version}, day {current.as_of_date}"
-            f" ({age} days old), {sum(current.row_counts.values()):,} rows"
+            f"published: {seen.published.version}, day {seen.published.as_of_date}"
+            f" ({age} days old), {sum(seen.published.row_counts.values()):,} rows"
         )
+    console.print(_table_of_runs(seen.runs))
+    for run in seen.runs:
+        if run["error"]:
+            console.print(f"{run['run_id']}: {run['error']}")
+    table = Table("version", "day", "published", "MB", "rows")
+    for version in seen.versions:
+        table.add_row(
+            version.version + (" ←" if version == seen.published else ""),
+            str(version.as_of_date),
+            f"{version.published_at:%Y-%m-%d %H:%M:%S}",
+            f"{version.bytes / 1e6:,.1f}",
+            f"{sum(version.row_counts.values()):,}",
+        )
+    console.print(table)
+    sizes = (f"{name} {size / 1e6:,.1f} MB" for name, size in seen.bytes.items())
+    console.print("sizes: " + ", ".join(sizes))
+    if seen.freshness:
+        console.print(f"oldest source: {seen.freshness[0][0]}, {seen.freshness[0][1]}")
+    if seen.dead_letters:
+        console.print(
+            f"dead letters: {seen.dead_letters} (`scrobble dead-letters list`)"
+        )
+
+
+def _table_of_runs(runs: list[dict[str, Any]]) -> Table:
     table = Table("run", "command", "day", "state", "step", "seconds", "steps")
-    for run in history:
+    for run in runs:
         ended = run["finished_at"] or ops.utcnow()
         table.add_row(
             run["run_id"],
@@ -221,30 +259,13 @@ def status(runs: int, as_json: bool, **options: Any) -> None:
                 for step in run["steps"]
             ),
         )
-    console.print(table)
-    for run in history:
-        if run["error"]:
-            console.print(f"{run['run_id']}: {run['error']}")
-    table = Table("version", "day", "published", "MB", "rows")
-    for version in kept:
-        table.add_row(
-            version.version + (" ←" if version == current else ""),
-            str(version.as_of_date),
-            f"{version.published_at:%Y-%m-%d %H:%M:%S}",
-            f"{version.bytes / 1e6:,.1f}",
-            f"{sum(version.row_counts.values()):,}",
-        )
-    console.print(table)
-    console.print(
-        "sizes: "
-        + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in sizes.items())
-    )
-    if fresh:
-        console.print(f"oldest source: {fresh[0][0]}, {fresh[0][1]}")
-    if dead:
-        console.print(f"dead letters: {dead} (`scrobble dead-letters list`)")
+    return table
 
 
+_FRESHNESS = (
+    "select source, last_as_of_date, last_fetched_at from marts.freshness"
+    " order by last_as_of_date, source"
+)
 _OPEN_DEAD_LETTERS = """
     select count(*) from raw.dead_letters as letters
     where not exists (

@@ -26,7 +26,7 @@ import duckdb
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from warehouse import gates, ops, store
+from warehouse import gates, hooks, ops, store
 from warehouse.build import project_hash
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
@@ -42,7 +42,7 @@ from warehouse.journal import Journal, abandon_dead_runs
 from warehouse.lease import Lease
 from warehouse.redact import redact
 from warehouse.report import Reporter
-from warehouse.run import Run, Step, StepResult, Target, plugged_step
+from warehouse.run import Run, Step, StepResult, Target
 from warehouse.settings import Settings
 
 # What PostgreSQL's driver says of a session that is lost: no code, or that the server
@@ -57,7 +57,6 @@ class Outcome:
 
     version: str | None
     text: str
-    already_done: bool = False
 
 
 def daily(
@@ -121,7 +120,7 @@ def _already_done(engine: Engine, as_of: date) -> Outcome | None:
         f"already done: {current.as_of_date} is published as version {current.version}"
         " (--force runs it again)"
     )
-    return Outcome(current.version, text_, already_done=True)
+    return Outcome(current.version, text_)
 
 
 def _locked(
@@ -148,7 +147,7 @@ def _locked(
         # Two runs that started together: the second finds the day done by the first.
         if base is not None and base.as_of_date >= as_of and not force:
             journal.close("done", base.version)
-            return Outcome(base.version, "already done", already_done=True)
+            return Outcome(base.version, "already done")
         run = Run(
             settings=settings,
             engine=engine,
@@ -230,7 +229,7 @@ class _Day:
             "load": _required("load"),
             "build": self._build,
             "check": self._check,
-            "settle": plugged_step("settle") or _no_settlement,
+            "settle": hooks.STEPS.find("settle") or _no_settlement,
             "publish": self._publish,
         }
         for name, action in actions.items():
@@ -377,7 +376,7 @@ class _Day:
 
 
 def _required(name: str) -> Step:
-    step = plugged_step(name)
+    step = hooks.STEPS.find(name)
     if step is None:
         raise SettingsError(
             f"no installed package offers the step {name!r};"
@@ -392,7 +391,7 @@ def _no_settlement(run: Run) -> StepResult:
 
 def _plugged(run: Run, name: str) -> None:
     """Call an optional side step, which must not change how the run ends."""
-    step = plugged_step(name)
+    step = hooks.STEPS.find(name)
     if step is not None:
         result = step(run)
         if result.text:

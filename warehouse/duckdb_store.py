@@ -100,11 +100,6 @@ class DuckDBStore:
                 connection.execute(f"create schema if not exists {schema}")
         return Target(duckdb_path=path)
 
-    def max_load_id(self, target: Target) -> int:
-        """The newest load in schema raw."""
-        with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
-            return _max_load_id(connection)
-
     def seal(self, run: Run) -> Audit:
         """Fold the log into the file, close it, reopen it and count every mart."""
         path = run.work_dir / FILE

@@ -93,11 +93,6 @@ class PostgresStore:
         url = fence.named(self.url, run.lease.fence)
         return Target(url=url, fence=run.lease.fence, rebuild=rebuild)
 
-    def max_load_id(self, target: Target) -> int:
-        """The newest load in schema raw."""
-        with self.engine.begin() as connection:
-            return _max_load_id(connection)
-
     def seal(self, run: Run) -> Audit:
         """Count every mart; from here on `marts_build` can be built upon."""
         with self._writing(run) as connection:

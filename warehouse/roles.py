@@ -11,13 +11,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import Any
 
 from psycopg2.extensions import encrypt_password
 from sqlalchemy import Connection, text
 
-from warehouse import ops, postgres_store
+from warehouse import hooks, ops, postgres_store
 from warehouse.errors import SettingsError
 
 PREFIX = "scrobble_"
@@ -42,7 +41,6 @@ class Schema:
     writer: str
     tables: Mapping[str, frozenset[str]]
     only: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
-    visitors: frozenset[str] = frozenset()
 
     def usage(self, duty: str) -> frozenset[str]:
         """What a duty may do with the schema itself."""
@@ -223,9 +221,9 @@ class _Work:
         for name in sorted(set(self._relations("ops", "r")) - before):
             self._said(f"created table ops.{name}")
         # Whoever runs the day uses these and may not create them.
-        for point in entry_points(group="scrobble.tables"):
-            if point.load()(self.connection):
-                self._said(f"brought the tables of {point.name} up to date")
+        for name, create_tables in hooks.TABLES.all().items():
+            if create_tables(self.connection):
+                self._said(f"brought the tables of {name} up to date")
 
     def owners(self) -> None:
         """What a login made belongs to the duty, so that its next login can go on."""

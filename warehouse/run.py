@@ -1,9 +1,8 @@
 """What a step of the daily run is given and gives back.
 
-Owns the contract between the run and the steps that plug into it through the entry
-point group ``scrobble.steps``: ``fetch`` and ``load`` must be there, ``settle`` may be,
-and ``close``, ``open`` and ``failed`` are called beside the steps. Each is a function
-of a :class:`Run` returning a :class:`StepResult`.
+Owns the contract between the run and the steps that plug into it
+(:class:`warehouse.hooks.StepHook`): each is a function of a :class:`Run` returning a
+:class:`StepResult`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +51,6 @@ class Run:
     target: Target = field(default_factory=Target)
     built_through: int = 0
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
-    prices: dict[str, Any] = field(default_factory=dict)
 
     @property
     def landing_dir(self) -> Path:
@@ -70,11 +67,3 @@ class StepResult:
 
 
 Step = Callable[[Run], StepResult]
-
-
-def plugged_step(name: str) -> Step | None:
-    """The step that some installed package offers under this name."""
-    found: Step | None = None
-    for point in entry_points(group="scrobble.steps", name=name):
-        found = point.load()
-    return found

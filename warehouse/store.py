@@ -52,9 +52,6 @@ class Store(Protocol):
     def open_candidate(self, run: Run, base: Version | None) -> Target:
         """Make the place this run loads and builds in, starting from `base`."""
 
-    def max_load_id(self, target: Target) -> int:
-        """The newest load in the candidate's schema raw; 0 where there is none."""
-
     def seal(self, run: Run) -> Audit:
         """Close the candidate and read back what it holds."""
 

@@ -500,7 +500,6 @@ class _DayRun:
         self.is_drained = False
         self.repeats: list[tuple[float, int, _Job]] = []
         self.superseded: set[str] = set()
-        self.skipped_entities: dict[str, str] = {}
         self.stop_reason: str | None = None
         self.last_report = 0.0
 

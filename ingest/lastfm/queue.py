@@ -185,10 +185,6 @@ class Batch:
     known: list[Call] = field(default_factory=list)
     walks: dict[str, Call] = field(default_factory=dict)  # walks to look at
 
-    @property
-    def is_empty(self) -> bool:
-        return not (self.answers or self.endings or self.calls)
-
 
 @dataclass(frozen=True)
 class Day:

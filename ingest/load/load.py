@@ -13,7 +13,7 @@ from pathlib import Path
 from ingest import landing
 from ingest.landing import Part, list_parts
 from ingest.load import dead_letters
-from ingest.load.parse import Parser
+from ingest.load.parse import Parsed, Parser
 from ingest.load.promote import (
     FenceCheck,
     Promotion,
@@ -81,18 +81,7 @@ def load(
     folder.mkdir(parents=True)
     importing = import_dlt_meanwhile()
     try:
-        days = sorted({part.as_of_date for part in todo})
-        parser = Parser(landing_dir, folder)
-        try:
-            parsed = parser.parse(
-                todo,
-                answered_calls(target, days),
-                None
-                if progress is None
-                else lambda done, total: progress("parse", done, total),
-            )
-        finally:
-            parser.close()
+        parsed = _parsed(target, landing_dir, todo, folder, progress)
         importing.join()
         stage = fill_stage(target, parsed.files, stage_name(run_id), folder)
         load_id = promote(
@@ -124,6 +113,27 @@ def load(
         bytes=parsed.bytes,
         rows_by_table=parsed.rows_by_table,
     )
+
+
+def _parsed(
+    target: Target,
+    landing_dir: Path,
+    parts: Sequence[Part],
+    folder: Path,
+    progress: Progress | None,
+) -> Parsed:
+    days = sorted({part.as_of_date for part in parts})
+    parser = Parser(landing_dir, folder)
+    try:
+        return parser.parse(
+            parts,
+            answered_calls(target, days),
+            None
+            if progress is None
+            else lambda done, total: progress("parse", done, total),
+        )
+    finally:
+        parser.close()
 
 
 def load_step(run: Run) -> StepResult:

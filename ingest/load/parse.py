@@ -88,12 +88,114 @@ class Parsed:
     part_answers: dict[str, int] = field(default_factory=dict)
 
 
+#: The answers looked at: the error they are, or the problem they have.
+_JUDGED_SQL = """
+    create or replace table judged as
+    with bodies as (
+        select
+            looked_at.* exclude (body),
+            case when is_json then looked_at.body else odd.body end as body,
+            coalesce(odd.is_html, false) as is_html,
+            odd.problem
+        from looked_at
+        left join odd on odd.answer_no = looked_at.answer_no
+    ),
+    errors as (
+        select
+            *,
+            json_type(body, ['/error', '']) as types,
+            json_extract_string(body, ['/error', '/message']) as texts
+        from bodies
+    ),
+    known as (
+        select
+            *,
+            types[1] is not null as has_error,
+            types[2] as body_type,
+            texts[1] as error_text,
+            texts[2] as message_text
+        from errors
+    )
+    select
+        answer_no,
+        method_key,
+        params,
+        body,
+        try_cast(error_text as integer) as error_code,
+        case
+            when has_error then message_text
+            when is_html then problem
+            when verdict <> 'data' then verdict
+            when status <> 200 then 'HTTP ' || status
+        end as error_message,
+        coalesce(has_error, false) or is_html or verdict <> 'data'
+            or status <> 200 as is_error,
+        case
+            when coalesce(has_error, false) or is_html or verdict <> 'data'
+                or status <> 200
+            then 'is an error'
+            when problem is not null then problem
+            when body_type <> 'OBJECT'
+            then 'is ' || lower(body_type) || ', not an object'
+        end as problem
+    from known
+"""
+
+#: What became of each answer and its items.
+_OUTCOMES_SQL = """
+    create table outcomes as
+    with counted as (
+        select answer_no, sum(items)::bigint as items
+        from counts group by answer_no
+    ),
+    loaded_rows as (
+        select answer_no, sum(rows)::bigint as rows
+        from loaded group by answer_no
+    ),
+    dead_items as (
+        select answer_no, count(*) as dead from dead group by answer_no
+    )
+    select
+        answers.answer_no,
+        coalesce(counted.items, 0) as items,
+        coalesce(loaded_rows.rows, 0) as loaded,
+        coalesce(dead_items.dead, 0) as dead,
+        case
+            when is_error then 'error'
+            when loaded > 0 then 'rows'
+            when dead > 0 then 'dead'
+            else 'empty'
+        end as outcome
+    from answers
+    left join counted on counted.answer_no = answers.answer_no
+    left join loaded_rows on loaded_rows.answer_no = answers.answer_no
+    left join dead_items on dead_items.answer_no = answers.answer_no
+"""
+
+#: Answers of which an item is neither a row nor a dead letter.
+_MISCOUNTED_SQL = """
+    select call_id, method, items, loaded, dead
+    from outcomes
+    join answers on answers.answer_no = outcomes.answer_no
+    where items <> loaded + dead or (is_error and items <> 0)
+    order by call_id
+    limit 3
+"""
+
+#: The sums over all answers.
+_SUMS_SQL = """
+    select
+        count(*), sum(items), sum(loaded), sum(dead), sum(bytes),
+        count(*) filter (where is_error)
+    from outcomes
+    join answers on answers.answer_no = outcomes.answer_no
+"""
+
+
 class Parser:
     """Parses landing parts; use once."""
 
-    def __init__(
-        self, landing_dir: Path, work_dir: Path, *, plain: bool = True
-    ) -> None:
+    def __init__(self, landing_dir: Path, work_dir: Path) -> None:
         self.landing_dir = landing_dir
         self.out_dir = work_dir / "rows"
         self.cut_dir = work_dir / "cut"
@@ -420,59 +522,7 @@ class Parser:
             from looked_at where is_too_large
             """
         )
-        self.database.execute(
-            """
-            create or replace table judged as
-            with bodies as (
-                select
-                    looked_at.* exclude (body),
-                    case when is_json then looked_at.body else odd.body end as body,
-                    coalesce(odd.is_html, false) as is_html,
-                    odd.problem
-                from looked_at
-                left join odd on odd.answer_no = looked_at.answer_no
-            ),
-            errors as (
-                select
-                    *,
-                    json_type(body, ['/error', '']) as types,
-                    json_extract_string(body, ['/error', '/message']) as texts
-                from bodies
-            ),
-            known as (
-                select
-                    *,
-                    types[1] is not null as has_error,
-                    types[2] as body_type,
-                    texts[1] as error_text,
-                    texts[2] as message_text
-                from errors
-            )
-            select
-                answer_no,
-                method_key,
-                params,
-                body,
-                try_cast(error_text as integer) as error_code,
-                case
-                    when has_error then message_text
-                    when is_html then problem
-                    when verdict <> 'data' then verdict
-                    when status <> 200 then 'HTTP ' || status
-                end as error_message,
-                coalesce(has_error, false) or is_html or verdict <> 'data'
-                    or status <> 200 as is_error,
-                case
-                    when coalesce(has_error, false) or is_html or verdict <> 'data'
-                        or status <> 200
-                    then 'is an error'
-                    when problem is not null then problem
-                    when body_type <> 'OBJECT'
-                    then 'is ' || lower(body_type) || ', not an object'
-                end as problem
-            from known
-            """
-        )
+        self.database.execute(_JUDGED_SQL)
         known = ", ".join(
             sorted({text_literal(recipe.method.lower()) for recipe in RECIPES})
         )
@@ -835,47 +885,8 @@ class Parser:
                     "insert into loaded select answer_no, count(*)"
                     f" from read_parquet([{paths}]) group by answer_no"
                 )
-        self.database.execute(
-            """
-            create table outcomes as
-            with counted as (
-                select answer_no, sum(items)::bigint as items
-                from counts group by answer_no
-            ),
-            loaded_rows as (
-                select answer_no, sum(rows)::bigint as rows
-                from loaded group by answer_no
-            ),
-            dead_items as (
-                select answer_no, count(*) as dead from dead group by answer_no
-            )
-            select
-                answers.answer_no,
-                coalesce(counted.items, 0) as items,
-                coalesce(loaded_rows.rows, 0) as loaded,
-                coalesce(dead_items.dead, 0) as dead,
-                case
-                    when is_error then 'error'
-                    when loaded > 0 then 'rows'
-                    when dead > 0 then 'dead'
-                    else 'empty'
-                end as outcome
-            from answers
-            left join counted on counted.answer_no = answers.answer_no
-            left join loaded_rows on loaded_rows.answer_no = answers.answer_no
-            left join dead_items on dead_items.answer_no = answers.answer_no
-            """
-        )
-        wrong = self.database.execute(
-            """
-            select call_id, method, items, loaded, dead
-            from outcomes
-            join answers on answers.answer_no = outcomes.answer_no
-            where items <> loaded + dead or (is_error and items <> 0)
-            order by call_id
-            limit 3
-            """
-        ).fetchall()
+        self.database.execute(_OUTCOMES_SQL)
+        wrong = self.database.execute(_MISCOUNTED_SQL).fetchall()
         if wrong:
             said = "; ".join(
                 f"call {call_id} ({method}): {items} items, {loaded} rows,"
@@ -883,15 +894,7 @@ class Parser:
                 for call_id, method, items, loaded, dead in wrong
             )
             raise LoadFailed(f"the count of items does not come out: {said}")
-        sums = self._one(
-            """
-            select
-                count(*), sum(items), sum(loaded), sum(dead), sum(bytes),
-                count(*) filter (where is_error)
-            from outcomes
-            join answers on answers.answer_no = outcomes.answer_no
-            """
-        )
+        sums = self._one(_SUMS_SQL)
         result.answers, result.items, result.rows, result.dead, result.bytes = (
             int(each or 0) for each in sums[:5]
         )

@@ -1,14 +1,10 @@
 """Background jobs a person starts: so far, fetching a new listener's whole library.
 
-A job is a row of table ``jobs`` (the truth: state, progress, counts, error, cancel);
-huey carries its id to a worker through a SQLite file in DATA_DIR, so no further server
-is needed. A worker that dies leaves a row without heartbeat; the next one takes it up.
+A job is a row of table ``jobs``: state, progress, counts, error, cancel. The table is
+the queue as well: a worker asks it once a second for the oldest waiting row, so no
+further server is needed. A worker that dies leaves a row without heartbeat; the next
+one takes it up.
 
-What a job does is found by entry point, because the service knows no source::
-
-    [project.entry-points."scrobble.jobs"]
-    fetch_listener = "ingest.somewhere:fetch_listener"
-
-The function gets a :class:`serve.jobs.context.JobContext` and may return counts.
-It must be safe to run again from the start: after a crash it is.
+What a job does is found by entry point, because the service knows no source:
+:class:`warehouse.hooks.JobHook`.
 """

@@ -1,4 +1,4 @@
-"""The way of a job's id from the service to a worker: huey on a SQLite file."""
+"""Starts jobs in the service and runs them in a worker; the table is the queue."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Mapping
 from typing import Any
 
-from huey import SqliteHuey
-from huey.serializer import SignedSerializer
 from sqlalchemy import Engine
 
 from serve.jobs import store
 from serve.jobs.context import Cancelled, JobContext
-from serve.settings import ServeSettings, signing_key
+from serve.settings import ServeSettings
+from warehouse.hooks import JOBS, JobHook
 from warehouse.redact import redact
 
 log = logging.getLogger(__name__)
-
-JobFunction = Callable[[JobContext], Mapping[str, int] | None]
-GROUP = "scrobble.jobs"
 
 
 class Jobs:
@@ -32,7 +27,7 @@ class Jobs:
         self,
         engine: Engine,
         settings: ServeSettings,
-        functions: Mapping[str, JobFunction] | None = None,
+        functions: Mapping[str, JobHook] | None = None,
         beat_seconds: float = 3.0,
     ) -> None:
         self._engine = engine
@@ -40,37 +35,26 @@ class Jobs:
         self._functions = functions
         self._beat_seconds = beat_seconds
         self.worker = f"{socket.gethostname()[:40]}:{os.getpid()}"
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.huey = SqliteHuey(
-            "scrobble",
-            filename=str(settings.data_dir / "jobs.sqlite"),
-            results=False,
-            fsync=True,
-            # huey pickles: a file changed by another hand must not be read.
-            serializer=SignedSerializer(secret=signing_key(settings)),
-        )
-        self._task = self.huey.task(name="run_job", retries=0)(self.run)
 
     def start(
         self, account_id: int, kind: str, listener_name: str
     ) -> tuple[dict[str, Any], bool]:
-        """A new job on its way, or the active one of that kind; True when new."""
-        job, is_new = store.create(
+        """A new queued job, or the active one of that kind; True when it is new."""
+        return store.create(
             self._engine, account_id, kind=kind, listener_name=listener_name
         )
-        if is_new:
-            self._task(job["job_id"])
-        return job, is_new
 
     def recover(self) -> None:
-        """Take up jobs whose worker died or that the queue lost."""
-        waiting = store.recover(self._engine)
-        if waiting and not self.huey.pending_count():
-            for job_id in waiting:
-                self._task(job_id)
+        """Put jobs back into the queue whose worker died."""
+        store.recover(self._engine)
+
+    def run_queued(self) -> None:
+        """Run what is queued, the oldest first, until nothing is."""
+        while job_id := store.next_queued(self._engine):
+            self.run(job_id)
 
     def run(self, job_id: str) -> None:
-        """Run one job to its end; called by the worker."""
+        """Run one job to its end, unless another worker has it."""
         job = store.claim(self._engine, job_id, self.worker)
         if job is None:
             return
@@ -119,13 +103,15 @@ class Jobs:
                 self._engine, job_id, self.worker, "failed", counts=counts, error=text
             )
 
-    def _function(self, kind: str) -> JobFunction:
+    def _function(self, kind: str) -> JobHook:
         if self._functions is not None:
             return self._functions[kind]
-        for entry in entry_points(group=GROUP, name=kind):
-            function: JobFunction = entry.load()
-            return function
-        raise LookupError(f"no entry point {kind!r} in group {GROUP!r} is installed")
+        function = JOBS.find(kind)
+        if function is None:
+            raise LookupError(
+                f"no entry point {kind!r} in group {JOBS.group!r} is installed"
+            )
+        return function
 
     def _beating(self, job_id: str, stop: threading.Event) -> None:
         while not stop.wait(self._beat_seconds):

@@ -177,11 +177,19 @@ def finish(
         return ended.rowcount == 1
 
 
-def recover(engine: Engine) -> list[str]:
-    """Put jobs of silent workers back (or fail them after three attempts).
+def next_queued(engine: Engine) -> str | None:
+    """The id of the job that has waited longest; None where none waits."""
+    with engine.begin() as connection:
+        return connection.execute(
+            select(jobs.c.job_id)
+            .where(jobs.c.state == "queued")
+            .order_by(jobs.c.created_at, jobs.c.job_id)
+            .limit(1)
+        ).scalar()
 
-    Gives the ids of all jobs that wait, for those the queue has lost.
-    """
+
+def recover(engine: Engine) -> None:
+    """Put jobs of silent workers back, or fail them after three attempts."""
     now = utcnow()
     with writing(engine).begin() as connection:
         is_silent = (jobs.c.state == "running") & or_(
@@ -203,13 +211,6 @@ def recover(engine: Engine) -> list[str]:
         )
         connection.execute(
             update(jobs).where(is_silent).values(state="queued", worker=None)
-        )
-        return list(
-            connection.execute(
-                select(jobs.c.job_id)
-                .where(jobs.c.state == "queued")
-                .order_by(jobs.c.created_at, jobs.c.job_id)
-            ).scalars()
         )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
+from contextlib import suppress
 
-from huey.consumer import Consumer
+from sqlalchemy.exc import SQLAlchemyError
 
 from serve.accounts.database import ensure_tables, open_accounts
 from serve.jobs.queue import Jobs
@@ -13,6 +15,7 @@ from serve.settings import load_serve_settings
 from warehouse.redact import RedactingFilter
 
 _RECOVER_SECONDS = 10.0
+_POLL_SECONDS = 1.0
 
 
 def main() -> None:
@@ -37,9 +40,15 @@ def main() -> None:
     thread = threading.Thread(target=recovering, daemon=True)
     thread.start()
     # `INT` and `TERM` stop it; a job then goes on in the next worker.
-    Consumer(
-        jobs.huey, workers=1, periodic=False, initial_delay=0.2, max_delay=1.0
-    ).run()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        while True:
+            try:
+                jobs.run_queued()
+            except SQLAlchemyError:
+                # The database may be back at the next look.
+                logging.getLogger(__name__).exception("the queue was not read")
+            stop.wait(_POLL_SECONDS)
     stop.set()
 
 

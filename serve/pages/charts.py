@@ -106,29 +106,29 @@ def one_chart(chart: str) -> Response:
             ),
             periods=_periods(reader, chart, found),
             scopes=_scopes(reader, chart, found["period"]),
-            by=pick(
-                f"/charts/{chart}",
-                "by",
-                _BY.items(),
-                query.by,
-                **_kept(query, found),
-            ),
             bump=_bump(reader, found, issues),
             entries=_entries(rows[:limit], found, query, limit),
             has_more=len(rows) > limit,
-            more=words.address(
-                f"/charts/{chart}",
-                **_kept(query, found),
-                by=query.by,
-                limit=limit,
-                offset=query.offset + limit,
-            ),
-            feed=words.address(
-                f"/api/v1/charts/{chart}/feed.atom",
-                scope=found["scope"],
-                period=found["period"],
-            ),
+            **_links(chart, query, found, limit),
         )
+
+
+def _links(
+    chart: str, query: IssueQuery, found: dict[str, Any], limit: int
+) -> dict[str, Any]:
+    """Where the page leads: another order, the next places, the feed."""
+    here, kept = f"/charts/{chart}", _kept(query, found)
+    return {
+        "by": pick(here, "by", _BY.items(), query.by, **kept),
+        "more": words.address(
+            here, **kept, by=query.by, limit=limit, offset=query.offset + limit
+        ),
+        "feed": words.address(
+            f"/api/v1/charts/{chart}/feed.atom",
+            scope=found["scope"],
+            period=found["period"],
+        ),
+    }
 
 
 def _without_issue(reader: Reader, chart: str, query: IssueQuery) -> Response:

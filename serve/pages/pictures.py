@@ -574,16 +574,6 @@ def spark(points: Sequence[Point]) -> Markup:
     )
 
 
-def meter(share: float) -> Markup:
-    """A bar in a cell, beside the number it shows (share 0 to 1)."""
-    part = 100 * min(max(share, 0.0), 1.0)
-    return Markup(
-        '<svg class="meter" width="100%" height="6" aria-hidden="true">'
-        '<rect width="100%" height="6" rx="3" class="p-track"/>'
-        f'<rect width="{part:.1f}%" height="6" rx="3" class="p-bar"/></svg>'
-    )
-
-
 def scale(value: float) -> Markup:
     """Where a score stands between 0 and 100."""
     part = min(max(value, 0.0), 100.0)

@@ -8,7 +8,7 @@ so that markup and writing direction in a name stay inside the name.
 from __future__ import annotations
 
 import unicodedata
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -306,8 +306,3 @@ def _moved(kind: str, sign: str, words: str) -> Markup:
         '<span class="move {}"><span aria-hidden="true">{}</span>'
         '<span class="unseen">{}</span></span>'
     ).format(kind, sign, words)
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """All days from `first` to `last`."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from serve.queries.windows import Plays
 from serve.ranges import Range
 from serve.store.contract import Reader, Result
 
 Entity = Literal["artists", "primary_artists", "tracks", "albums", "listeners", "tags"]
-ENTITIES: tuple[str, ...] = get_args(Entity)
 By = Literal["scrobbles", "listeners", "minutes", "share"]
 
 _ENTITY_TYPE = {

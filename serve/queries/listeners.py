@@ -34,6 +34,69 @@ _ORDER = {
 }
 
 
+#: `order`: the measure with its direction, from `_ORDER`.
+_RANKINGS_SQL = """
+    with
+
+    plays as (
+
+        select
+            listener_id,
+            cast(count(*) as bigint) as scrobbles,
+            cast(count(distinct artist_id) as bigint) as artists,
+            cast(count(distinct track_id) as bigint) as tracks,
+            cast(count(distinct album_id) as bigint) as albums
+        from marts.fct_scrobbles
+        where scrobbled_date between :first and :last
+        group by listener_id
+
+    ),
+
+    days as (
+
+        select
+            listener_id,
+            cast(count(*) as bigint) as active_days,
+            cast(coalesce(sum(listening_seconds), 0) as bigint)
+                as listening_seconds
+        from marts.fct_listener_days
+        where scrobbled_date between :first and :last
+        group by listener_id
+
+    ),
+
+    ranked as (
+
+        select
+            listeners.listener_id, listeners.listener_name, listeners.country,
+            listeners.registered_date,
+            coalesce(plays.scrobbles, 0) as scrobbles,
+            coalesce(plays.artists, 0) as artists,
+            coalesce(plays.tracks, 0) as tracks,
+            coalesce(plays.albums, 0) as albums,
+            coalesce(days.active_days, 0) as active_days,
+            coalesce(days.listening_seconds, 0) as listening_seconds,
+            cast(plays.scrobbles as double precision)
+                / nullif(days.active_days, 0) as scrobbles_per_day,
+            listeners.missing_scrobbles, listeners.is_flagged
+        from marts.dim_listeners as listeners
+        left join plays on plays.listener_id = listeners.listener_id
+        left join days on days.listener_id = listeners.listener_id
+        where (cast(:country as text) is null
+            or lower(listeners.country) = :country)
+
+    )
+
+    select
+        cast(rank() over (order by {order}) as integer)
+            as rank,
+        ranked.*
+    from ranked
+    order by {order}, listener_id
+    limit :limit offset :offset
+"""
+
+
 def rankings(
     reader: Reader,
     *,
@@ -47,66 +110,7 @@ def rankings(
     """The panel's listeners by one measure, over all time or one year."""
     way = "asc" if direction == "ascending" else "desc"
     return reader.query(
-        f"""
-        with
-
-        plays as (
-
-            select
-                listener_id,
-                cast(count(*) as bigint) as scrobbles,
-                cast(count(distinct artist_id) as bigint) as artists,
-                cast(count(distinct track_id) as bigint) as tracks,
-                cast(count(distinct album_id) as bigint) as albums
-            from marts.fct_scrobbles
-            where scrobbled_date between :first and :last
-            group by listener_id
-
-        ),
-
-        days as (
-
-            select
-                listener_id,
-                cast(count(*) as bigint) as active_days,
-                cast(coalesce(sum(listening_seconds), 0) as bigint)
-                    as listening_seconds
-            from marts.fct_listener_days
-            where scrobbled_date between :first and :last
-            group by listener_id
-
-        ),
-
-        ranked as (
-
-            select
-                listeners.listener_id, listeners.listener_name, listeners.country,
-                listeners.registered_date,
-                coalesce(plays.scrobbles, 0) as scrobbles,
-                coalesce(plays.artists, 0) as artists,
-                coalesce(plays.tracks, 0) as tracks,
-                coalesce(plays.albums, 0) as albums,
-                coalesce(days.active_days, 0) as active_days,
-                coalesce(days.listening_seconds, 0) as listening_seconds,
-                cast(plays.scrobbles as double precision)
-                    / nullif(days.active_days, 0) as scrobbles_per_day,
-                listeners.missing_scrobbles, listeners.is_flagged
-            from marts.dim_listeners as listeners
-            left join plays on plays.listener_id = listeners.listener_id
-            left join days on days.listener_id = listeners.listener_id
-            where (cast(:country as text) is null
-                or lower(listeners.country) = :country)
-
-        )
-
-        select
-            cast(rank() over (order by {_ORDER[sort]} {way} nulls last) as integer)
-                as rank,
-            ranked.*
-        from ranked
-        order by {_ORDER[sort]} {way} nulls last, listener_id
-        limit :limit offset :offset
-        """,
+        _RANKINGS_SQL.format(order=f"{_ORDER[sort]} {way} nulls last"),
         {
             "first": date(year, 1, 1) if year else date(1970, 1, 1),
             "last": date(year, 12, 31) if year else date(2200, 12, 31),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -131,9 +131,3 @@ def translate(sql: str, style: str) -> tuple[str, tuple[str, ...]]:
 def chosen(names: Sequence[str], binds: Mapping[str, Any]) -> dict[str, Any]:
     """The binds a statement uses: DuckDB refuses those it does not."""
     return {name: binds[name] for name in names}
-
-
-def iterate(result: Result) -> Iterator[dict[str, Any]]:
-    """The rows one by one."""
-    for row in result.rows:
-        yield dict(zip(result.columns, row, strict=True))

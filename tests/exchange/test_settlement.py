@@ -6,7 +6,6 @@ import multiprocessing
 import signal
 import threading
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -184,7 +183,7 @@ def test_an_order_beyond_its_limit_is_not_filled(game: Game) -> None:
 
 
 def test_an_order_nobody_can_pay_is_filled_as_far_as_it_can_be(game: Game) -> None:
-    game.settings = replace(SETTINGS, holding_limit_pct=200)
+    game.settings = SETTINGS.model_copy(update={"holding_limit_pct": 200})
     ann = game.join("ann")
     game.order(ann, "buy", 1000)
     game.next_day()

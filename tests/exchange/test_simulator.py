@@ -39,7 +39,7 @@ def test_a_robot_that_reads_live_counters_ends_behind_the_index(
 
 def test_without_fee_and_spread_the_robot_gets_rich() -> None:
     """The control: the robot does know tomorrow's prices."""
-    free = replace(RULES, staleness_z_milli=0, base_fee_ppm=1000)
+    free = RULES.model_copy(update={"staleness_z_milli": 0, "base_fee_ppm": 1000})
     result = simulate(Scenario(seed=1, days=60, players=60, artists=100), free)
     assert kind(result, "robot") > 2 * kind(result, "index") + 20
 

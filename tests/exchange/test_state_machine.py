@@ -32,7 +32,7 @@ from exchange.prepared import Prepared
 from tests.exchange.game import NAMES, SETTINGS, Game, artist, values
 
 DIGITS = Context(prec=60)
-RULES = dataclasses.replace(SETTINGS, holding_limit_pct=100, staleness_z_milli=0)
+RULES = SETTINGS.model_copy(update={"holding_limit_pct": 100, "staleness_z_milli": 0})
 PLAYERS = ("ann", "bob", "cyd")
 
 

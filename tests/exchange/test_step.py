@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -272,11 +272,11 @@ def test_simulate_draws_a_picture_and_says_who_got_rich(tmp_path: Path) -> None:
 
 
 def test_settings_come_from_the_environment_and_are_checked() -> None:
-    assert load_exchange_settings({}) == ExchangeSettings()
-    given = load_exchange_settings({"EXCHANGE_BASE_FEE_PPM": "5000"})
-    assert given == replace(ExchangeSettings(), base_fee_ppm=5000)
+    assert load_exchange_settings(environment={}) == ExchangeSettings()
+    given = load_exchange_settings(environment={"EXCHANGE_BASE_FEE_PPM": "5000"})
+    assert given == ExchangeSettings(base_fee_ppm=5000)
     with pytest.raises(SettingsError, match="EXCHANGE_BASE_FEE_PPM"):
-        load_exchange_settings({"EXCHANGE_BASE_FEE_PPM": "much"})
+        load_exchange_settings(environment={"EXCHANGE_BASE_FEE_PPM": "much"})
 
 
 def test_an_invented_world_has_no_floor_and_last_fm_has(tmp_path: Path) -> None:
@@ -285,4 +285,4 @@ def test_an_invented_world_has_no_floor_and_last_fm_has(tmp_path: Path) -> None:
     assert step.listing_floor(Settings(data_dir=tmp_path), rules) == 0
     assert step.listing_floor(Settings(lastfm_url=local), rules) == 0
     assert step.listing_floor(Settings(lastfm_api_key="k"), rules) == 3_098
-    assert step.listing_floor(Settings(), replace(rules, listing_floor_plays=7)) == 7
+    assert step.listing_floor(Settings(), ExchangeSettings(listing_floor_plays=7)) == 7

@@ -140,7 +140,7 @@ def test_what_cannot_be_paid_or_delivered_is_refused(game: Game) -> None:
     with pytest.raises(Refusal, match="insufficient_shares"):
         game.quote(ann, "sell", 1)
     # A quote that was good is refused once the cash has gone elsewhere.
-    game.settings = replace(SETTINGS, holding_limit_pct=100)
+    game.settings = SETTINGS.model_copy(update={"holding_limit_pct": 100})
     last = game.quote(ann, "buy", 150)
     game.trade(ann, "buy", 100, "Can")
     assert game.take(ann, last).body["code"] == "insufficient_funds"
@@ -173,7 +173,7 @@ def test_no_artist_can_be_moved_beyond_the_limit_of_its_depth(game: Game) -> Non
 
 
 def test_limits_are_halved_in_the_first_fourteen_days(game: Game) -> None:
-    game.settings = replace(SETTINGS, novice_days=14)
+    game.settings = SETTINGS.model_copy(update={"novice_days": 14})
     ann = game.join("ann")
     with pytest.raises(Refusal, match="limit_reached"):
         game.quote(ann, "buy", 20)

@@ -101,7 +101,6 @@ def close(app: Flask) -> None:
     services = shared(app)
     services.store.close()
     services.accounts.dispose()
-    services.jobs.huey.storage.close()
 
 
 def log_in(app: Flask, name: str) -> FlaskClient:

@@ -54,13 +54,6 @@ def look(browser: Any, job: dict[str, Any]) -> dict[str, Any]:
     return found["data"]  # type: ignore[no-any-return]
 
 
-def run_one(jobs: Jobs) -> None:
-    """What huey's consumer does with the next message."""
-    task = jobs.huey.dequeue()
-    assert task is not None
-    jobs.huey.execute(task)
-
-
 def test_a_job_runs_to_its_end_with_progress_and_counts(service: Flask) -> None:
     browser, job = start(service)
     assert job["state"] == "queued" and job["progress_pct"] is None
@@ -73,7 +66,7 @@ def test_a_job_runs_to_its_end_with_progress_and_counts(service: Flask) -> None:
         seen.append(look(browser, job))
         return {"scrobbles": 200}
 
-    run_one(worker(service, fetch))
+    worker(service, fetch).run_queued()
     assert seen[0]["state"] == "running" and seen[0]["progress_pct"] == 25.0
     done = look(browser, job)
     assert done["state"] == "done" and done["progress_pct"] == 100.0
@@ -94,7 +87,7 @@ def test_a_failed_job_says_why_without_secrets(service: Flask) -> None:
     def fail(context: JobContext) -> None:
         raise RuntimeError("GET http://x/?api_key=abcdef123456&sk=verysecret failed")
 
-    run_one(worker(service, fail))
+    worker(service, fail).run_queued()
     failed = look(browser, job)
     assert failed["state"] == "failed"
     assert "RuntimeError" in failed["error"]
@@ -106,7 +99,7 @@ def test_a_job_nobody_provides_fails_by_name(service: Flask) -> None:
     services = shared(service)
     with services.accounts.begin() as connection:
         connection.execute(update(table).values(kind="make_tea"))
-    run_one(Jobs(services.accounts, services.settings))
+    Jobs(services.accounts, services.settings).run_queued()
     assert "make_tea" in look(browser, job)["error"]
 
 
@@ -116,7 +109,7 @@ def test_a_waiting_job_is_cancelled_at_once(service: Flask) -> None:
     assert browser.post(path).status_code == 403
     cancelled = browser.post(path, headers=csrf(browser)).get_json()["data"]
     assert cancelled["state"] == "cancelled"
-    run_one(worker(service, lambda context: pytest.fail("it ran")))
+    worker(service, lambda context: pytest.fail("it ran")).run_queued()
     assert look(browser, job)["state"] == "cancelled"
 
 
@@ -133,7 +126,7 @@ def test_a_running_job_stops_at_its_next_report(service: Flask) -> None:
             context.report(page, 1000, {"pages": page})
         pytest.fail("it went on")
 
-    run_one(worker(service, fetch))
+    worker(service, fetch).run_queued()
     stopped = look(browser, job)
     assert stopped["state"] == "cancelled" and stopped["counts"] == {"pages": 3}
 
@@ -145,7 +138,6 @@ def test_a_silent_workers_job_is_taken_up_and_the_old_worker_can_end_nothing(
     services = shared(service)
     assert store.claim(services.accounts, job["job_id"], "dead") is not None
     jobs = worker(service, lambda context: {"scrobbles": 1})
-    services.jobs.huey.storage.flush_queue()
     jobs.recover()
     assert look(browser, job)["state"] == "running"
     with services.accounts.begin() as connection:
@@ -154,7 +146,7 @@ def test_a_silent_workers_job_is_taken_up_and_the_old_worker_can_end_nothing(
         )
     jobs.recover()
     assert look(browser, job)["state"] == "queued"
-    run_one(jobs)
+    jobs.run_queued()
     assert look(browser, job)["state"] == "done"
     assert not store.finish(services.accounts, job["job_id"], "dead", "failed")
     assert store.beat(services.accounts, job["job_id"], "dead") == "lost"
@@ -214,11 +206,11 @@ WORKER = """
             time.sleep(0.3)
         return {"scrobbles": 6}
 
-    class Entry:
-        def load(self):
+    class Jobs:
+        def find(self, kind):
             return fetch
 
-    queue.entry_points = lambda **_: [Entry()]
+    queue.JOBS = Jobs()
     import serve.jobs.worker
     serve.jobs.worker._RECOVER_SECONDS = 0.5
     main()

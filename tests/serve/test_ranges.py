@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from serve.queries.artists import artist_id_of, name_key
 from serve.queries.insights import in_words
-from serve.ranges import BEGINNING, WORDS, Range, of_days, of_word, start_of
+from serve.ranges import BEGINNING, WORDS, of_days, of_word, start_of
 from serve.store.contract import translate
 
 AS_OF = date(2026, 3, 14)  # a Saturday
@@ -54,15 +54,6 @@ def test_any_days_are_cut_to_those_that_can_be_or_refused(
         assert first is not None and first > (last or AS_OF)
         return
     assert BEGINNING <= found.first <= found.last
-
-
-def test_the_range_before_is_of_the_same_kind() -> None:
-    assert of_word("month", AS_OF).before() == Range(
-        date(2026, 1, 1), date(2026, 1, 31), "month"
-    )
-    assert Range(date(2026, 3, 11), AS_OF).before() == Range(
-        date(2026, 3, 7), date(2026, 3, 10)
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from exchange.settings import ExchangeSettings, load_exchange_settings
+from serve.settings import ServeSettings
 from warehouse.errors import SettingsError
-from warehouse.settings import Settings, load_settings, missing, normal_url
+from warehouse.redact import redact
+from warehouse.settings import (
+    OTHER_VARIABLES,
+    Settings,
+    SettingsGroup,
+    load_group,
+    load_settings,
+    missing,
+    normal_url,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +139,110 @@ def test_every_spelling_of_a_postgres_url_gets_the_driver_that_is_installed(
 ) -> None:
     url = load_settings({"warehouse_url": f"{scheme}://me:pa%40ss@db/x"}).warehouse_url
     assert url == "postgresql+psycopg2://me:pa%40ss@db/x"
+
+
+GROUP_CASES = [
+    (Settings, "keep_versions", ("7", "8", "9"), int),
+    (ServeSettings, "session_days", ("7", "8", "9"), int),
+    (ServeSettings, "admins", ("Ana", "BOB", "rj"), lambda name: (name.lower(),)),
+    (
+        ServeSettings,
+        "public_panel",
+        ("true", "false", "true"),
+        lambda word: word == "true",
+    ),
+    (ExchangeSettings, "quote_seconds", ("7", "8", "9"), int),
+    (ExchangeSettings, "listing_floor_plays", ("0", "8", "9"), int),
+]
+
+
+@pytest.mark.parametrize(("group", "name", "spoken", "read"), GROUP_CASES)
+def test_all_groups_read_the_same_places_in_the_same_order(
+    empty_place: Path,
+    group: type[SettingsGroup],
+    name: str,
+    spoken: tuple[str, str, str],
+    read: Callable[[str], object],
+) -> None:
+    in_file, in_environment, on_command_line = spoken
+    required = {"warehouse": Settings()} if group is ServeSettings else {}
+
+    def found(variable: str = "", flag: str | None = None) -> object:
+        environment = {group.variable(name): variable}
+        return getattr(load_group(group, {name: flag}, environment, **required), name)
+
+    assert found() == group.model_fields[name].default
+    table = f"[{group.table}]\n" if group.table else ""
+    (empty_place / "scrobble.toml").write_text(f'{table}{name} = "{in_file}"\n')
+    assert found() == read(in_file)
+    assert found(in_environment) == read(in_environment)
+    assert found(in_environment, on_command_line) == read(on_command_line)
+
+
+@pytest.mark.parametrize(
+    ("content", "named", "meant"),
+    [
+        ("keep_version = 3\n", "keep_version", "keep_versions"),
+        ("[sreve]\nadmins = 'ana'\n", "sreve", "serve"),
+        ("[serve]\nadmin = 'ana'\n", "admin", "admins"),
+        ("[exchange]\nquote_second = 3\n", "quote_second", "quote_seconds"),
+    ],
+)
+def test_a_misspelt_name_in_the_file_is_refused_by_every_group(
+    empty_place: Path, content: str, named: str, meant: str
+) -> None:
+    (empty_place / "scrobble.toml").write_text(content)
+    for load in (load_settings, load_exchange_settings):
+        with pytest.raises(SettingsError) as caught:
+            load()
+        assert repr(named) in str(caught.value)
+        assert f"did you mean {meant}?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("DATADIR", "DATA_DIR"),
+        ("data_dir", "DATA_DIR"),
+        ("KEEP_VERSION", "KEEP_VERSIONS"),
+        ("LASTFM_LISTENER", "LASTFM_LISTENERS"),
+        ("WAREHOUSE_URI", "WAREHOUSE_URL"),
+        ("SERVE_ADMIN", "SERVE_ADMINS"),
+        ("EXCHANGE_QUOTE_SECOND", "EXCHANGE_QUOTE_SECONDS"),
+        ("SCROBBLE_CONFG", "SCROBBLE_CONFIG"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_by_every_group(
+    variable: str, meant: str
+) -> None:
+    for group in (Settings, ExchangeSettings):
+        with pytest.raises(SettingsError) as caught:
+            load_group(group, environment={variable: "7"})
+        assert f"has {variable}," in str(caught.value)
+        assert f"did you mean {meant}?" in str(caught.value)
+
+
+def test_the_control_variables_of_others_are_none_of_our_business() -> None:
+    foreign = """
+        PATH HOME LANG PGDATA PGHOST DATABASE_URL XDG_DATA_DIRS OMP_NUM_THREADS
+        THREADS_MAX OLD_DATA_DIR PORTS http_proxy port RAY_SERVE_X SERVE_PORT
+        SERVE_SERVICE_HOST SERVE_SERVICE_PORT_HTTP WAREHOUSE_PORT_8000_TCP_ADDR
+        EXCHANGE_PORT_80_TCP
+    """
+    environment = dict.fromkeys((*foreign.split(), *OTHER_VARIABLES), "7")
+    assert load_group(Settings, environment=environment) == Settings()
+
+
+def test_making_settings_reads_neither_environment_nor_file(
+    empty_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_place / "scrobble.toml").write_text("threads = 9\n")
+    monkeypatch.setenv("KEEP_VERSIONS", "9")
+    assert (Settings().threads, Settings().keep_versions) == (2, 5)
+
+
+def test_secrets_are_hidden_from_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warehouse.redact._known", set())
+    load_group(ServeSettings, {"secret_key": "s" * 32}, {}, warehouse=Settings())
+    load_settings({"lastfm_api_key": "a1b2c3d4e5"})
+    assert redact(f"{'s' * 32} a1b2c3d4e5 plain") == "*** *** plain"

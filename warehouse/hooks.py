@@ -1,0 +1,99 @@
+"""What may be plugged into the warehouse: one typed hook for each entry point group.
+
+A package names its objects in its ``[project.entry-points."…"]``. Each group below says
+what an entry must be, when it is called, and what it may raise; a test loads every
+entry and compares its signature with the protocol. Errors that a person can act on are
+:class:`warehouse.errors.WarehouseError`; anything else is a defect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import click
+from sqlalchemy import Connection, Engine
+
+from warehouse.plugins import Hook
+from warehouse.run import Run, StepResult
+from warehouse.settings import GROUPS, Settings
+
+
+class StepHook(Protocol):
+    """A step of the daily run.
+
+    ``fetch`` and ``load`` must be there. ``settle`` is called on the sealed candidate,
+    ``close`` before the fetch, ``open`` after the publishing, ``failed`` when a run
+    with a closed market ended early. Called in the process that holds the lease; it
+    must be safe to run again after a kill at any moment.
+    """
+
+    def __call__(self, run: Run, /) -> StepResult: ...
+
+
+class TablesHook(Protocol):
+    """Creates or upgrades a package's tables in PostgreSQL, for `scrobble db init`.
+
+    Works in the transaction of the connection, without a commit of its own. Returns
+    whether anything changed.
+    """
+
+    def __call__(self, connection: Connection, /) -> bool: ...
+
+
+class LoginHook(Protocol):
+    """``demo``: a server where people log in while there is no last.fm key.
+
+    Gives the environment variables with which the service uses it; the server ends
+    with the context.
+    """
+
+    def __call__(self, engine: Engine, /) -> AbstractContextManager[dict[str, str]]: ...
+
+
+class Job(Protocol):
+    """What a running job is told, and whom it tells."""
+
+    @property
+    def job_id(self) -> str: ...
+
+    @property
+    def listener_name(self) -> str: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def report(self, done: int, total: int | None, counts: dict[str, int], /) -> None:
+        """Store the progress; raises when the owner has cancelled the job.
+
+        Args:
+            done: parts done.
+            total: parts in all; None: not known yet.
+            counts: what has been counted so far.
+        """
+
+    def is_cancelled(self) -> bool: ...
+
+
+class JobHook(Protocol):
+    """A background job that a person starts; its name is the kind of the job.
+
+    Must be safe to run again from the start: after a crash it is. May return counts.
+    """
+
+    def __call__(self, job: Job, /) -> Mapping[str, int] | None: ...
+
+
+def _is_command(item: object) -> bool:
+    return isinstance(item, click.Command)
+
+
+#: Subcommands of `scrobble`, by their name on the command line.
+COMMANDS: Hook[click.Command] = Hook("scrobble.commands", _is_command)
+#: Groups of settings, by the name of their table in the settings file.
+SETTINGS = GROUPS
+STEPS: Hook[StepHook] = Hook("scrobble.steps")
+TABLES: Hook[TablesHook] = Hook("scrobble.tables")
+LOGINS: Hook[LoginHook] = Hook("scrobble.logins")
+JOBS: Hook[JobHook] = Hook("scrobble.jobs")
