@@ -344,6 +344,13 @@ def net_worth(connection: Connection, player_id: str, cash_units: int) -> int:
     return cash_units + int(value.units)
 
 
+def read_listing(connection: Connection, artist_id: str) -> Listing:
+    """The listing of an artist that is known to have one."""
+    listing = _listing.first(connection, artist_id=artist_id)
+    assert listing is not None
+    return listing
+
+
 def _refuse_if_used(connection: Connection, used: Quote) -> None:
     if connection.execute(
         select(schema.trades.c.trade_id).where(
@@ -424,6 +431,14 @@ def _check_trade(
     return holding
 
 
+def holding_limit(
+    settings: ExchangeSettings, worth_units: int, *, is_novice: bool
+) -> int:
+    """What one holding may be worth at the time of buying, in units."""
+    limit = worth_units * settings.holding_limit_pct // 100
+    return limit // 2 if is_novice else limit
+
+
 def check_concentration(
     settings: ExchangeSettings,
     worth_units: int,
@@ -433,9 +448,7 @@ def check_concentration(
     is_novice: bool,
 ) -> None:
     """One holding is at most a share of net worth at the time of buying."""
-    limit = worth_units * settings.holding_limit_pct // 100
-    if is_novice:
-        limit //= 2
+    limit = holding_limit(settings, worth_units, is_novice=is_novice)
     if holding_units > limit:
         raise Refusal(
             "limit_reached",
