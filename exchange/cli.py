@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy import func, select
 
-from exchange import ledger, schema, step
+from exchange import daily_steps, ledger, schema
 from exchange import market as market_
 from exchange.clock import iso, utc_now
 from exchange.database import Database
@@ -23,7 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @contextmanager
 def _opened(options: dict[str, Any]) -> Iterator[Database]:
-    database = step.open_database(take_settings(options))
+    database = daily_steps.open_database(take_settings(options))
     try:
         yield database
     except Refusal as refusal:
@@ -87,7 +87,7 @@ def status(as_json: bool, **options: Any) -> None:
 def close(reason: str, **options: Any) -> None:
     """Close the market; trades in flight are waited for."""
     with _opened(options) as database:
-        market_.close(database, utc_now, load_exchange_settings(), reason=reason)
+        market_.close_market(database, utc_now, load_exchange_settings(), reason=reason)
     click.echo("the market is closed")
 
 

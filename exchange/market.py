@@ -65,7 +65,7 @@ def require_open(market: Market) -> None:
         )
 
 
-def close(
+def close_market(
     database: Database,
     clock: Clock,
     settings: ExchangeSettings,
@@ -108,7 +108,7 @@ def close(
     database.run(shut)
 
 
-def open_(
+def open_market(
     database: Database,
     clock: Clock,
     *,
@@ -126,7 +126,7 @@ def open_(
         _check_fence(market, fence)
         if market.state == "halted" or market.last_settled_date is None:
             return False
-        _open(connection, clock, actor or f"run {fence}", version)
+        _set_open(connection, clock, actor or f"run {fence}", version)
         return True
 
     return database.run(action)
@@ -138,7 +138,7 @@ def reopen(connection: Connection, clock: Clock, actor: str, reason: str) -> Non
     if market.last_settled_date is None:
         raise Refusal("market_closed", "There are no prices yet; run make daily.")
     note(connection, clock, "reopened", actor, reason)
-    _open(connection, clock, actor, None)
+    _set_open(connection, clock, actor, None)
 
 
 def halt(connection: Connection, clock: Clock, actor: str, reason: str) -> None:
@@ -209,7 +209,7 @@ def note(
     )
 
 
-def _open(
+def _set_open(
     connection: Connection, clock: Clock, actor: str, version: str | None
 ) -> None:
     now = clock()

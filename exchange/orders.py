@@ -6,15 +6,15 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from exchange import schema, trading
 from exchange.clock import Clock, iso, new_id
-from exchange.desk import Desk
 from exchange.errors import Refusal
+from exchange.player_request import PlayerRequest
 from exchange.settings import ExchangeSettings
 
 _placed = schema.orders.c
 
 
 def place(
-    desk: Desk,
+    request: PlayerRequest,
     clock: Clock,
     settings: ExchangeSettings,
     artist_id: str,
@@ -30,8 +30,8 @@ def place(
     trading.check_shares(settings, side, shares)
     if limit_units is not None and not 0 < limit_units < 2**53:
         raise Refusal("invalid_request", "limit_units must be positive")
-    connection = desk.connection
-    player_id = desk.player.player_id
+    connection = request.connection
+    player_id = request.player.player_id
     listing = connection.execute(
         select(schema.listings).where(schema.listings.c.artist_id == artist_id)
     ).first()
@@ -89,11 +89,13 @@ def place(
     }
 
 
-def cancel(desk: Desk, clock: Clock, order_id: str) -> dict[str, Any]:
+def cancel(request: PlayerRequest, clock: Clock, order_id: str) -> dict[str, Any]:
     """Take a queued order back; at any time before it is cleared."""
-    order = desk.connection.execute(
+    order = request.connection.execute(
         select(schema.orders)
-        .where(_placed.order_id == order_id, _placed.player_id == desk.player.player_id)
+        .where(
+            _placed.order_id == order_id, _placed.player_id == request.player.player_id
+        )
         .with_for_update()
     ).first()
     if order is None:
@@ -102,7 +104,7 @@ def cancel(desk: Desk, clock: Clock, order_id: str) -> dict[str, Any]:
         raise Refusal(
             "order_not_queued", f"The order is {order.state}.", state=order.state
         )
-    desk.connection.execute(
+    request.connection.execute(
         update(schema.orders)
         .where(_placed.order_id == order_id)
         .values(state="cancelled", reason="by the player", ended_at=clock())

@@ -18,8 +18,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from exchange import ledger, market, pricing, quotes, schema
 from exchange.clock import Clock, iso, new_id
-from exchange.desk import Desk
 from exchange.errors import Refusal
+from exchange.player_request import PlayerRequest
 from exchange.prepared import Prepared
 from exchange.quotes import Quote, Side
 from exchange.settings import MICROS_PER_SHARE, ExchangeSettings
@@ -139,7 +139,7 @@ def quote(
 
 
 def trade(
-    desk: Desk,
+    request: PlayerRequest,
     clock: Clock,
     settings: ExchangeSettings,
     artist_id: str,
@@ -155,33 +155,33 @@ def trade(
     be used for anything else. When the curve has moved since the quote, it is honoured
     only where the house does not lose by it.
     """
-    connection = desk.connection
-    market.require_open(desk.market)
+    connection = request.connection
+    market.require_open(request.market)
     used = quotes.unseal(quote_text, key or market.quote_key(connection))
-    quotes.check_binding(used, desk.player.player_id, artist_id, side, shares)
+    quotes.check_binding(used, request.player.player_id, artist_id, side, shares)
     now = clock()
-    quotes.check_alive(used, now, desk.market.openings)
+    quotes.check_alive(used, now, request.market.openings)
     listing = _locked_listing.first(connection, artist_id=used.artist_id)
     try:
         require_tradable(listing, used.artist_id)
         assert listing is not None
         _check_price(used, listing)
-        holding = _check_trade(connection, settings, desk.player, listing, used, now)
+        holding = _check_trade(connection, settings, request.player, listing, used, now)
     except Refusal:
         # A used quote is refused by the unique key below; but when something else is
         # wrong with it by now, its first use is the reason to name.
         _refuse_if_used(connection, used)
         raise
     trade_id = execute(
-        desk.connection,
-        desk.player.player_id,
+        request.connection,
+        request.player.player_id,
         listing,
         side=used.side,
         shares=used.shares,
         value_units=used.value_units,
         fee_units=used.fee_units,
         kind="now",
-        session=desk.market.session,
+        session=request.market.session,
         version=used.version,
         now=now,
         holding=holding,
@@ -192,7 +192,7 @@ def trade(
         "trade_id": trade_id,
         **_terms(used, listing),
         "traded_at": iso(now),
-        "cash_units": desk.player.cash_units + moved,
+        "cash_units": request.player.cash_units + moved,
         "holding_shares": (holding.shares if holding else 0)
         + (used.shares if used.side == "buy" else -used.shares),
     }

@@ -1,8 +1,8 @@
 """The exchange under /api/v1/exchange: routes, and nothing but routes.
 
 A route parses, calls one function of the exchange, answers. Writes carry an
-Idempotency-Key and go through `desk.serve_once`. An account of the service becomes a
-player at its first visit. Amounts are in units, ten-thousandths of a credit.
+Idempotency-Key. An account of the service becomes a player at its first visit. Amounts
+are in units, ten-thousandths of a credit.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from exchange import (
     boards,
-    desk,
+    daily_steps,
     leagues,
     lists,
     market,
     orders,
+    player_request,
     players,
     portfolio,
-    step,
     trading,
 )
 from exchange.clock import Clock, utc_now
@@ -92,7 +92,7 @@ def install(app: Flask) -> None:
     shared = app.extensions["serve"]
     app.extensions["exchange"] = Exchange(
         load_exchange_settings(),
-        lambda: step.open_database(shared.settings.warehouse),
+        lambda: daily_steps.open_database(shared.settings.warehouse),
     )
     app.register_error_handler(Refusal, _refused)
     app.register_api(api)  # type: ignore[attr-defined]
@@ -757,7 +757,7 @@ def _once(
     operation: str,
     header: KeyHeader,
     body: BaseModel | None,
-    action: Callable[[desk.Desk], dict[str, Any]],
+    action: Callable[[player_request.PlayerRequest], dict[str, Any]],
     status: int = 200,
 ) -> Response:
     """Do a write once for its Idempotency-Key; refusals become problems."""
@@ -768,7 +768,7 @@ def _once(
     }
     shared = exchange()
     answer = shared.database.run(
-        lambda connection: desk.serve_once(
+        lambda connection: player_request.answer_once(
             connection,
             shared.clock,
             player_id,
@@ -825,7 +825,7 @@ def _leave(account: Account) -> None:
         if found is not None:
             shared.database.run(
                 lambda connection: players.leave(
-                    desk.sit_down(connection, found.player_id), shared.clock
+                    player_request.lock(connection, found.player_id), shared.clock
                 )
             )
     except SQLAlchemyError as error:

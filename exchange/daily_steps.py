@@ -50,7 +50,9 @@ def close(run: Run) -> StepResult:
     """Close the market before the first call to last.fm."""
     database = open_database(run.settings)
     try:
-        market.close(database, utc_now, load_exchange_settings(), fence=run.lease.fence)
+        market.close_market(
+            database, utc_now, load_exchange_settings(), fence=run.lease.fence
+        )
     except Refusal as refusal:
         raise SettleFailed(str(refusal)) from refusal
     finally:
@@ -130,11 +132,11 @@ def settle_one(
         ) from refusal
 
 
-def open_(run: Run) -> StepResult:
+def open_market(run: Run) -> StepResult:
     """Open the market on the version just published."""
     database = open_database(run.settings)
     try:
-        opened = market.open_(
+        opened = market.open_market(
             database, utc_now, fence=run.lease.fence, version=run.version
         )
     except Refusal as refusal:
