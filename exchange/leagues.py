@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from exchange import schema
-from exchange.clock import Clock, iso, new_id
+from exchange.clock import Clock, new_id
 from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
 from exchange.settings import LEAGUES, ExchangeSettings
@@ -240,26 +240,6 @@ def leave_friends_league(request: PlayerRequest, league_id: str) -> dict[str, An
         delete(members).where(mine, members.c.player_id == request.player.player_id)
     )
     return {"league_id": league_id, "state": "left"}
-
-
-def friends_leagues(connection: Connection, player_id: str) -> list[dict[str, Any]]:
-    """The leagues a player is in, with their codes."""
-    members = schema.friend_league_members
-    return [
-        {
-            "league_id": row.league_id,
-            "league_name": row.league_name,
-            "code": row.code,
-            "is_owner": row.owner_id == player_id,
-            "joined_at": iso(row.joined_at),
-        }
-        for row in connection.execute(
-            select(schema.friend_leagues, members.c.joined_at)
-            .join(members, members.c.league_id == schema.friend_leagues.c.league_id)
-            .where(members.c.player_id == player_id)
-            .order_by(members.c.joined_at, schema.friend_leagues.c.league_id)
-        )
-    ]
 
 
 def _add_member(request: PlayerRequest, clock: Clock, league_id: str) -> None:

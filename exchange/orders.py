@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from exchange import schema, trading
 from exchange.clock import Clock, iso, new_id
@@ -39,30 +39,9 @@ def place(
         raise Refusal("unknown_artist", f"Artist {artist_id!r} was never listed.")
     if not listing.is_listed:
         raise Refusal("artist_not_listed", f"{listing.artist_name} is not listed.")
-    queued = connection.execute(
-        select(func.count()).where(
-            _placed.player_id == player_id, _placed.state == "queued"
-        )
-    ).scalar_one()
-    if queued >= settings.max_queued_orders:
-        raise Refusal(
-            "limit_reached",
-            f"You have {queued} orders waiting; cancel one first.",
-            limit="orders",
-        )
+    _check_queue(connection, settings, player_id)
     if side == "sell":
-        held = connection.execute(
-            select(schema.holdings.c.shares).where(
-                schema.holdings.c.player_id == player_id,
-                schema.holdings.c.artist_id == artist_id,
-            )
-        ).scalar()
-        if (held or 0) < shares:
-            raise Refusal(
-                "insufficient_shares",
-                f"You hold {held or 0} shares of {listing.artist_name}.",
-                holding_shares=held or 0,
-            )
+        _check_holding(connection, player_id, listing, shares)
     now = clock()
     order_id = new_id(now)
     connection.execute(
@@ -87,6 +66,41 @@ def place(
         "state": "queued",
         "placed_at": iso(now),
     }
+
+
+def _check_queue(
+    connection: Connection, settings: ExchangeSettings, player_id: str
+) -> None:
+    """Refuse when a player has as many orders waiting as are allowed."""
+    queued = connection.execute(
+        select(func.count()).where(
+            _placed.player_id == player_id, _placed.state == "queued"
+        )
+    ).scalar_one()
+    if queued >= settings.max_queued_orders:
+        raise Refusal(
+            "limit_reached",
+            f"You have {queued} orders waiting; cancel one first.",
+            limit="orders",
+        )
+
+
+def _check_holding(
+    connection: Connection, player_id: str, listing: Row[Any], shares: int
+) -> None:
+    """Refuse to sell more shares than a player has."""
+    held = schema.holdings.c
+    holding = connection.execute(
+        select(held.shares).where(
+            held.player_id == player_id, held.artist_id == listing.artist_id
+        )
+    ).scalar()
+    if (holding or 0) < shares:
+        raise Refusal(
+            "insufficient_shares",
+            f"You hold {holding or 0} shares of {listing.artist_name}.",
+            holding_shares=holding or 0,
+        )
 
 
 def cancel(request: PlayerRequest, clock: Clock, order_id: str) -> dict[str, Any]:

@@ -251,7 +251,6 @@ def execute(
             trade_postings(player_id, listing.artist_id, signed, house, fee_units),
         ),
     )
-    _change_cash.run(connection, who=player_id, amount=-house - fee_units)
     cost = value_units + fee_units
     if side == "sell":
         cost = (
@@ -259,21 +258,34 @@ def execute(
             if holding
             else 0
         )
+    _change_cash.run(connection, who=player_id, amount=-house - fee_units)
     ledger.change_holding(connection, player_id, listing.artist_id, signed, cost, now)
-    after = pricing.displacement(listing.net_shares + signed, listing.baseline_micros)
+    _move(connection, listing, signed, house, fee_units, now)
+    return trade_id
+
+
+def _move(
+    connection: Connection,
+    listing: Listing,
+    shares: int,
+    house_units: int,
+    fee_units: int,
+    now: datetime,
+) -> None:
+    """Move the curve by the shares bought (> 0) or sold (< 0), and book its money."""
+    after = pricing.displacement(listing.net_shares + shares, listing.baseline_micros)
     _move_curve.run(
         connection,
         which=listing.artist_id,
-        net=signed,
-        house=house,
+        net=shares,
+        house=house_units,
         fees=fee_units,
         price=pricing.spot(
             listing.fundamental_price_units, listing.depth_shares, after
         ),
-        traded=shares,
+        traded=abs(shares),
         now=now,
     )
-    return trade_id
 
 
 def trade_postings(
