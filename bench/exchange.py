@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 
 from exchange import market, player_request, players, settlement, trading
 from exchange.clock import utc_now
@@ -116,25 +116,6 @@ _WORTH = (
     "select coalesce(sum(h.shares * l.price_units), 0) from {s}holdings h"
     " join {s}listings l on l.artist_id = h.artist_id where h.player_id = ?"
 )
-_PLAYER = "select * from {s}players where player_id = ?{update}"
-_LISTING = "select * from {s}listings where artist_id = ?{update}"
-_HOLDING = (
-    "select shares, cost_units from {s}holdings where player_id = ? and artist_id = ?"
-)
-_INSERT_TRANSACTION = (
-    "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
-    " values (?, 'bare', 1, '2024-01-01 00:00:00')"
-)
-_CHANGE_CASH = "update {s}players set cash_units = cash_units - 1 where player_id = ?"
-_BUY_HOLDING = (
-    "insert into {s}holdings (player_id, artist_id, shares) values (?, ?, 1)"
-    " on conflict (player_id, artist_id) do update set shares = holdings.shares + 1"
-)
-_MOVE_CURVE = "update {s}listings set net_shares = net_shares + 1 where artist_id = ?"
-_INSERT_ANSWER = (
-    "insert into {s}answers (player_id, idempotency_key, body_hash, status, body,"
-    " answered_at) values (?, ?, 'x', 200, 'x', '2024-01-01 00:00:00')"
-)
 _INSERT_TRADE = (
     "insert into {s}trades (trade_id, player_id, artist_id, side, shares, value_units,"
     " fee_units, price_units, kind, quote_id, session, traded_at) values"
@@ -148,89 +129,107 @@ _INSERT_POSTINGS = (
 )
 
 
-class _Driver:
-    """One player on the driver's own connection, without any rule."""
-
-    def __init__(self, url: str, player_id: str) -> None:
-        address = make_url(url)
-        self.player_id = player_id
-        self.is_sqlite = address.get_backend_name() == "sqlite"
-        self.connection: Any = _connect(address)
-        self.cursor = self.connection.cursor()
-        self.clauses = {
-            "s": "" if self.is_sqlite else "exchange.",
-            "share": "" if self.is_sqlite else " for share of m",
-            "update": "" if self.is_sqlite else " for update",
-        }
-
-    def run(self, sql: str, *binds: Any, **clauses: str) -> None:
-        text = sql.format(**{**self.clauses, **clauses})
-        self.cursor.execute(text if self.is_sqlite else text.replace("?", "%s"), binds)
-        if self.cursor.description:
-            self.cursor.fetchall()
-
-    def quote(self, artist: str) -> None:
-        """The reads of a quote."""
-        if self.is_sqlite:
-            self.run("begin")
-        self._read(artist, share="", update="")
-        self.connection.rollback()
-
-    def trade(self, artist: str, trade_id: str) -> None:
-        """The reads and writes of a trade, committed."""
-        if self.is_sqlite:
-            self.run("begin immediate")
-        self.run("select * from {s}answers where idempotency_key = ?", trade_id)
-        self._read(artist)
-        self.run(_INSERT_TRADE, trade_id, self.player_id, artist, trade_id)
-        self.run(_INSERT_POSTINGS, *[trade_id] * 5)
-        self.run(_INSERT_TRANSACTION, trade_id)
-        self.run(_CHANGE_CASH, self.player_id)
-        self.run(_BUY_HOLDING, self.player_id, artist)
-        self.run(_MOVE_CURVE, artist)
-        self.run(_INSERT_ANSWER, self.player_id, trade_id)
-        self.connection.commit()
-
-    def _read(self, artist: str, **clauses: str) -> None:
-        self.run(_MARKET, **clauses)
-        self.run(_PLAYER, self.player_id, **clauses)
-        self.run(_LISTING, artist, **clauses)
-        self.run(_HOLDING, self.player_id, artist)
-        self.run(_WORTH, self.player_id)
-
-
-def _connect(address: URL) -> Any:
-    if address.get_backend_name() != "sqlite":
-        return psycopg2.connect(
-            host=address.host,
-            port=address.port,
-            user=address.username,
-            password=address.password,
-            dbname=address.database,
+def _connect(url: str) -> Any:
+    """The driver's own connection."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        connection = sqlite3.connect(
+            str(address.database), isolation_level=None, timeout=60
         )
-    connection = sqlite3.connect(
-        str(address.database), isolation_level=None, timeout=60
+        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
+            connection.execute(f"pragma {pragma}")
+        return connection
+    return psycopg2.connect(
+        host=address.host,
+        port=address.port,
+        user=address.username,
+        password=address.password,
+        dbname=address.database,
     )
-    for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
-        connection.execute(f"pragma {pragma}")
-    return connection
+
+
+def _write_trade(
+    run: Callable[..., None], player_id: str, artist: str, trade_id: str
+) -> None:
+    run(_INSERT_TRADE, trade_id, player_id, artist, trade_id)
+    run(_INSERT_POSTINGS, *[trade_id] * 5)
+    run(
+        "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
+        " values (?, 'bare', 1, '2024-01-01 00:00:00')",
+        trade_id,
+    )
+    run(
+        "update {s}players set cash_units = cash_units - 1 where player_id = ?",
+        player_id,
+    )
+    run(
+        "insert into {s}holdings (player_id, artist_id, shares) values (?, ?, 1)"
+        " on conflict (player_id, artist_id) do update"
+        " set shares = holdings.shares + 1",
+        player_id,
+        artist,
+    )
+    run(
+        "update {s}listings set net_shares = net_shares + 1 where artist_id = ?",
+        artist,
+    )
+    run(
+        "insert into {s}answers (player_id, idempotency_key, body_hash, status,"
+        " body, answered_at) values (?, ?, 'x', 200, 'x', '2024-01-01 00:00:00')",
+        player_id,
+        trade_id,
+    )
 
 
 def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
     """The same statements straight on the driver."""
-    driver = _Driver(url, player_id)
+    connection = _connect(url)
+    is_sqlite = isinstance(connection, sqlite3.Connection)
+    words = {
+        "s": "" if is_sqlite else "exchange.",
+        "share": "" if is_sqlite else " for share of m",
+        "update": "" if is_sqlite else " for update",
+    }
+    cursor = connection.cursor()
+
+    def run(sql: str, *binds: Any, **other: str) -> None:
+        text = sql.format(**{**words, **other})
+        cursor.execute(text if is_sqlite else text.replace("?", "%s"), binds)
+        if cursor.description:
+            cursor.fetchall()
+
+    def look(artist: str, **other: str) -> None:
+        run(_MARKET, **other)
+        run("select * from {s}players where player_id = ?{update}", player_id, **other)
+        run("select * from {s}listings where artist_id = ?{update}", artist, **other)
+        run(
+            "select shares, cost_units from {s}holdings where player_id = ?"
+            " and artist_id = ?",
+            player_id,
+            artist,
+        )
+        run(_WORTH, player_id)
+
     dice = random.Random(player_id)
     waits: list[float] = []
     start.wait()
     cpu = time.process_time()
     for _ in range(trades):
         artist, trade_id = dice.choice(ARTISTS), secrets.token_hex(16)
-        driver.quote(artist)
+        if is_sqlite:
+            run("begin")
+        look(artist, share="", update="")
+        connection.rollback()
         began = time.perf_counter()
-        driver.trade(artist, trade_id)
+        if is_sqlite:
+            run("begin immediate")
+        run("select * from {s}answers where idempotency_key = ?", trade_id)
+        look(artist)
+        _write_trade(run, player_id, artist, trade_id)
+        connection.commit()
         waits.append(time.perf_counter() - began)
     cpu = time.process_time() - cpu
-    driver.connection.close()
+    connection.close()
     results.put((waits, 0, cpu))
 
 

@@ -1,10 +1,9 @@
-"""The exchange's commands: `scrobble market …` and `scrobble simulate`."""
+"""The exchange's command: `scrobble market …`."""
 
 import getpass
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -163,37 +162,3 @@ def verify(**options: Any) -> None:
         click.echo("the market is halted")
         click.get_current_context().exit(1)
     click.echo(f"the books add up; {links} checkpoints hold")
-
-
-@click.command()
-@click.option("--seed", default=1, show_default=True, type=int)
-@click.option("--days", default=365, show_default=True, type=click.IntRange(2, 3650))
-@click.option("--players", default=120, show_default=True, type=click.IntRange(8, 5000))
-@click.option(
-    "--artists", default=200, show_default=True, type=click.IntRange(20, 5000)
-)
-@click.option(
-    "--picture",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("simulation.svg"),
-    show_default=True,
-    help="where the picture of the wealth by kind goes",
-)
-@click.option("--json", "as_json", is_flag=True, help="one JSON object")
-def simulate(
-    seed: int, days: int, players: int, artists: int, picture: Path, as_json: bool
-) -> None:
-    """Play a year of the exchange with invented players, and draw who got rich."""
-    from exchange import simulator, wealth_picture
-
-    result = simulator.simulate(
-        simulator.Scenario(seed=seed, days=days, players=players, artists=artists),
-        load_exchange_settings(),
-    )
-    picture.write_text(wealth_picture.draw(result), encoding="utf-8")
-    if as_json:
-        click.echo(json.dumps(result.summary()))
-        return
-    for line in result.lines():
-        click.echo(line)
-    click.echo(f"picture: {picture}")

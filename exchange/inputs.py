@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, text
 
 from exchange.settings import PPM, UNITS_PER_CREDIT
 from exchange.settlement import ArtistValue, SettlementInputs
+from exchange.value_formula import robust_spread
 from warehouse.run import Target
 
 _HISTORY_DAYS = 61
@@ -232,9 +233,7 @@ def sigma_ppm(prices: Sequence[float]) -> int:
     changes = [math.log(after / before) for before, after in pairwise(prices)]
     if len(changes) < 2:
         return 0
-    middle = median(changes)
-    spread = 1.4826 * median(abs(change - middle) for change in changes)
-    return min(PPM, round(spread * PPM))
+    return min(PPM, round(robust_spread(changes) * PPM))
 
 
 @contextmanager

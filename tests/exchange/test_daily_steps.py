@@ -259,18 +259,6 @@ def test_verify_halts_a_market_whose_books_are_wrong_and_reopen_refuses(
     assert "the books do not add up" in refused.output
 
 
-def test_simulate_draws_a_picture_and_says_who_got_rich(tmp_path: Path) -> None:
-    picture = tmp_path / "wealth.svg"
-    numbers = {"days": 5, "players": 16, "artists": 30, "seed": 7}
-    options = [part for name, n in numbers.items() for part in (f"--{name}", str(n))]
-    result = CliRunner().invoke(
-        cli.simulate, [*options, "--picture", str(picture), "--json"]
-    )
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.output)["days"] == 5
-    assert picture.read_text().startswith("<svg")
-
-
 def test_settings_come_from_the_environment_and_are_checked() -> None:
     assert load_exchange_settings({}) == ExchangeSettings()
     given = load_exchange_settings({"EXCHANGE_BASE_FEE_PPM": "5000"})
