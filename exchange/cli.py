@@ -33,7 +33,7 @@ def _opened(options: dict[str, Any]) -> Iterator[Database]:
 
 @click.group()
 def market() -> None:
-    """The exchange's market: look at it, close, halt, verify, reopen."""
+    """The exchange's market: status, close, halt, verify, reopen."""
 
 
 @market.command()
@@ -42,7 +42,7 @@ def market() -> None:
 def status(as_json: bool, **options: Any) -> None:
     """Say whether the market is open, and why not."""
     with _opened(options) as database, database.read() as connection:
-        state = market_.look(connection)
+        state = market_.read_state(connection)
         listed = schema.listings.c
         facts = {
             "state": "closing"
@@ -98,11 +98,11 @@ def reopen(reason: str, unverified: bool, **options: Any) -> None:
     """Open a closed or halted market, after the books were verified."""
     with _opened(options) as database:
         with database.read() as connection:
-            found = ledger.violations(connection) + ledger.verify_chain(connection)
-        if found and not unverified:
+            problems = ledger.violations(connection) + ledger.verify_chain(connection)
+        if problems and not unverified:
             raise click.ClickException(
                 "the books do not add up:\n  "
-                + "\n  ".join(found)
+                + "\n  ".join(problems)
                 + "\nmend them, or open with --unverified"
             )
         database.run(

@@ -2,7 +2,7 @@
 
 `close` is called when the fetch begins, `settle` on the sealed candidate, `open` after
 it was published. When the run fails in between the market stays closed: the next run
-mends it, or `scrobble market reopen`.
+opens it again, or `scrobble market reopen`.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def open_database(settings: Settings) -> Database:
     else:
         database = Database(sqlite_url(settings.data_dir))
     database.upgrade()
-    # Where two programs start at once the other may have founded it meanwhile.
+    # Of two programs that start at once, the other may have written the rows first.
     with contextlib.suppress(IntegrityError):
         database.run(
             lambda connection: market.prepare(
@@ -76,7 +76,7 @@ def settle_due(
     fence = run.lease.fence
     done = []
     with database.read() as connection:
-        state = market.look(connection)
+        state = market.read_state(connection)
     if state.state == "halted":
         return StepResult(
             f"nothing settled: the market is halted ({state.reason})", {"halted": True}

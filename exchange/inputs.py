@@ -59,12 +59,12 @@ class Flow:
 
 def anomalies(flows: Sequence[Flow], gates: Gates) -> dict[str, str]:
     """The artists to halt, each with the reason. Pure."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for flow in flows:
         if abs(flow.surprise) > gates.surprise:
-            found[flow.artist_id] = f"surprise of {flow.surprise:.1f} deviations"
+            reasons[flow.artist_id] = f"surprise of {flow.surprise:.1f} deviations"
         elif _jumps_alone(flow, gates):
-            found[flow.artist_id] = "plays jumped without listeners"
+            reasons[flow.artist_id] = "plays jumped without listeners"
     moved = [
         (flow, flow.plays - flow.usual_plays)
         for flow in flows
@@ -79,10 +79,10 @@ def anomalies(flows: Sequence[Flow], gates: Gates) -> dict[str, str]:
         for riser, gain in rising:
             if abs(gain + loss) <= gates.swap_tolerance * gain:
                 for flow in (faller, riser):
-                    found.setdefault(
+                    reasons.setdefault(
                         flow.artist_id, "an equal and opposite jump elsewhere"
                     )
-    return found
+    return reasons
 
 
 def _jumps_alone(flow: Flow, gates: Gates) -> bool:

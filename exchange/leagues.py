@@ -39,9 +39,9 @@ def is_last_day(
     """Whether the season ends with this day's close.
 
     A season of 28 days ends at a moment drawn inside its final 24 hours. Worth is
-    struck at the closes, so the draw decides whether the 27th or the 28th close was the
-    last before it. Nobody without the exchange's key can know; running again draws
-    the same.
+    measured at the closes, so the draw decides whether the 27th or the 28th close was
+    the last before it. Nobody without the exchange's key can foresee it; a second run
+    draws the same.
     """
     number = (day - start).days + 1
     if number >= settings.season_days:

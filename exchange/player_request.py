@@ -2,7 +2,7 @@
 
 Every write goes through `answer_once`: it share-locks the market, locks the player, and
 answers a repeated key with the first answer. The key's answer is stored in the same
-transaction as what it answers, so an acknowledged write is always found again.
+transaction as what it answers, so an acknowledged write can always be answered again.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ _NOT_KEPT = ("transient", "service", "authentication")
 
 def lock(connection: Connection, player_id: str) -> PlayerRequest:
     """Lock what every write locks, in the order every write locks it."""
-    state = market.enter(connection)
+    state = market.lock_shared(connection)
     player = _player.first(connection, player_id=player_id)
     if player is None or player.left_at is not None:
         raise Refusal("unknown_player", "There is no such player.")

@@ -42,10 +42,10 @@ def join(
 
     Safe to repeat: an account is one player.
     """
-    state = market.enter(connection)
-    found = find(connection, account_id)
-    if found is not None:
-        return str(found.player_id)
+    state = market.lock_shared(connection)
+    existing = find(connection, account_id)
+    if existing is not None:
+        return str(existing.player_id)
     now = clock()
     player_id = new_id(now)
     connection.execute(

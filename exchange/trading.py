@@ -97,10 +97,10 @@ def quote(
 ) -> dict[str, Any]:
     """What a trade would cost now, signed; reads only, holds nothing.
 
-    Refuses what a trade would refuse, so that a quote in hand is good news.
+    Refuses what a trade would refuse.
     """
     check_shares(settings, side, shares)
-    state = market.look(connection)
+    state = market.read_state(connection)
     market.require_open(state)
     player = _quoting_player.first(connection, player_id=player_id)
     if player is None or player.left_at is not None:
@@ -304,7 +304,7 @@ def trade_postings(
 
 
 def check_shares(settings: ExchangeSettings, side: str, shares: int) -> None:
-    """Refuse what is no order at all."""
+    """Refuse another side than buy or sell, and a number of shares out of range."""
     if side not in ("buy", "sell"):
         raise Refusal("invalid_request", "side must be buy or sell")
     if not 0 < shares <= settings.max_order_shares:

@@ -28,7 +28,7 @@ from serve.queries import listeners
 from serve.store.contract import StoreUnavailable, VersionMoved
 
 Given = ParamSpec("Given")
-Found = TypeVar("Found")
+Shown = TypeVar("Shown")
 
 
 @dataclass
@@ -65,20 +65,20 @@ def exchange() -> Exchange:
 
 
 def read(
-    view: Callable[Concatenate[Connection, Given], Found],
+    view: Callable[Concatenate[Connection, Given], Shown],
     *given: Given.args,
     **named: Given.kwargs,
-) -> Found:
+) -> Shown:
     """What a view finds for everybody, in one read transaction."""
     with exchange().database.read() as connection:
         return view(connection, *given, **named)
 
 
 def read_as_viewer(
-    view: Callable[Concatenate[Connection, str | None, Given], Found],
+    view: Callable[Concatenate[Connection, str | None, Given], Shown],
     *given: Given.args,
     **named: Given.kwargs,
-) -> Found:
+) -> Shown:
     """What a view finds for the player who asks, or for a visitor."""
     account = current_account()
     with exchange().database.read() as connection:
@@ -89,10 +89,10 @@ def read_as_viewer(
 
 
 def read_own(
-    view: Callable[Concatenate[Connection, str, Given], Found],
+    view: Callable[Concatenate[Connection, str, Given], Shown],
     *given: Given.args,
     **named: Given.kwargs,
-) -> Found:
+) -> Shown:
     """What a view finds for the player who asks; a visitor is refused.
 
     Raises:
@@ -103,10 +103,10 @@ def read_own(
 
 def read_for(
     account: Account,
-    view: Callable[Concatenate[Connection, str, Given], Found],
+    view: Callable[Concatenate[Connection, str, Given], Shown],
     *given: Given.args,
     **named: Given.kwargs,
-) -> Found:
+) -> Shown:
     """What a view finds for the player of an account; the first visit makes one."""
     with exchange().database.read() as connection:
         player_id = _find_player(connection, account)
@@ -135,8 +135,9 @@ def write_once(
     account = require("trade")
     shared = exchange()
     with shared.database.read() as connection:
-        found = _find_player(connection, account)
-    player_id = found or _join(account)
+        player_id = _find_player(connection, account)
+    if player_id is None:
+        player_id = _join(account)
     payload = {
         "operation": operation,
         **(body.model_dump(mode="json") if body is not None else {}),
@@ -170,7 +171,7 @@ def leave_with_account(account: Account) -> None:
 def recommended_artists(account: Account) -> list[str]:
     """Keys of artists recommended from the account's own listening, the best first.
 
-    None while the marts cannot be read: the market is open all the same.
+    Empty while the marts cannot be read: the market is open all the same.
     """
     try:
         with reading() as reader:

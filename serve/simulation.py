@@ -20,7 +20,7 @@ from serve.pages.pictures import Line, Pen, framed, line_marks, nice_ticks
 
 _HEIGHT = 420
 _TOP, _BOTTOM = 16, 24
-_LEFT, _RIGHT = 9.0, 18.0
+_LEFT, _RIGHT = 9.0, 23.0
 """Per cent of the width kept for the numbers of the axis and for the names."""
 _LABEL_GAP = 16
 _MOST_TICKS = 12
@@ -88,7 +88,7 @@ def draw(result: Simulation) -> str:
         x = 100 * across(date.fromordinal(1 + day))
         marks.append(
             f'<text x="{x:.2f}%" y="{_HEIGHT - 4}" text-anchor="middle"'
-            f" {pen('tick')}>{day}</text>"
+            f" {pen('tick')}>{day or 'day 0'}</text>"
         )
     inner = [
         mark

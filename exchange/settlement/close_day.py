@@ -56,7 +56,7 @@ def settle(
             run, `invalid_request` while the market is open, `market_halted`,
             `violated` when the books do not balance (the caller halts the market).
     """
-    state = market.hold(connection)
+    state = market.lock(connection)
     day = inputs.settled_date
     before = connection.execute(
         select(schema.settlements).where(schema.settlements.c.settled_date == day)

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from exchange.clock import iso
-from exchange.market import look
+from exchange.market import read_state
 
 Given = ParamSpec("Given")
 Data = TypeVar("Data")
@@ -39,7 +39,7 @@ def stamped(
         connection: Connection, /, *given: Given.args, **named: Given.kwargs
     ) -> Answer[Data]:
         data = view(connection, *given, **named)
-        state = look(connection)
+        state = read_state(connection)
         return Answer(state.version, state.last_settled_date, data)
 
     return answer

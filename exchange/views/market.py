@@ -26,7 +26,7 @@ _held = schema.holdings.c
 
 @dataclass(frozen=True)
 class Season:
-    """The season that runs; nobody is told its end before it has come."""
+    """The season that runs; its end is drawn by lot and shown only once it is over."""
 
     season: int
     start_date: date
@@ -135,7 +135,7 @@ class EconomyDay:
 
 def status(connection: Connection) -> Status:
     """The market's state and the season that runs."""
-    state = market.look(connection)
+    state = market.read_state(connection)
     is_open = state.state == "open" and not state.is_closing
     return Status(
         state="closed" if state.state == "open" and not is_open else state.state,
@@ -339,10 +339,10 @@ def economy(connection: Connection, *, days: int = 90) -> tuple[EconomyDay, ...]
         .order_by(schema.economy_days.c.economy_date.desc())
         .limit(days)
     ).mappings()
-    found = []
+    report = []
     for row in rows:
         columns = {str(name): value for name, value in row.items()}
         columns["date"] = columns.pop("economy_date")
         columns["is_rolled"] = bool(columns["is_rolled"])
-        found.append(EconomyDay(**columns))
-    return tuple(reversed(found))
+        report.append(EconomyDay(**columns))
+    return tuple(reversed(report))

@@ -35,7 +35,7 @@ THEMES: dict[str, dict[str, str]] = {
         "s4": "#3f5fb5",
         "s5": "#a3362b",
         "s6": "#5d5d66",
-        "s7": "#1f7a4d",
+        "s7": "#1b1b1f",
     },
     "dark": {
         "panel": "#1b1e25",
@@ -50,7 +50,7 @@ THEMES: dict[str, dict[str, str]] = {
         "s4": "#93abf0",
         "s5": "#f0958a",
         "s6": "#b9b9c2",
-        "s7": "#7fd1a6",
+        "s7": "#f4f4f6",
     },
 }
 _WIDE = 1000  # the inner coordinates of a stretched plot

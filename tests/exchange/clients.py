@@ -107,7 +107,7 @@ class Client:
 
     def send(self, line: dict[str, Any]) -> None:
         """Send until answered; the key makes sending twice harmless."""
-        said = {name: value for name, value in line.items() if name != "key"}
+        terms = {name: value for name, value in line.items() if name != "key"}
         while True:
             started = time.monotonic()
             try:
@@ -117,8 +117,8 @@ class Client:
                         utc_now,
                         self.player_id,
                         line["key"],
-                        said,
-                        lambda d: trading.trade(d, utc_now, RULES, **said),
+                        terms,
+                        lambda d: trading.trade(d, utc_now, RULES, **terms),
                     )
                 )
             except Refusal as refusal:

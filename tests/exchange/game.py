@@ -145,7 +145,7 @@ class Game:
         **changes: Any,
     ) -> player_request.Answer:
         """Trade on a quote; the changes are what the player says differently."""
-        said = {
+        terms = {
             "artist_id": quote["artist_id"],
             "side": quote["side"],
             "shares": quote["shares"],
@@ -154,8 +154,8 @@ class Game:
         }
         return self.once(
             player,
-            {"operation": "trade", **said},
-            lambda d: trading.trade(d, self.clock, self.settings, **said),
+            {"operation": "trade", **terms},
+            lambda d: trading.trade(d, self.clock, self.settings, **terms),
             key,
         )
 
