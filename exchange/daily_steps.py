@@ -18,11 +18,11 @@ from exchange.database import Database, sqlite_url
 from exchange.errors import Refusal
 from exchange.settings import ExchangeSettings, load_exchange_settings
 from exchange.settlement import SettlementInputs
+from exchange.value_formula import LISTING_FLOOR_PLAYS
 from warehouse.errors import SettleFailed
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings
 
-LISTING_FLOOR_PLAYS = 3_098
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

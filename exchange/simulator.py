@@ -24,7 +24,12 @@ from exchange.settings import (
     ExchangeSettings,
 )
 from exchange.settlement import split
-from exchange.value_formula import ValueFormula, robust_spread, value_formula
+from exchange.value_formula import (
+    LISTING_FLOOR_PLAYS,
+    ValueFormula,
+    robust_spread,
+    value_formula,
+)
 
 DAILY_SHOCK, RELEASE_SHOCK = 0.05, 0.15
 _DAY = 86_400
@@ -60,7 +65,7 @@ class Scenario:
     players: int = 120
     artists: int = 200
     warm_up_days: int = 60
-    listing_floor_plays: int = 3_098
+    listing_floor_plays: int = LISTING_FLOOR_PLAYS
     """Artists whose median plays a day in the warm-up are fewer are not listed."""
     formula: ValueFormula = field(default_factory=value_formula)
 

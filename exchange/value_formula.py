@@ -13,6 +13,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 _PROJECT = Path(__file__).parents[1] / "dbt_project" / "dbt_project.yml"
+LISTING_FLOOR_PLAYS = 3_098
+"""Median plays a day an artist of last.fm needs to be listed: fewer are noise."""
 # Makes the median absolute deviation of normal values their standard deviation.
 _NORMAL = 1.4826
 
