@@ -30,7 +30,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import make_url
 
-from exchange import desk, market, players, settlement, trading
+from exchange import market, player_request, players, settlement, trading
 from exchange.clock import utc_now
 from exchange.database import Database
 from exchange.errors import Refusal
@@ -53,7 +53,7 @@ def prepare(url: str, clients: int) -> list[str]:
         [ArtistValue(one, one[:8], 1_000_000) for one in ARTISTS],
     )
     database.run(lambda c: settlement.settle(c, utc_now, RULES, inputs))
-    market.open_(database, utc_now)
+    market.open_market(database, utc_now)
     found = [
         database.run(lambda c, n=n: players.join(c, utc_now, RULES, str(n), f"p{n}"))
         for n in range(clients)
@@ -95,9 +95,9 @@ def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> No
 
 def _trade_on(
     database: Database, player_id: str, artist: str, side: str, quote: str, key: bytes
-) -> desk.Answer:
+) -> player_request.Answer:
     return database.run(
-        lambda c: desk.serve_once(
+        lambda c: player_request.answer_once(
             c,
             utc_now,
             player_id,

@@ -1,29 +1,25 @@
-"""The exchange's commands: `scrobble market …` and `scrobble simulate`."""
+"""The exchange's command: `scrobble market …`."""
 
 import getpass
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from sqlalchemy import func, select
 
-from exchange import ledger, schema, step
+from exchange import daily_steps, ledger, schema
 from exchange import market as market_
 from exchange.clock import iso, utc_now
 from exchange.database import Database
 from exchange.errors import Refusal
 from exchange.settings import (
     UNITS_PER_CREDIT,
-    ExchangeSettings,
     load_exchange_settings,
 )
 from warehouse.settings import (
-    group_options,
     settings_options,
-    take_flags,
     take_settings,
 )
 
@@ -32,7 +28,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @contextmanager
 def _opened(options: dict[str, Any]) -> Iterator[Database]:
-    database = step.open_database(take_settings(options))
+    database = daily_steps.open_database(take_settings(options))
     try:
         yield database
     except Refusal as refusal:
@@ -43,7 +39,7 @@ def _opened(options: dict[str, Any]) -> Iterator[Database]:
 
 @click.group()
 def market() -> None:
-    """The exchange's market: look at it, close, halt, verify, reopen."""
+    """The exchange's market: status, close, halt, verify, reopen."""
 
 
 @market.command()
@@ -52,7 +48,7 @@ def market() -> None:
 def status(as_json: bool, **options: Any) -> None:
     """Say whether the market is open, and why not."""
     with _opened(options) as database, database.read() as connection:
-        state = market_.look(connection)
+        state = market_.read_state(connection)
         listed = schema.listings.c
         facts = {
             "state": "closing"
@@ -96,7 +92,7 @@ def status(as_json: bool, **options: Any) -> None:
 def close(reason: str, **options: Any) -> None:
     """Close the market; trades in flight are waited for."""
     with _opened(options) as database:
-        market_.close(database, utc_now, load_exchange_settings(), reason=reason)
+        market_.close_market(database, utc_now, load_exchange_settings(), reason=reason)
     click.echo("the market is closed")
 
 
@@ -108,11 +104,11 @@ def reopen(reason: str, unverified: bool, **options: Any) -> None:
     """Open a closed or halted market, after the books were verified."""
     with _opened(options) as database:
         with database.read() as connection:
-            found = ledger.violations(connection) + ledger.verify_chain(connection)
-        if found and not unverified:
+            problems = ledger.violations(connection) + ledger.verify_chain(connection)
+        if problems and not unverified:
             raise click.ClickException(
                 "the books do not add up:\n  "
-                + "\n  ".join(found)
+                + "\n  ".join(problems)
                 + "\nmend them, or open with --unverified"
             )
         database.run(
@@ -172,44 +168,3 @@ def verify(**options: Any) -> None:
         click.echo("the market is halted")
         click.get_current_context().exit(1)
     click.echo(f"the books add up; {links} checkpoints hold")
-
-
-@click.command()
-@click.option("--seed", default=1, show_default=True, type=int)
-@click.option("--days", default=365, show_default=True, type=click.IntRange(2, 3650))
-@click.option("--players", default=120, show_default=True, type=click.IntRange(8, 5000))
-@click.option(
-    "--artists", default=200, show_default=True, type=click.IntRange(20, 5000)
-)
-@click.option(
-    "--picture",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("simulation.svg"),
-    show_default=True,
-    help="where the picture of the wealth by kind goes",
-)
-@click.option("--json", "as_json", is_flag=True, help="one JSON object")
-@group_options(ExchangeSettings)
-def simulate(
-    seed: int,
-    days: int,
-    players: int,
-    artists: int,
-    picture: Path,
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Play a year of the exchange with invented players, and draw who got rich."""
-    from exchange import simulator, wealth_picture
-
-    result = simulator.simulate(
-        simulator.Scenario(seed=seed, days=days, players=players, artists=artists),
-        load_exchange_settings(take_flags(options, ExchangeSettings)),
-    )
-    picture.write_text(wealth_picture.draw(result), encoding="utf-8")
-    if as_json:
-        click.echo(json.dumps(result.summary()))
-        return
-    for line in result.lines():
-        click.echo(line)
-    click.echo(f"picture: {picture}")

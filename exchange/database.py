@@ -1,9 +1,10 @@
 """Connections and transactions of the exchange, on SQLite and PostgreSQL.
 
 SQLite: WAL, `synchronous=FULL`, and every writing transaction is `BEGIN IMMEDIATE`
-behind a queue lock (a lock file the kernel hands on and takes back from the dead):
-SQLite's own waiting is polling, and under load some pollers never win. PostgreSQL: READ
-COMMITTED with explicit row locks, always in the order market, player, listing.
+behind a queue lock, a lock file which the kernel passes on in order and releases when a
+process dies: SQLite's own waiting is polling, and under load some pollers never get in.
+PostgreSQL: READ COMMITTED with explicit row locks, always in the order market, player,
+listing.
 """
 
 import fcntl
@@ -206,7 +207,7 @@ def is_transient(error: DBAPIError) -> bool:
         return True
     if type(error.orig).__module__.startswith("sqlite3"):
         return isinstance(error, OperationalError) and "locked" in str(error.orig)
-    # PostgreSQL without a code: no connection was to be had, or it went away.
+    # PostgreSQL without a code: no connection could be made, or it was lost.
     return isinstance(error, OperationalError | InterfaceError)
 
 

@@ -1,7 +1,7 @@
 """Why the exchange refuses: typed errors with stable codes.
 
 Every refusal has a code (the reason), a kind (who can do something about it) and the
-HTTP status a route answers with. Nothing here knows Flask.
+HTTP status a route answers with. Nothing here depends on Flask.
 """
 
 from typing import Any, Literal
@@ -44,7 +44,7 @@ CODES: dict[str, tuple[Kind, int, str]] = {
 
 
 class Refusal(Exception):
-    """The exchange says no. `code` is stable, `detail` is for people."""
+    """The exchange refuses a request. `code` is stable, `detail` is for people."""
 
     def __init__(self, code: str, detail: str, **facts: Any) -> None:
         super().__init__(f"{code}: {detail}")

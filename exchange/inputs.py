@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, text
 
 from exchange.settings import PPM, UNITS_PER_CREDIT
 from exchange.settlement import ArtistValue, SettlementInputs
+from exchange.value_formula import robust_spread
 from warehouse.run import Target
 
 _HISTORY_DAYS = 61
@@ -58,12 +59,12 @@ class Flow:
 
 def anomalies(flows: Sequence[Flow], gates: Gates) -> dict[str, str]:
     """The artists to halt, each with the reason. Pure."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for flow in flows:
         if abs(flow.surprise) > gates.surprise:
-            found[flow.artist_id] = f"surprise of {flow.surprise:.1f} deviations"
+            reasons[flow.artist_id] = f"surprise of {flow.surprise:.1f} deviations"
         elif _jumps_alone(flow, gates):
-            found[flow.artist_id] = "plays jumped without listeners"
+            reasons[flow.artist_id] = "plays jumped without listeners"
     moved = [
         (flow, flow.plays - flow.usual_plays)
         for flow in flows
@@ -78,10 +79,10 @@ def anomalies(flows: Sequence[Flow], gates: Gates) -> dict[str, str]:
         for riser, gain in rising:
             if abs(gain + loss) <= gates.swap_tolerance * gain:
                 for flow in (faller, riser):
-                    found.setdefault(
+                    reasons.setdefault(
                         flow.artist_id, "an equal and opposite jump elsewhere"
                     )
-    return found
+    return reasons
 
 
 def _jumps_alone(flow: Flow, gates: Gates) -> bool:
@@ -232,9 +233,7 @@ def sigma_ppm(prices: Sequence[float]) -> int:
     changes = [math.log(after / before) for before, after in pairwise(prices)]
     if len(changes) < 2:
         return 0
-    middle = median(changes)
-    spread = 1.4826 * median(abs(change - middle) for change in changes)
-    return min(PPM, round(spread * PPM))
+    return min(PPM, round(robust_spread(changes) * PPM))
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from exchange import schema
-from exchange.clock import Clock, iso, new_id
-from exchange.desk import Desk
+from exchange.clock import Clock, new_id
 from exchange.errors import Refusal
+from exchange.player_request import PlayerRequest
 from exchange.settings import LEAGUES, ExchangeSettings
 
 _player = schema.players.c
@@ -39,9 +39,9 @@ def is_last_day(
     """Whether the season ends with this day's close.
 
     A season of 28 days ends at a moment drawn inside its final 24 hours. Worth is
-    struck at the closes, so the draw decides whether the 27th or the 28th close was the
-    last before it. Nobody without the exchange's key can know; running again draws
-    the same.
+    measured at the closes, so the draw decides whether the 27th or the 28th close was
+    the last before it. Nobody without the exchange's key can foresee it; a second run
+    draws the same.
     """
     number = (day - start).days + 1
     if number >= settings.season_days:
@@ -169,7 +169,9 @@ def turn_season(
     return results
 
 
-def found_friends_league(desk: Desk, clock: Clock, name: str) -> dict[str, Any]:
+def found_friends_league(
+    request: PlayerRequest, clock: Clock, name: str
+) -> dict[str, Any]:
     """A league of one's own, joined by its code."""
     cleaned = " ".join(name.split())
     if not 1 <= len(cleaned) <= 60 or not cleaned.isprintable():
@@ -177,22 +179,24 @@ def found_friends_league(desk: Desk, clock: Clock, name: str) -> dict[str, Any]:
     now = clock()
     league_id = new_id(now)
     code = "".join(secrets.choice(_CODE) for _ in range(10))
-    desk.connection.execute(
+    request.connection.execute(
         insert(schema.friend_leagues).values(
             league_id=league_id,
             league_name=cleaned,
             code=code,
-            owner_id=desk.player.player_id,
+            owner_id=request.player.player_id,
             created_at=now,
         )
     )
-    _add_member(desk, clock, league_id)
+    _add_member(request, clock, league_id)
     return {"league_id": league_id, "league_name": cleaned, "code": code}
 
 
-def join_friends_league(desk: Desk, clock: Clock, code: str) -> dict[str, Any]:
+def join_friends_league(
+    request: PlayerRequest, clock: Clock, code: str
+) -> dict[str, Any]:
     """Join by code; joining twice changes nothing."""
-    league = desk.connection.execute(
+    league = request.connection.execute(
         select(schema.friend_leagues).where(
             schema.friend_leagues.c.code == code.strip().upper()
         )
@@ -200,67 +204,47 @@ def join_friends_league(desk: Desk, clock: Clock, code: str) -> dict[str, Any]:
     if league is None:
         raise Refusal("unknown_league", "There is no league with this code.")
     members = schema.friend_league_members
-    if not desk.connection.execute(
+    if not request.connection.execute(
         select(members.c.player_id).where(
             members.c.league_id == league.league_id,
-            members.c.player_id == desk.player.player_id,
+            members.c.player_id == request.player.player_id,
         )
     ).first():
-        _add_member(desk, clock, league.league_id)
+        _add_member(request, clock, league.league_id)
     return {"league_id": league.league_id, "league_name": league.league_name}
 
 
-def leave_friends_league(desk: Desk, league_id: str) -> dict[str, Any]:
+def leave_friends_league(request: PlayerRequest, league_id: str) -> dict[str, Any]:
     """Leave a league; when its founder leaves, it ends."""
     members = schema.friend_league_members
-    league = desk.connection.execute(
+    league = request.connection.execute(
         select(schema.friend_leagues)
         .join(members, members.c.league_id == schema.friend_leagues.c.league_id)
         .where(
             schema.friend_leagues.c.league_id == league_id,
-            members.c.player_id == desk.player.player_id,
+            members.c.player_id == request.player.player_id,
         )
     ).first()
     if league is None:
         raise Refusal("unknown_league", "You are in no such league.")
     mine = members.c.league_id == league_id
-    if league.owner_id == desk.player.player_id:
-        desk.connection.execute(delete(members).where(mine))
-        desk.connection.execute(
+    if league.owner_id == request.player.player_id:
+        request.connection.execute(delete(members).where(mine))
+        request.connection.execute(
             delete(schema.friend_leagues).where(
                 schema.friend_leagues.c.league_id == league_id
             )
         )
         return {"league_id": league_id, "state": "ended"}
-    desk.connection.execute(
-        delete(members).where(mine, members.c.player_id == desk.player.player_id)
+    request.connection.execute(
+        delete(members).where(mine, members.c.player_id == request.player.player_id)
     )
     return {"league_id": league_id, "state": "left"}
 
 
-def friends_leagues(connection: Connection, player_id: str) -> list[dict[str, Any]]:
-    """The leagues a player is in, with their codes."""
-    members = schema.friend_league_members
-    return [
-        {
-            "league_id": row.league_id,
-            "league_name": row.league_name,
-            "code": row.code,
-            "is_owner": row.owner_id == player_id,
-            "joined_at": iso(row.joined_at),
-        }
-        for row in connection.execute(
-            select(schema.friend_leagues, members.c.joined_at)
-            .join(members, members.c.league_id == schema.friend_leagues.c.league_id)
-            .where(members.c.player_id == player_id)
-            .order_by(members.c.joined_at, schema.friend_leagues.c.league_id)
-        )
-    ]
-
-
-def _add_member(desk: Desk, clock: Clock, league_id: str) -> None:
-    desk.connection.execute(
+def _add_member(request: PlayerRequest, clock: Clock, league_id: str) -> None:
+    request.connection.execute(
         insert(schema.friend_league_members).values(
-            league_id=league_id, player_id=desk.player.player_id, joined_at=clock()
+            league_id=league_id, player_id=request.player.player_id, joined_at=clock()
         )
     )

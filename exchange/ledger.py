@@ -278,7 +278,7 @@ def sums(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def violations(connection: Connection) -> list[str]:
-    """Every way in which the books do not add up, in words; empty when they do."""
+    """Every way in which the books do not add up, as sentences; empty when they do."""
     return [
         *_unbalanced(connection),
         *_balances_that_differ(connection),
@@ -289,7 +289,7 @@ def violations(connection: Connection) -> list[str]:
 
 def _unbalanced(connection: Connection) -> list[str]:
     columns = schema.postings.c
-    found = [
+    problems = [
         f"transaction {row.transaction_id} is out of balance by {row.total}"
         f" of {row.asset}"
         for row in connection.execute(
@@ -313,7 +313,7 @@ def _unbalanced(connection: Connection) -> list[str]:
         .where(schema.transactions.c.transaction_id.is_(None))
         .limit(20)
     )
-    return found + [f"postings of {row[0]} have no transaction" for row in orphans]
+    return problems + [f"postings of {row[0]} have no transaction" for row in orphans]
 
 
 def _balances_that_differ(connection: Connection) -> list[str]:
@@ -340,18 +340,18 @@ def _balances_that_differ(connection: Connection) -> list[str]:
         kept[house_account(row.artist_id), row.artist_id] = -row.net_shares
         kept[house_account(row.artist_id), CASH] = row.house_cash_units
         kept[fees_account(row.artist_id), CASH] = row.fees_units
-    found = []
+    problems = []
     for key in sorted(kept.keys() | posted.keys()):
         if key == (BANK, CASH):
             continue
         if kept.get(key, 0) != posted.get(key, 0):
-            found.append(
+            problems.append(
                 f"{key[0]} keeps {kept.get(key, 0)} of {key[1]}"
                 f" but the postings say {posted.get(key, 0)}"
             )
         elif key[0].startswith("player:") and kept.get(key, 0) < 0:
-            found.append(f"{key[0]} has less than nothing of {key[1]}")
-    return found[:20]
+            problems.append(f"{key[0]} has a negative balance of {key[1]}")
+    return problems[:20]
 
 
 def _trades_without_postings(connection: Connection) -> list[str]:
@@ -422,9 +422,9 @@ def checkpoint(connection: Connection, session: int, settled_date: date) -> str:
 
 
 def verify_chain(connection: Connection) -> list[str]:
-    """Compute every link of the chain again; what does not fit, in words."""
+    """Compute every link of the chain again; what does not fit, as sentences."""
     previous = GENESIS
-    found = []
+    problems = []
     links: Sequence[Any] = connection.execute(
         select(schema.checkpoints).order_by(schema.checkpoints.c.session)
     ).all()
@@ -433,15 +433,15 @@ def verify_chain(connection: Connection) -> list[str]:
             connection, link.session, link.settled_date, link.previous_hash
         )
         if link.previous_hash != previous:
-            found.append(f"checkpoint {link.session} does not follow the one before")
+            problems.append(f"checkpoint {link.session} does not follow the one before")
         if digest != link.hash:
-            found.append(
+            problems.append(
                 f"session {link.session} ({link.settled_date}) was changed after its"
                 f" close: {link.transactions} transactions and {link.postings} postings"
                 f" were sealed, {transactions} and {lines} are there"
             )
         previous = link.hash
-    return found
+    return problems
 
 
 def _digest(

@@ -1,8 +1,8 @@
 """The market's durable row: open, closed or halted, and the locks around it.
 
 Trades share-lock the row, closing and settling lock it; so closing waits for trades in
-flight and no trade can start behind it. Everything fails closed: what is not plainly
-open is shut. Halted is for people: only `reopen` lifts it.
+flight, and no trade can start once it has begun. Any other state than open counts as
+closed. A halt is for people to lift, with `reopen`.
 """
 
 from datetime import datetime, timedelta
@@ -25,32 +25,32 @@ _plain = select(schema.market, schema.closing.c.is_closing).join(
 )
 _exclusive = _plain.with_for_update(of=schema.market)
 _shared = Prepared(_plain.with_for_update(read=True, of=schema.market))
-_looked = Prepared(_plain)
+_unlocked = Prepared(_plain)
 
 
-def enter(connection: Connection) -> Market:
+def lock_shared(connection: Connection) -> Market:
     """The market's row under a shared lock, for as long as the transaction lasts."""
-    return _found(_shared.first(connection))
+    return _require_founded(_shared.first(connection))
 
 
-def look(connection: Connection) -> Market:
+def read_state(connection: Connection) -> Market:
     """The market's row as it is, without a lock."""
-    return _found(_looked.first(connection))
+    return _require_founded(_unlocked.first(connection))
 
 
-def _found(row: Any) -> Market:
+def _require_founded(row: Any) -> Market:
     if row is None:
         raise Refusal("market_closed", "The exchange has not been founded yet.")
     return row
 
 
-def hold(connection: Connection) -> Market:
+def lock(connection: Connection) -> Market:
     """The market's row locked: nobody trades until this transaction ends."""
     return connection.execute(_exclusive).one()
 
 
 def require_open(market: Market) -> None:
-    """Refuse unless the market is plainly open."""
+    """Refuse unless the market is open and not about to close."""
     if market.state == "halted":
         raise Refusal(
             "market_halted",
@@ -65,7 +65,7 @@ def require_open(market: Market) -> None:
         )
 
 
-def close(
+def close_market(
     database: Database,
     clock: Clock,
     settings: ExchangeSettings,
@@ -80,12 +80,12 @@ def close(
     """
 
     def announce(connection: Connection) -> None:
-        _check_fence(look(connection), fence)
+        _check_fence(read_state(connection), fence)
         connection.execute(update(schema.closing).values(is_closing=True))
 
-    def shut(connection: Connection) -> None:
+    def close_now(connection: Connection) -> None:
         now = clock()
-        market = hold(connection)
+        market = lock(connection)
         _check_fence(market, fence)
         expected = expected_open_at or now + timedelta(
             minutes=settings.expected_closed_minutes
@@ -105,10 +105,10 @@ def close(
             note(connection, clock, "closed", f"run {fence}", reason)
 
     database.run(announce)
-    database.run(shut)
+    database.run(close_now)
 
 
-def open_(
+def open_market(
     database: Database,
     clock: Clock,
     *,
@@ -122,11 +122,11 @@ def open_(
     """
 
     def action(connection: Connection) -> bool:
-        market = hold(connection)
+        market = lock(connection)
         _check_fence(market, fence)
         if market.state == "halted" or market.last_settled_date is None:
             return False
-        _open(connection, clock, actor or f"run {fence}", version)
+        _set_open(connection, clock, actor or f"run {fence}", version)
         return True
 
     return database.run(action)
@@ -134,16 +134,16 @@ def open_(
 
 def reopen(connection: Connection, clock: Clock, actor: str, reason: str) -> None:
     """A person opens a closed or halted market, and says why."""
-    market = hold(connection)
+    market = lock(connection)
     if market.last_settled_date is None:
         raise Refusal("market_closed", "There are no prices yet; run make daily.")
     note(connection, clock, "reopened", actor, reason)
-    _open(connection, clock, actor, None)
+    _set_open(connection, clock, actor, None)
 
 
 def halt(connection: Connection, clock: Clock, actor: str, reason: str) -> None:
     """Stop all trading until a person reopens; safe to repeat."""
-    market = hold(connection)
+    market = lock(connection)
     if market.state != "halted":
         changes: dict[str, Any] = {"state": "halted", "reason": reason}
         if market.state == "open":
@@ -156,7 +156,7 @@ def suspend_artist(
     connection: Connection, clock: Clock, actor: str, artist_id: str, reason: str
 ) -> None:
     """A person halts one artist; an empty reason lifts it."""
-    hold(connection)
+    lock(connection)
     changed = connection.execute(
         update(schema.listings)
         .where(schema.listings.c.artist_id == artist_id)
@@ -174,7 +174,7 @@ def suspend_artist(
 
 
 def prepare(connection: Connection, clock: Clock, secret: str) -> None:
-    """Put the single rows in place; a market is born closed."""
+    """Insert the single rows of a new exchange; its market is closed."""
     if connection.execute(select(schema.market.c.market_id)).first() is None:
         connection.execute(
             insert(schema.market).values(
@@ -209,7 +209,7 @@ def note(
     )
 
 
-def _open(
+def _set_open(
     connection: Connection, clock: Clock, actor: str, version: str | None
 ) -> None:
     now = clock()

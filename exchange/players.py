@@ -16,8 +16,8 @@ from exchange import (
     trading,
 )
 from exchange.clock import Clock, iso, new_id
-from exchange.desk import Desk
 from exchange.errors import Refusal
+from exchange.player_request import PlayerRequest
 from exchange.settings import ExchangeSettings
 
 _column = schema.players.c
@@ -42,10 +42,10 @@ def join(
 
     Safe to repeat: an account is one player.
     """
-    state = market.enter(connection)
-    found = find(connection, account_id)
-    if found is not None:
-        return str(found.player_id)
+    state = market.lock_shared(connection)
+    existing = find(connection, account_id)
+    if existing is not None:
+        return str(existing.player_id)
     now = clock()
     player_id = new_id(now)
     connection.execute(
@@ -64,15 +64,17 @@ def join(
     return player_id
 
 
-def reset(desk: Desk, clock: Clock, settings: ExchangeSettings) -> dict[str, Any]:
+def reset(
+    request: PlayerRequest, clock: Clock, settings: ExchangeSettings
+) -> dict[str, Any]:
     """Start again, complete: everything sold, cash back to the start, a new life.
 
     What was held is sold along the curve and the proceeds go to the bank, so that a
     reset moves prices as any sale does and nobody gains by it.
     """
-    market.require_open(desk.market)
+    market.require_open(request.market)
     now = clock()
-    player = desk.player
+    player = request.player
     last = player.reset_at or player.joined_at
     if player.reset_at is not None:
         allowed = last + timedelta(days=settings.reset_days)
@@ -83,14 +85,14 @@ def reset(desk: Desk, clock: Clock, settings: ExchangeSettings) -> dict[str, Any
                 f" time from {allowed:%Y-%m-%d %H:%M} UTC on.",
                 allowed_at=iso(allowed),
             )
-    connection = desk.connection
+    connection = request.connection
     orders.cancel_all(connection, clock, player.player_id, "the player started again")
-    liquidate(connection, clock, desk.market, player.player_id, "reset")
-    worth = _take_cash(connection, clock, desk.market, player.player_id, "reset")
+    liquidate(connection, clock, request.market, player.player_id, "reset")
+    worth = _take_cash(connection, clock, request.market, player.player_id, "reset")
     _grant(
         connection,
         clock,
-        desk.market,
+        request.market,
         player.player_id,
         "reset",
         settings.starting_cash_units,
@@ -115,14 +117,14 @@ def reset(desk: Desk, clock: Clock, settings: ExchangeSettings) -> dict[str, Any
     }
 
 
-def leave(desk: Desk, clock: Clock) -> dict[str, Any]:
+def leave(request: PlayerRequest, clock: Clock) -> dict[str, Any]:
     """Delete the account: name and links go at once, the books stay.
 
     What was held is sold at the next close; the ledger keeps only an identifier nobody
     can lead back to a person.
     """
-    player_id = desk.player.player_id
-    connection = desk.connection
+    player_id = request.player.player_id
+    connection = request.connection
     orders.cancel_all(connection, clock, player_id, "the player left")
     mine = select(schema.friend_leagues.c.league_id).where(
         schema.friend_leagues.c.owner_id == player_id
@@ -220,7 +222,7 @@ def liquidate(
 
 
 def change_settings(
-    desk: Desk,
+    request: PlayerRequest,
     *,
     name: str | None = None,
     is_public: bool | None = None,
@@ -228,12 +230,12 @@ def change_settings(
 ) -> dict[str, Any]:
     """Change what a player may choose; None leaves it."""
     changes: dict[str, Any] = {}
-    if name is not None and name != desk.player.player_name:
+    if name is not None and name != request.player.player_name:
         cleaned = check_name(name)
-        taken = desk.connection.execute(
+        taken = request.connection.execute(
             select(_column.player_id).where(
                 func.lower(_column.player_name) == cleaned.lower(),
-                _column.player_id != desk.player.player_id,
+                _column.player_id != request.player.player_id,
             )
         ).first()
         if taken is not None:
@@ -244,16 +246,16 @@ def change_settings(
     if has_seen_tour is not None:
         changes["has_seen_tour"] = has_seen_tour
     if changes:
-        desk.connection.execute(
+        request.connection.execute(
             update(schema.players)
-            .where(_column.player_id == desk.player.player_id)
+            .where(_column.player_id == request.player.player_id)
             .values(**changes)
         )
     return {
-        "player_id": desk.player.player_id,
-        "player_name": changes.get("player_name", desk.player.player_name),
-        "is_public": changes.get("is_public", desk.player.is_public),
-        "has_seen_tour": changes.get("has_seen_tour", desk.player.has_seen_tour),
+        "player_id": request.player.player_id,
+        "player_name": changes.get("player_name", request.player.player_name),
+        "is_public": changes.get("is_public", request.player.is_public),
+        "has_seen_tour": changes.get("has_seen_tour", request.player.has_seen_tour),
     }
 
 

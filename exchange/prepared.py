@@ -103,12 +103,12 @@ class Prepared:
         return cursor
 
     def _of(self, dialect: Dialect) -> _Compiled:
-        found = self._compiled.get(dialect.name)
-        if found is None:
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
             with self._lock:
-                found = self._compile(dialect)
-                self._compiled[dialect.name] = found
-        return found
+                compiled = self._compile(dialect)
+                self._compiled[dialect.name] = compiled
+        return compiled
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         is_sqlite = dialect.name == "sqlite"
@@ -118,7 +118,7 @@ class Prepared:
             schema_translate_map={SCHEMA: None} if is_sqlite else None,
             render_schema_translate=is_sqlite,
         )
-        found: Any = None
+        row_class: Any = None
         readers: list[tuple[int, Callable[[Any], Any]]] = []
         if isinstance(self._statement, Select):
             columns = list(self._statement.selected_columns)
@@ -128,7 +128,7 @@ class Prepared:
                 f"{name}_{n}" if name in names[:n] else name
                 for n, name in enumerate(names)
             ]
-            found = _row_class(unique)
+            row_class = _row_class(unique)
             for place, column in enumerate(columns):
                 kind = column.type.dialect_impl(dialect)
                 if (read := kind.result_processor(dialect, None)) is not None:
@@ -138,7 +138,7 @@ class Prepared:
             str(compiled),
             tuple(positional) if positional is not None else None,
             {k: v for k, v in compiled.params.items() if v is not None},
-            found,
+            row_class,
             tuple(readers),
         )
 

@@ -12,16 +12,25 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from statistics import mean, median
+from statistics import mean, median, quantiles
 from typing import Any
 
-from exchange import auction, pricing, settlement
+from exchange import auction, pricing
 from exchange.quotes import Side
-from exchange.settings import MICROS_PER_SHARE, UNITS_PER_CREDIT, ExchangeSettings
+from exchange.settings import (
+    MICROS_PER_SHARE,
+    PPM,
+    UNITS_PER_CREDIT,
+    ExchangeSettings,
+)
+from exchange.settlement import split
+from exchange.value_formula import (
+    LISTING_FLOOR_PLAYS,
+    ValueFormula,
+    robust_spread,
+    value_formula,
+)
 
-ALPHA, BETA, PHI, DELTA = 0.3, 0.04, 0.9, 0.98
-KAPPA = PHI / (1 - DELTA * PHI)
-LISTENER_WEIGHT, SMOOTHING = 0.65, 5.0
 DAILY_SHOCK, RELEASE_SHOCK = 0.05, 0.15
 _DAY = 86_400
 
@@ -56,8 +65,9 @@ class Scenario:
     players: int = 120
     artists: int = 200
     warm_up_days: int = 60
-    listing_floor_plays: int = 3_098
+    listing_floor_plays: int = LISTING_FLOOR_PLAYS
     """Artists whose median plays a day in the warm-up are fewer are not listed."""
+    formula: ValueFormula = field(default_factory=value_formula)
 
 
 @dataclass
@@ -118,6 +128,17 @@ class Order:
     shares: int
 
 
+@dataclass(frozen=True)
+class WealthDay:
+    """Net worth of one kind of player at one close, in credits."""
+
+    kind: str
+    day: int
+    mean: float
+    lower_quartile: float
+    upper_quartile: float
+
+
 @dataclass
 class Simulation:
     """How it went; money in units."""
@@ -139,6 +160,21 @@ class Simulation:
         for player in self.players:
             kinds[player.kind].append(player)
         return {kind: kinds[kind] for kind in KINDS if kinds[kind]}
+
+    def wealth_days(self) -> list[WealthDay]:
+        """Every kind's net worth day by day, kind after kind."""
+        rows = []
+        for kind, members in self.by_kind().items():
+            for day in range(self.scenario.days):
+                worth = [player.worth[day] / UNITS_PER_CREDIT for player in members]
+                # Of one player alone there are no quartiles.
+                quarters = (
+                    quantiles(worth, n=4, method="inclusive")
+                    if len(worth) > 1
+                    else worth * 3
+                )
+                rows.append(WealthDay(kind, day, mean(worth), quarters[0], quarters[2]))
+        return rows
 
     def summary(self) -> dict[str, Any]:
         """Figures for people and for tests: returns are of the whole time, in %."""
@@ -197,6 +233,7 @@ class _Year:
     def __init__(self, scenario: Scenario, settings: ExchangeSettings) -> None:
         self.scenario = scenario
         self.settings = settings
+        self.formula = scenario.formula
         # The world has its own dice: players must not change the weather.
         self.world = random.Random(f"world {scenario.seed}")
         self.dice = random.Random(f"players {scenario.seed}")
@@ -274,10 +311,13 @@ class _Year:
             # One shock in thirty is a release or an event.
             scale = RELEASE_SHOCK if self.world.random() < 1 / 30 else DAILY_SHOCK
             shock = self.world.gauss(0, scale)
-            expected = artist.attention + PHI * artist.trend
+            expected = artist.attention + self.formula.trend_damping * artist.trend
             rate = 2000 * math.exp(expected + shock) * weekday
-            artist.attention = expected + ALPHA * shock
-            artist.trend = PHI * artist.trend + BETA * shock
+            artist.attention = expected + self.formula.level_gain * shock
+            artist.trend = (
+                self.formula.trend_damping * artist.trend
+                + self.formula.trend_gain * shock
+            )
             # People come one by one: counting noise, which is what a floor is for.
             listeners = max(0.0, self.world.gauss(rate, math.sqrt(rate)))
             heard = rate * 20 * artist.audience
@@ -290,31 +330,41 @@ class _Year:
         n = len(self.flows)
         listeners = sum(flow[0] for flow in self.flows.values()) * seen
         plays = sum(flow[1] for flow in self.flows.values()) * seen
-        k = SMOOTHING * seen
+        k = self.formula.pseudo_count * seen
         return {
-            artist_id: LISTENER_WEIGHT
+            artist_id: self.formula.listener_weight
             * math.log((flow[0] * seen + k) / (listeners + k * n))
-            + (1 - LISTENER_WEIGHT) * math.log((flow[1] * seen + k) / (plays + k * n))
+            + (1 - self.formula.listener_weight)
+            * math.log((flow[1] * seen + k) / (plays + k * n))
             for artist_id, flow in self.flows.items()
         }
 
     def _take_flows(self, *, is_first: bool = False) -> None:
+        kept = self.formula.sigma_days - 1
         for artist_id, y in self._log_shares().items():
             artist = self.by_id[artist_id]
             if is_first:
                 artist.level = y
-            error = y - (artist.level + PHI * artist.slope)
-            artist.level += PHI * artist.slope + ALPHA * error
-            artist.slope = PHI * artist.slope + BETA * error
-            artist.errors = [*artist.errors[-59:], error]
-            middle = median(artist.errors)
-            spread = 1.4826 * median(abs(e - middle) for e in artist.errors)
+            error = y - (artist.level + self.formula.trend_damping * artist.slope)
+            artist.level += (
+                self.formula.trend_damping * artist.slope
+                + self.formula.level_gain * error
+            )
+            artist.slope = (
+                self.formula.trend_damping * artist.slope
+                + self.formula.trend_gain * error
+            )
+            artist.errors = [*artist.errors[-kept:], error]
+            spread = robust_spread(artist.errors)
             z = error / spread if spread > 0 else 0.0
             artist.surprise_milli.append(round(1000 * max(-1000.0, min(1000.0, z))))
 
     def _price(self) -> None:
+        kept = self.formula.sigma_days - 1
         values = {
-            artist.artist_id: math.exp(artist.level + KAPPA * artist.slope)
+            artist.artist_id: math.exp(
+                artist.level + self.formula.trend_weight * artist.slope
+            )
             for artist in self.listed
         }
         middle = mean(values.values())
@@ -323,12 +373,10 @@ class _Year:
             artist.value = values[artist.artist_id] / middle
             if before:
                 artist.changes = [
-                    *artist.changes[-59:],
+                    *artist.changes[-kept:],
                     math.log(artist.value / before),
                 ]
-                centre = median(artist.changes)
-                spread = 1.4826 * median(abs(c - centre) for c in artist.changes)
-                artist.sigma_ppm = round(spread * 1_000_000)
+                artist.sigma_ppm = round(robust_spread(artist.changes) * PPM)
             artist.fundamental_units = max(
                 1, round(100 * UNITS_PER_CREDIT * artist.value)
             )
@@ -410,8 +458,8 @@ class _Year:
     def _buy_for(
         self, player: SimPlayer, artist: SimArtist, units: int, hours: float
     ) -> bool:
-        cost = artist.price_units * (1_000_000 + self._rate(artist, hours))
-        return self._trade(player, artist, "buy", units * 1_000_000 // cost, hours)
+        cost = artist.price_units * (PPM + self._rate(artist, hours))
+        return self._trade(player, artist, "buy", units * PPM // cost, hours)
 
     def _sell_all(self, player: SimPlayer, artist: SimArtist, hours: float) -> bool:
         held = player.shares.get(artist.artist_id, 0)
@@ -494,7 +542,7 @@ class _Year:
         hopes = []
         for artist in self.listed:
             gain = forecast[artist.artist_id] / artist.value - 1
-            costs = (self._rate(artist, hours) + self.settings.base_fee_ppm) / 1_000_000
+            costs = (self._rate(artist, hours) + self.settings.base_fee_ppm) / PPM
             if gain > costs:
                 hopes.append((gain - costs, artist.artist_id))
         for _, artist_id in sorted(hopes, reverse=True)[:8]:
@@ -510,10 +558,17 @@ class _Year:
         values = {}
         for artist_id, y in self._log_shares(seen).items():
             artist = self.by_id[artist_id]
-            error = y - (artist.level + PHI * artist.slope)
-            level = artist.level + PHI * artist.slope + ALPHA * error
-            slope = PHI * artist.slope + BETA * error
-            values[artist_id] = math.exp(level + KAPPA * slope)
+            error = y - (artist.level + self.formula.trend_damping * artist.slope)
+            level = (
+                artist.level
+                + self.formula.trend_damping * artist.slope
+                + self.formula.level_gain * error
+            )
+            slope = (
+                self.formula.trend_damping * artist.slope
+                + self.formula.trend_gain * error
+            )
+            values[artist_id] = math.exp(level + self.formula.trend_weight * slope)
         middle = mean(values[artist.artist_id] for artist in self.listed)
         forecast = {artist_id: value / middle for artist_id, value in values.items()}
         self.cache = {key: forecast}
@@ -607,7 +662,7 @@ class _Year:
             artist.fees_units = 0
         self.result.issued_units += issuance
         self.result.dividends_units += pool
-        paid = settlement.split(pool, weights)
+        paid = split(pool, weights)
         by_player: dict[str, int] = defaultdict(int)
         for (player_id, _), amount in paid.items():
             by_player[player_id] += amount

@@ -18,8 +18,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from exchange import ledger, market, pricing, quotes, schema
 from exchange.clock import Clock, iso, new_id
-from exchange.desk import Desk
 from exchange.errors import Refusal
+from exchange.player_request import PlayerRequest
 from exchange.prepared import Prepared
 from exchange.quotes import Quote, Side
 from exchange.settings import MICROS_PER_SHARE, ExchangeSettings
@@ -97,10 +97,10 @@ def quote(
 ) -> dict[str, Any]:
     """What a trade would cost now, signed; reads only, holds nothing.
 
-    Refuses what a trade would refuse, so that a quote in hand is good news.
+    Refuses what a trade would refuse.
     """
     check_shares(settings, side, shares)
-    state = market.look(connection)
+    state = market.read_state(connection)
     market.require_open(state)
     player = _quoting_player.first(connection, player_id=player_id)
     if player is None or player.left_at is not None:
@@ -139,7 +139,7 @@ def quote(
 
 
 def trade(
-    desk: Desk,
+    request: PlayerRequest,
     clock: Clock,
     settings: ExchangeSettings,
     artist_id: str,
@@ -155,33 +155,33 @@ def trade(
     be used for anything else. When the curve has moved since the quote, it is honoured
     only where the house does not lose by it.
     """
-    connection = desk.connection
-    market.require_open(desk.market)
+    connection = request.connection
+    market.require_open(request.market)
     used = quotes.unseal(quote_text, key or market.quote_key(connection))
-    quotes.check_binding(used, desk.player.player_id, artist_id, side, shares)
+    quotes.check_binding(used, request.player.player_id, artist_id, side, shares)
     now = clock()
-    quotes.check_alive(used, now, desk.market.openings)
+    quotes.check_alive(used, now, request.market.openings)
     listing = _locked_listing.first(connection, artist_id=used.artist_id)
     try:
         require_tradable(listing, used.artist_id)
         assert listing is not None
         _check_price(used, listing)
-        holding = _check_trade(connection, settings, desk.player, listing, used, now)
+        holding = _check_trade(connection, settings, request.player, listing, used, now)
     except Refusal:
         # A used quote is refused by the unique key below; but when something else is
         # wrong with it by now, its first use is the reason to name.
         _refuse_if_used(connection, used)
         raise
     trade_id = execute(
-        desk.connection,
-        desk.player.player_id,
+        request.connection,
+        request.player.player_id,
         listing,
         side=used.side,
         shares=used.shares,
         value_units=used.value_units,
         fee_units=used.fee_units,
         kind="now",
-        session=desk.market.session,
+        session=request.market.session,
         version=used.version,
         now=now,
         holding=holding,
@@ -192,7 +192,7 @@ def trade(
         "trade_id": trade_id,
         **_terms(used, listing),
         "traded_at": iso(now),
-        "cash_units": desk.player.cash_units + moved,
+        "cash_units": request.player.cash_units + moved,
         "holding_shares": (holding.shares if holding else 0)
         + (used.shares if used.side == "buy" else -used.shares),
     }
@@ -251,7 +251,6 @@ def execute(
             trade_postings(player_id, listing.artist_id, signed, house, fee_units),
         ),
     )
-    _change_cash.run(connection, who=player_id, amount=-house - fee_units)
     cost = value_units + fee_units
     if side == "sell":
         cost = (
@@ -259,21 +258,34 @@ def execute(
             if holding
             else 0
         )
+    _change_cash.run(connection, who=player_id, amount=-house - fee_units)
     ledger.change_holding(connection, player_id, listing.artist_id, signed, cost, now)
-    after = pricing.displacement(listing.net_shares + signed, listing.baseline_micros)
+    _move(connection, listing, signed, house, fee_units, now)
+    return trade_id
+
+
+def _move(
+    connection: Connection,
+    listing: Listing,
+    shares: int,
+    house_units: int,
+    fee_units: int,
+    now: datetime,
+) -> None:
+    """Move the curve by the shares bought (> 0) or sold (< 0), and book its money."""
+    after = pricing.displacement(listing.net_shares + shares, listing.baseline_micros)
     _move_curve.run(
         connection,
         which=listing.artist_id,
-        net=signed,
-        house=house,
+        net=shares,
+        house=house_units,
         fees=fee_units,
         price=pricing.spot(
             listing.fundamental_price_units, listing.depth_shares, after
         ),
-        traded=shares,
+        traded=abs(shares),
         now=now,
     )
-    return trade_id
 
 
 def trade_postings(
@@ -292,7 +304,7 @@ def trade_postings(
 
 
 def check_shares(settings: ExchangeSettings, side: str, shares: int) -> None:
-    """Refuse what is no order at all."""
+    """Refuse another side than buy or sell, and a number of shares out of range."""
     if side not in ("buy", "sell"):
         raise Refusal("invalid_request", "side must be buy or sell")
     if not 0 < shares <= settings.max_order_shares:
@@ -342,6 +354,13 @@ def net_worth(connection: Connection, player_id: str, cash_units: int) -> int:
     """Cash and holdings at the present prices, in units."""
     value = _holdings_value.first(connection, player_id=player_id)
     return cash_units + int(value.units)
+
+
+def read_listing(connection: Connection, artist_id: str) -> Listing:
+    """The listing of an artist that is known to have one."""
+    listing = _listing.first(connection, artist_id=artist_id)
+    assert listing is not None
+    return listing
 
 
 def _refuse_if_used(connection: Connection, used: Quote) -> None:
@@ -424,6 +443,14 @@ def _check_trade(
     return holding
 
 
+def holding_limit(
+    settings: ExchangeSettings, worth_units: int, *, is_novice: bool
+) -> int:
+    """What one holding may be worth at the time of buying, in units."""
+    limit = worth_units * settings.holding_limit_pct // 100
+    return limit // 2 if is_novice else limit
+
+
 def check_concentration(
     settings: ExchangeSettings,
     worth_units: int,
@@ -433,9 +460,7 @@ def check_concentration(
     is_novice: bool,
 ) -> None:
     """One holding is at most a share of net worth at the time of buying."""
-    limit = worth_units * settings.holding_limit_pct // 100
-    if is_novice:
-        limit //= 2
+    limit = holding_limit(settings, worth_units, is_novice=is_novice)
     if holding_units > limit:
         raise Refusal(
             "limit_reached",

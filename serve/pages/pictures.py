@@ -33,6 +33,9 @@ THEMES: dict[str, dict[str, str]] = {
         "s2": "#87397a",
         "s3": "#587a1b",
         "s4": "#3f5fb5",
+        "s5": "#a3362b",
+        "s6": "#5d5d66",
+        "s7": "#1b1b1f",
     },
     "dark": {
         "panel": "#1b1e25",
@@ -45,6 +48,9 @@ THEMES: dict[str, dict[str, str]] = {
         "s2": "#d993cd",
         "s3": "#a9cc62",
         "s4": "#93abf0",
+        "s5": "#f0958a",
+        "s6": "#b9b9c2",
+        "s7": "#f4f4f6",
     },
 }
 _WIDE = 1000  # the inner coordinates of a stretched plot
@@ -92,7 +98,7 @@ class Pen:
         return found[name]
 
 
-def _root(
+def framed(
     key: str, title: str, description: str, height: int, pen: Pen, marks: list[str]
 ) -> Markup:
     """A picture with the names a screen reader says."""
@@ -219,7 +225,7 @@ def lines(
     marks += _day_axis(first, last, across, height, pen)
     inner: list[str] = []
     for number, line in enumerate(given):
-        inner += _one_line(line, number, across, down, pen, is_filled, 16 + plot)
+        inner += line_marks(line, number, across, down, pen, is_filled, 16 + plot)
     marks.append(
         f'<svg width="100%" height="{height}" viewBox="0 0 {_WIDE} {height}"'
         f' preserveAspectRatio="none">{"".join(inner)}</svg>'
@@ -230,14 +236,14 @@ def lines(
                 f'<circle cx="{100 * across(day):.2f}%" cy="{down(value):.1f}"'
                 f' r="{size}" {pen("dot", number)}/>'
             )
-    return _root(key, title, description, height, pen, marks)
+    return framed(key, title, description, height, pen, marks)
 
 
 def blank(key: str, title: str, says: str, theme: str | None = None) -> Markup:
     """A picture that says why there is nothing to see."""
     pen = Pen(theme)
     mark = f'<text x="0" y="40" {pen("label")}>{escape(says)}</text>'
-    return _root(key, title, says, 80, pen, [mark])
+    return framed(key, title, says, 80, pen, [mark])
 
 
 def _dots(points: Sequence[Point]) -> list[tuple[date, float, str]]:
@@ -297,15 +303,16 @@ def _day_axis(
     return marks
 
 
-def _one_line(
+def line_marks(
     line: Line,
     number: int,
     across: Callable[[date], float],
     down: Callable[[float], float],
     pen: Pen,
-    is_filled: bool,
-    floor: float,
+    is_filled: bool = False,
+    floor: float = 0,
 ) -> list[str]:
+    """One line with its band, for a stretched plot: `across` gives 0 to 1."""
     marks: list[str] = []
     if line.band:
         over = [f"{_WIDE * across(day):.1f},{down(up):.1f}" for day, _, up in line.band]
@@ -382,7 +389,7 @@ def columns(
                 f'<text x="{x:.2f}%" y="{height - 6}" text-anchor="{anchor}"'
                 f" {style}>{escape(label)}</text>"
             )
-    return _root(key, title, description, height, pen, marks)
+    return framed(key, title, description, height, pen, marks)
 
 
 def bars(
@@ -413,7 +420,7 @@ def bars(
             f'<rect x="0" y="{y + 19}" width="{max(100 * value / most, 0.6):.2f}%"'
             f' height="7" rx="3.5" {pen("bar")}/>'
         )
-    return _root(key, title, description, row * len(given), pen, marks)
+    return framed(key, title, description, row * len(given), pen, marks)
 
 
 def level(value: float, ends: tuple[float, float]) -> int:
@@ -456,7 +463,7 @@ def week_hours(
             f'<text x="{x:.2f}%" y="186" text-anchor="middle" class="p-tick">'
             f"{hour:02}</text>"
         )
-    return _root(key, title, description, 192, Pen(), marks)
+    return framed(key, title, description, 192, Pen(), marks)
 
 
 def calendar(
@@ -483,7 +490,7 @@ def calendar(
             f' height="13" rx="2" class="h{level(count, ends)}">'
             f"<title>{says}</title></rect>"
         )
-    return _root(key, title, description, 128, Pen(), marks)
+    return framed(key, title, description, 128, Pen(), marks)
 
 
 def bump(
@@ -548,7 +555,7 @@ def bump(
             f' text-anchor="{anchor}" class="p-tick">'
             f"{words.short_day(issues[place])}</text>"
         )
-    return _root(key, title, description, height, pen, marks)
+    return framed(key, title, description, height, pen, marks)
 
 
 def spark(points: Sequence[Point]) -> Markup:
@@ -567,7 +574,7 @@ def spark(points: Sequence[Point]) -> Markup:
     def down(value: float) -> float:
         return 36 - 32 * (value - low) / wide
 
-    drawn = _one_line(Line("", points), 0, across, down, Pen(), True, 40)
+    drawn = line_marks(Line("", points), 0, across, down, Pen(), True, 40)
     return Markup(
         '<svg class="spark" width="100%" height="40" viewBox="0 0 1000 40"'
         f' preserveAspectRatio="none" aria-hidden="true">{"".join(drawn)}</svg>'

@@ -50,6 +50,7 @@ NAVIGATION = (
 )
 
 Query = TypeVar("Query", bound=BaseModel)
+Row = TypeVar("Row")
 Cell = str | Markup
 
 
@@ -159,8 +160,8 @@ def pick(
 
 
 def table(
-    rows: Iterable[dict[str, Any]],
-    *given: tuple[str, Callable[[dict[str, Any]], Cell], bool],
+    rows: Iterable[Row],
+    *given: tuple[str, Callable[[Row], Cell], bool],
     places: Sequence[float] = (),
 ) -> Table:
     """A table from rows: (heading, what the cell says, whether it is a number)."""

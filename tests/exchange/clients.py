@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from exchange import desk, market, trading
+from exchange import market, player_request, trading
 from exchange.clock import utc_now
 from exchange.database import Database, is_transient
 from exchange.errors import Refusal
@@ -107,18 +107,18 @@ class Client:
 
     def send(self, line: dict[str, Any]) -> None:
         """Send until answered; the key makes sending twice harmless."""
-        said = {name: value for name, value in line.items() if name != "key"}
+        terms = {name: value for name, value in line.items() if name != "key"}
         while True:
             started = time.monotonic()
             try:
                 answer = self.database.run(
-                    lambda c: desk.serve_once(
+                    lambda c: player_request.answer_once(
                         c,
                         utc_now,
                         self.player_id,
                         line["key"],
-                        said,
-                        lambda d: trading.trade(d, utc_now, RULES, **said),
+                        terms,
+                        lambda d: trading.trade(d, utc_now, RULES, **terms),
                     )
                 )
             except Refusal as refusal:
@@ -148,7 +148,7 @@ class Client:
 def switch_off(guard: str) -> None:
     """Break the exchange, for the controls."""
     if guard == "locks":
-        desk._player = trading._quoting_player
+        player_request._player = trading._quoting_player
         trading._locked_listing = trading._listing
         trading._check_price = lambda used, listing: None  # type: ignore[assignment]
     elif guard == "gate":

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import select
 
 from exchange import (
-    desk,
     ledger,
     market,
     orders,
+    player_request,
     players,
     schema,
     settlement,
@@ -81,10 +81,10 @@ class Game:
         return self
 
     def close(self, fence: int = 0) -> None:
-        market.close(self.database, self.clock, self.settings, fence=fence)
+        market.close_market(self.database, self.clock, self.settings, fence=fence)
 
     def open(self, fence: int = 0) -> bool:
-        return market.open_(self.database, self.clock, fence=fence)
+        return market.open_market(self.database, self.clock, fence=fence)
 
     def settle(
         self,
@@ -143,9 +143,9 @@ class Game:
         quote: dict[str, Any],
         key: str | None = None,
         **changes: Any,
-    ) -> desk.Answer:
+    ) -> player_request.Answer:
         """Trade on a quote; the changes are what the player says differently."""
-        said = {
+        terms = {
             "artist_id": quote["artist_id"],
             "side": quote["side"],
             "shares": quote["shares"],
@@ -154,22 +154,24 @@ class Game:
         }
         return self.once(
             player,
-            {"operation": "trade", **said},
-            lambda d: trading.trade(d, self.clock, self.settings, **said),
+            {"operation": "trade", **terms},
+            lambda d: trading.trade(d, self.clock, self.settings, **terms),
             key,
         )
 
     def once(
         self, player: str, request: dict[str, Any], action: Any, key: str | None = None
-    ) -> desk.Answer:
+    ) -> player_request.Answer:
         used = key or f"key {next(self.keys)}"
         return self.database.run(
-            lambda c: desk.serve_once(c, self.clock, player, used, request, action)
+            lambda c: player_request.answer_once(
+                c, self.clock, player, used, request, action
+            )
         )
 
     def trade(
         self, player: str, side: Any, shares: int, name: str = "Low"
-    ) -> desk.Answer:
+    ) -> player_request.Answer:
         return self.take(player, self.quote(player, side, shares, name))
 
     def order(
@@ -179,7 +181,7 @@ class Game:
         shares: int,
         limit: int | None = None,
         name: str = "Low",
-    ) -> desk.Answer:
+    ) -> player_request.Answer:
         """Queue an order; the limit is in units."""
         return self.once(
             player,

@@ -231,11 +231,11 @@ def cycles(one: Crowd, times: int, pause: float = 0.1) -> int:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     for _ in range(times):
-        market.close(one.database, utc_now, RULES)
+        market.close_market(one.database, utc_now, RULES)
         before = one.trades()
         time.sleep(pause)
         leaks += one.trades() - before
-        market.open_(one.database, utc_now)
+        market.open_market(one.database, utc_now)
         moving = one.trades()
         while one.trades() == moving:
             assert time.monotonic() < deadline, "nobody trades in an open market"

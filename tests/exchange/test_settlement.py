@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from exchange import ledger, market, players, pricing, schema, settlement
 from exchange.database import Database
 from exchange.errors import Refusal
-from exchange.settlement import SettlementInputs, split
+from exchange.settlement import SettlementInputs, close_day, split
 from tests.exchange.game import FIRST_DAY, NAMES, SETTINGS, Game, artist, values
 
 
@@ -92,13 +92,13 @@ def test_five_settlements_at_once_settle_once(game: Game) -> None:
     [
         "take_prices",
         "clear_orders",
-        "strike_prices",
+        "close_prices",
         "pay_dividends",
         "write_prices",
-        "strike_accounts",
+        "write_accounts",
         "write_boards",
         "write_economy",
-        "finish",
+        "begin_next_session",
     ],
 )
 def test_a_settlement_killed_at_work_leaves_nothing_half(game: Game, step: str) -> None:
@@ -126,14 +126,14 @@ def test_a_settlement_killed_at_work_leaves_nothing_half(game: Game, step: str) 
 
 def settle_and_hang(url: str, now: datetime, step: str, reached: Any) -> None:
     """Settle a day in a process of its own, and stop for ever behind a step."""
-    original = getattr(settlement._Close, step)
+    original = getattr(close_day, step)
 
-    def hangs(self: settlement._Close, *arguments: object) -> None:
-        original(self, *arguments)
+    def hangs(*arguments: object) -> None:
+        original(*arguments)
         reached.set()
         time.sleep(60)
 
-    setattr(settlement._Close, step, hangs)
+    setattr(close_day, step, hangs)
     game = Game(Database(url))
     game.now = now
     game.settle(values(120))

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from exchange import desk, ledger, market, pricing, quotes, schema, trading
+from exchange import ledger, market, player_request, pricing, quotes, schema, trading
 from exchange.database import Database
 from exchange.errors import Refusal
 from exchange.prepared import Prepared
@@ -85,7 +85,7 @@ class Exchange(RuleBasedStateMachine):
         self.ids = {name: self.game.join(name) for name in PLAYERS}
         self.model.cash = dict.fromkeys(PLAYERS, RULES.starting_cash_units)
         self.quotes: list[tuple[str, str, str, int, dict[str, Any], int]] = []
-        self.sent: list[tuple[str, str, dict[str, Any], desk.Answer]] = []
+        self.sent: list[tuple[str, str, dict[str, Any], player_request.Answer]] = []
 
     def teardown(self) -> None:
         self.database.dispose()
@@ -307,8 +307,10 @@ def test_long_random_play_agrees_with_the_model(
 
 def _no_idempotency(patch: pytest.MonkeyPatch) -> None:
     """Every key looks new, and its answer replaces the one before."""
-    patch.setattr(desk, "find_answer", lambda *_: None)
-    patch.setattr(desk, "_keep_answer", Prepared(select(schema.market.c.session)))
+    patch.setattr(player_request, "find_answer", lambda *_: None)
+    patch.setattr(
+        player_request, "_keep_answer", Prepared(select(schema.market.c.session))
+    )
     patch.setattr(trading, "_refuse_if_used", lambda *_: None)
 
 

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -118,6 +119,23 @@ def test_a_page_of_the_exchange_is_for_its_owner_and_never_kept(
     status = visitor.get(PAGES[name], headers=HTML).status_code
     is_open = name in PUBLIC or name in ("exchange-risers", "exchange-tour")
     assert status == (200 if is_open else 401)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_read_in_one_transaction(
+    anna: FlaskClient, game: Game, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    anna.get("/exchange/portfolio", headers=HTML)  # the first visit makes a player
+    opened = []
+    read = game.database.read
+
+    def count() -> Any:
+        opened.append(name)
+        return read()
+
+    monkeypatch.setattr(game.database, "read", count)
+    assert anna.get(PAGES[name], headers=HTML).status_code == 200
+    assert opened == [name]
 
 
 def test_a_quote_is_shown_and_taken_once(anna: FlaskClient) -> None:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select, update
 
-from exchange import cli, inputs, schema, step
+from exchange import cli, daily_steps, inputs, schema
 from exchange.clock import utc_now
 from exchange.database import Database, sqlite_url
 from exchange.inputs import Flow, Gates
@@ -110,25 +110,25 @@ def market_of(run: Any) -> Any:
 
 
 def test_a_run_closes_settles_and_opens(run: Any) -> None:
-    step.close(run)
+    daily_steps.close(run)
     assert market_of(run).state == "closed"
-    result = step.settle(run)
+    result = daily_steps.settle(run)
     assert result.detail["days"] == 1
-    step.open_(run)
+    daily_steps.open_market(run)
     state = market_of(run)
     assert (state.state, state.version) == ("open", "20240310-000003")
-    step.close(run)
-    assert step.settle(run).text == "2024-03-10 was settled before"
+    daily_steps.close(run)
+    assert daily_steps.settle(run).text == "2024-03-10 was settled before"
 
 
 def test_missed_days_are_settled_in_order_and_rolled_where_they_have_no_values(
     run: Any,
 ) -> None:
-    step.close(run)
+    daily_steps.close(run)
     run.as_of_date = DAY - timedelta(days=5)
-    step.settle(run)
+    daily_steps.settle(run)
     run.as_of_date = DAY + timedelta(days=1)
-    result = step.settle(run)
+    result = daily_steps.settle(run)
     assert (result.detail["days"], result.detail["rolled"]) == (6, 1)
     assert market_of(run).last_settled_date == DAY + timedelta(days=1)
 
@@ -136,20 +136,20 @@ def test_missed_days_are_settled_in_order_and_rolled_where_they_have_no_values(
 def test_a_run_that_fails_leaves_the_market_closed_until_a_person_reopens(
     run: Any,
 ) -> None:
-    step.close(run)
-    step.settle(run)
-    step.failed(run)
+    daily_steps.close(run)
+    daily_steps.settle(run)
+    daily_steps.failed(run)
     assert market_of(run).state == "closed"
     assert command(run, "reopen", "--reason", "the prices are good").exit_code == 0
     assert market_of(run).state == "open"
 
 
 def test_a_run_that_was_overtaken_cannot_open_the_market(run: Any) -> None:
-    step.close(run)
-    step.settle(run)
+    daily_steps.close(run)
+    daily_steps.settle(run)
     late = SimpleNamespace(**{**vars(run), "lease": FakeLease(2)})
     with pytest.raises(SettleFailed, match="superseded"):
-        step.open_(late)
+        daily_steps.open_market(late)
 
 
 def test_the_marts_give_whole_numbers_and_new_number_ones(run: Any) -> None:
@@ -215,9 +215,9 @@ def command(run: Any, *arguments: str) -> Result:
 
 
 def test_the_command_line_shows_closes_halts_and_reopens(run: Any) -> None:
-    step.close(run)
-    step.settle(run)
-    step.open_(run)
+    daily_steps.close(run)
+    daily_steps.settle(run)
+    daily_steps.open_market(run)
 
     def state() -> str:
         return str(json.loads(command(run, "status", "--json").output)["state"])
@@ -227,7 +227,7 @@ def test_the_command_line_shows_closes_halts_and_reopens(run: Any) -> None:
     assert state() == "closed"
     command(run, "halt", "--reason", "odd")
     assert state() == "halted"
-    step.open_(run)
+    daily_steps.open_market(run)
     assert state() == "halted"
     command(run, "reopen", "--reason", "fine")
     assert state() == "open"
@@ -242,9 +242,9 @@ def test_the_command_line_shows_closes_halts_and_reopens(run: Any) -> None:
 def test_verify_halts_a_market_whose_books_are_wrong_and_reopen_refuses(
     run: Any,
 ) -> None:
-    step.close(run)
-    step.settle(run)
-    step.open_(run)
+    daily_steps.close(run)
+    daily_steps.settle(run)
+    daily_steps.open_market(run)
     assert command(run, "verify").exit_code == 0
     database = Database(sqlite_url(run.settings.data_dir))
     with database.write() as connection:
@@ -259,18 +259,6 @@ def test_verify_halts_a_market_whose_books_are_wrong_and_reopen_refuses(
     assert "the books do not add up" in refused.output
 
 
-def test_simulate_draws_a_picture_and_says_who_got_rich(tmp_path: Path) -> None:
-    picture = tmp_path / "wealth.svg"
-    numbers = {"days": 5, "players": 16, "artists": 30, "seed": 7}
-    options = [part for name, n in numbers.items() for part in (f"--{name}", str(n))]
-    result = CliRunner().invoke(
-        cli.simulate, [*options, "--picture", str(picture), "--json"]
-    )
-    assert result.exit_code == 0, result.output
-    assert json.loads(result.output)["days"] == 5
-    assert picture.read_text().startswith("<svg")
-
-
 def test_settings_come_from_the_environment_and_are_checked() -> None:
     assert load_exchange_settings(environment={}) == ExchangeSettings()
     given = load_exchange_settings(environment={"EXCHANGE_BASE_FEE_PPM": "5000"})
@@ -282,7 +270,10 @@ def test_settings_come_from_the_environment_and_are_checked() -> None:
 def test_an_invented_world_has_no_floor_and_last_fm_has(tmp_path: Path) -> None:
     rules = ExchangeSettings()
     local = "http://127.0.0.1:8080/2.0/"
-    assert step.listing_floor(Settings(data_dir=tmp_path), rules) == 0
-    assert step.listing_floor(Settings(lastfm_url=local), rules) == 0
-    assert step.listing_floor(Settings(lastfm_api_key="k"), rules) == 3_098
-    assert step.listing_floor(Settings(), ExchangeSettings(listing_floor_plays=7)) == 7
+    assert daily_steps.listing_floor(Settings(data_dir=tmp_path), rules) == 0
+    assert daily_steps.listing_floor(Settings(lastfm_url=local), rules) == 0
+    assert daily_steps.listing_floor(Settings(lastfm_api_key="k"), rules) == 3_098
+    assert (
+        daily_steps.listing_floor(Settings(), ExchangeSettings(listing_floor_plays=7))
+        == 7
+    )

@@ -1,8 +1,8 @@
-"""One request of one player: the locks it takes, and its idempotency key.
+"""One writing request of one player: the locks it takes, and its idempotency key.
 
-Every write goes through `serve_once`: it share-locks the market, locks the player, and
+Every write goes through `answer_once`: it share-locks the market, locks the player, and
 answers a repeated key with the first answer. The key's answer is stored in the same
-transaction as what it answers, so an acknowledged write is always found again.
+transaction as what it answers, so an acknowledged write can always be answered again.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from exchange.prepared import Prepared
 
 
 @dataclass(frozen=True)
-class Desk:
+class PlayerRequest:
     """What a use case works with: an open transaction and the rows it has locked."""
 
     connection: Connection
@@ -50,26 +50,26 @@ _first_answer = Prepared(
 )
 _keep_answer = Prepared(insert(schema.answers), schema.answers.c.keys())
 
-# Refusals that a moment's wait may lift: the same key may then succeed.
+# Refusals that may be lifted in a moment: the same key may then succeed.
 _NOT_KEPT = ("transient", "service", "authentication")
 
 
-def sit_down(connection: Connection, player_id: str) -> Desk:
+def lock(connection: Connection, player_id: str) -> PlayerRequest:
     """Lock what every write locks, in the order every write locks it."""
-    state = market.enter(connection)
+    state = market.lock_shared(connection)
     player = _player.first(connection, player_id=player_id)
     if player is None or player.left_at is not None:
         raise Refusal("unknown_player", "There is no such player.")
-    return Desk(connection, state, player)
+    return PlayerRequest(connection, state, player)
 
 
-def serve_once(
+def answer_once(
     connection: Connection,
     clock: Clock,
     player_id: str,
     key: str | None,
-    request: dict[str, Any],
-    action: Callable[[Desk], dict[str, Any]],
+    payload: dict[str, Any],
+    action: Callable[[PlayerRequest], dict[str, Any]],
     *,
     status: int = 200,
 ) -> Answer:
@@ -77,8 +77,8 @@ def serve_once(
 
     Args:
         key: the client's Idempotency-Key.
-        request: what was asked, with the operation's name in it; the same key with
-            another request is refused.
+        payload: what the player asks for, with the operation's name in it; the same
+            key with another payload is refused.
         action: the use case. It must check before it writes: a refusal it raises is an
             answer, and what it has written until then would stay.
         status: of the answer when the action succeeds.
@@ -88,8 +88,8 @@ def serve_once(
             "idempotency_key_required",
             "Send a header Idempotency-Key of at most 200 characters.",
         )
-    body_hash = request_hash(request)
-    desk = sit_down(connection, player_id)
+    body_hash = payload_hash(payload)
+    request = lock(connection, player_id)
     first = find_answer(connection, player_id, key)
     if first is not None:
         if first.body_hash != body_hash:
@@ -99,7 +99,7 @@ def serve_once(
             )
         return Answer(first.status, json.loads(first.body), is_replay=True)
     try:
-        answer = Answer(status, action(desk))
+        answer = Answer(status, action(request))
     except Refusal as refusal:
         if refusal.kind in _NOT_KEPT:
             raise
@@ -121,6 +121,7 @@ def find_answer(connection: Connection, player_id: str, key: str) -> Any:
     return _first_answer.first(connection, player_id=player_id, key=key)
 
 
-def request_hash(request: dict[str, Any]) -> str:
-    text = json.dumps(request, sort_keys=True, separators=(",", ":"))
+def payload_hash(payload: dict[str, Any]) -> str:
+    """SHA-256 of a request's content, whatever the order of its members."""
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 `close` is called when the fetch begins, `settle` on the sealed candidate, `open` after
 it was published. When the run fails in between the market stays closed: the next run
-mends it, or `scrobble market reopen`.
+opens it again, or `scrobble market reopen`.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from exchange.database import Database, sqlite_url
 from exchange.errors import Refusal
 from exchange.settings import ExchangeSettings, load_exchange_settings
 from exchange.settlement import SettlementInputs
+from exchange.value_formula import LISTING_FLOOR_PLAYS
 from warehouse.errors import SettleFailed
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings
 
-LISTING_FLOOR_PLAYS = 3_098
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -36,7 +36,7 @@ def open_database(settings: Settings) -> Database:
     else:
         database = Database(sqlite_url(settings.data_dir))
     database.upgrade()
-    # Where two programs start at once the other may have founded it meanwhile.
+    # Of two programs that start at once, the other may have written the rows first.
     with contextlib.suppress(IntegrityError):
         database.run(
             lambda connection: market.prepare(
@@ -50,7 +50,9 @@ def close(run: Run) -> StepResult:
     """Close the market before the first call to last.fm."""
     database = open_database(run.settings)
     try:
-        market.close(database, utc_now, load_exchange_settings(), fence=run.lease.fence)
+        market.close_market(
+            database, utc_now, load_exchange_settings(), fence=run.lease.fence
+        )
     except Refusal as refusal:
         raise SettleFailed(str(refusal)) from refusal
     finally:
@@ -74,7 +76,7 @@ def settle_due(
     fence = run.lease.fence
     done = []
     with database.read() as connection:
-        state = market.look(connection)
+        state = market.read_state(connection)
     if state.state == "halted":
         return StepResult(
             f"nothing settled: the market is halted ({state.reason})", {"halted": True}
@@ -130,11 +132,11 @@ def settle_one(
         ) from refusal
 
 
-def open_(run: Run) -> StepResult:
+def open_market(run: Run) -> StepResult:
     """Open the market on the version just published."""
     database = open_database(run.settings)
     try:
-        opened = market.open_(
+        opened = market.open_market(
             database, utc_now, fence=run.lease.fence, version=run.version
         )
     except Refusal as refusal:

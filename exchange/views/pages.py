@@ -1,0 +1,252 @@
+"""What each page of the exchange needs, on one snapshot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from exchange import trading
+from exchange.clock import Clock
+from exchange.errors import Refusal
+from exchange.quotes import Side
+from exchange.settings import ExchangeSettings
+from exchange.views import boards, market, players
+
+_SPREAD = 5
+"""Artists a player owns who has done the tour's step on spreading."""
+
+
+@dataclass(frozen=True)
+class MarketPage:
+    status: market.Status
+    artists: tuple[market.ArtistRow, ...]
+    next: int | None
+
+
+@dataclass(frozen=True)
+class Position:
+    """What a player can trade with: cash, and the holding of one artist."""
+
+    cash_units: int
+    holding: players.Holding | None
+
+
+@dataclass(frozen=True)
+class ArtistPage:
+    status: market.Status
+    artist: market.Artist
+    prices: tuple[market.PriceDay, ...]
+    own: Position | None
+
+
+@dataclass(frozen=True)
+class QuotePage:
+    """An artist's page with a quote, or with the reason why there is none."""
+
+    page: ArtistPage
+    quote: dict[str, Any] | None
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True)
+class PortfolioPage:
+    status: market.Status
+    portfolio: players.Portfolio
+    worth: tuple[players.WorthDay, ...]
+    trades: players.Trades
+    dividends: players.Dividends
+
+
+@dataclass(frozen=True)
+class OrdersPage:
+    status: market.Status
+    orders: players.Orders
+
+
+@dataclass(frozen=True)
+class BoardsPage:
+    status: market.Status
+    board: boards.Board
+    near: boards.Near | boards.NotRanked | None
+
+
+@dataclass(frozen=True)
+class ProfilePage:
+    status: market.Status
+    profile: players.Profile
+    leagues: tuple[players.FriendsLeague, ...]
+
+
+@dataclass(frozen=True)
+class EconomyPage:
+    status: market.Status
+    days: tuple[market.EconomyDay, ...]
+
+
+@dataclass(frozen=True)
+class TourPage:
+    """`done` names the steps of the tour a player has taken."""
+
+    status: market.Status
+    done: frozenset[str]
+    portfolio: players.Portfolio | None
+
+
+def market_page(
+    connection: Connection, name: str, *, tag: str | None, limit: int, offset: int
+) -> MarketPage:
+    """One list of artists."""
+    shown = market.artist_list(connection, name, tag=tag, limit=limit, offset=offset)
+    return MarketPage(market.status(connection), shown.artists, shown.next)
+
+
+def recommended_page(
+    connection: Connection, player_id: str, artist_ids: Sequence[str]
+) -> MarketPage:
+    """The artists recommended to a player."""
+    shown = market.recommended(connection, player_id, artist_ids)
+    return MarketPage(market.status(connection), shown.artists, None)
+
+
+def artist_page(
+    connection: Connection, player_id: str | None, artist_id: str
+) -> ArtistPage:
+    """One artist, and what the player who looks, if any, can trade with."""
+    own = None
+    if player_id is not None:
+        portfolio = players.portfolio(connection, player_id)
+        holding = [one for one in portfolio.holdings if one.artist_id == artist_id]
+        own = Position(portfolio.cash_units, holding[0] if holding else None)
+    return ArtistPage(
+        market.status(connection),
+        market.artist(connection, artist_id),
+        market.price_days(connection, artist_id),
+        own,
+    )
+
+
+def quote_page(
+    connection: Connection,
+    player_id: str,
+    clock: Clock,
+    settings: ExchangeSettings,
+    artist_id: str,
+    side: Side,
+    shares: int,
+    *,
+    key: bytes,
+) -> QuotePage:
+    """One artist with a fresh quote; both of the same prices."""
+    quote = refusal = None
+    try:
+        quote = trading.quote(
+            connection, clock, settings, player_id, artist_id, side, shares, key=key
+        )
+    except Refusal as caught:
+        refusal = caught
+    return QuotePage(artist_page(connection, player_id, artist_id), quote, refusal)
+
+
+def portfolio_page(
+    connection: Connection, player_id: str, *, limit: int, offset: int
+) -> PortfolioPage:
+    """What a player owns, how it has gone, and a part of the trades."""
+    return PortfolioPage(
+        market.status(connection),
+        players.portfolio(connection, player_id),
+        players.worth_days(connection, player_id),
+        players.history(connection, player_id, limit=limit, offset=offset),
+        players.dividends(connection, player_id, limit=25),
+    )
+
+
+def orders_page(
+    connection: Connection,
+    player_id: str,
+    *,
+    state: str | None,
+    limit: int,
+    offset: int,
+) -> OrdersPage:
+    """A player's orders for the open."""
+    return OrdersPage(
+        market.status(connection),
+        players.orders(connection, player_id, state=state, limit=limit, offset=offset),
+    )
+
+
+def boards_page(
+    connection: Connection,
+    player_id: str | None,
+    name: str,
+    *,
+    league: str | None,
+    friends_league_id: str | None,
+    limit: int,
+    offset: int,
+) -> BoardsPage:
+    """One board, and where the player who looks, if any, stands on it."""
+    near = None
+    if player_id is not None:
+        near = boards.near(
+            connection,
+            player_id,
+            name,
+            league=league,
+            friends_league_id=friends_league_id,
+        )
+    return BoardsPage(
+        market.status(connection),
+        boards.board(
+            connection,
+            player_id,
+            name,
+            league=league,
+            friends_league_id=friends_league_id,
+            limit=limit,
+            offset=offset,
+        ),
+        near,
+    )
+
+
+def own_profile_page(connection: Connection, player_id: str) -> ProfilePage:
+    """A player's own profile and leagues."""
+    return ProfilePage(
+        market.status(connection),
+        players.profile(connection, player_id, player_id),
+        players.friends_leagues(connection, player_id),
+    )
+
+
+def profile_page(
+    connection: Connection, viewer_id: str | None, player_id: str
+) -> ProfilePage:
+    """What the viewer may see of a player."""
+    return ProfilePage(
+        market.status(connection),
+        players.profile(connection, viewer_id, player_id),
+        (),
+    )
+
+
+def economy_page(connection: Connection, *, days: int) -> EconomyPage:
+    """The economy of the last days."""
+    return EconomyPage(market.status(connection), market.economy(connection, days=days))
+
+
+def tour_page(connection: Connection, player_id: str | None) -> TourPage:
+    """The steps of the tour, and which of them the player who looks has taken."""
+    if player_id is None:
+        return TourPage(market.status(connection), frozenset(), None)
+    portfolio = players.portfolio(connection, player_id)
+    taken = {
+        "account": True,
+        "trade": bool(players.history(connection, player_id, limit=1).trades),
+        "order": bool(players.orders(connection, player_id, limit=1).orders),
+        "spread": len(portfolio.holdings) >= _SPREAD,
+        "seen": portfolio.has_seen_tour,
+    }
+    done = frozenset(name for name, is_done in taken.items() if is_done)
+    return TourPage(market.status(connection), done, portfolio)

@@ -1,0 +1,204 @@
+"""The exchange inside the service: who asks, reads in one transaction, writes once.
+
+Routes and pages reach the exchange through this module alone. An account of the service
+becomes a player at its first visit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from flask import current_app
+from pydantic import BaseModel
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from exchange import market, player_request, players
+from exchange.clock import Clock, utc_now
+from exchange.database import Database
+from exchange.player_request import Answer, PlayerRequest
+from exchange.settings import ExchangeSettings
+from serve.accounts import Account, current_account, require
+from serve.context import reading
+from serve.problems import Problem
+from serve.queries import listeners
+from serve.store.contract import StoreUnavailable, VersionMoved
+
+Given = ParamSpec("Given")
+Shown = TypeVar("Shown")
+
+
+@dataclass
+class Exchange:
+    """The exchange of one application; its database is opened at the first request."""
+
+    settings: ExchangeSettings
+    open_database: Callable[[], Database]
+    clock: Clock = utc_now
+    _database: Database | None = None
+    _quote_key: bytes | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def database(self) -> Database:
+        with self._lock:
+            if self._database is None:
+                self._database = self.open_database()
+            return self._database
+
+    @property
+    def quote_key(self) -> bytes:
+        """What quotes are signed with; it never changes."""
+        if self._quote_key is None:
+            with self.database.read() as connection:
+                self._quote_key = market.quote_key(connection)
+        return self._quote_key
+
+
+def exchange() -> Exchange:
+    """The exchange of the application that answers now."""
+    installed: Exchange = current_app.extensions["exchange"]
+    return installed
+
+
+def read(
+    view: Callable[Concatenate[Connection, Given], Shown],
+    *given: Given.args,
+    **named: Given.kwargs,
+) -> Shown:
+    """What a view finds for everybody, in one read transaction."""
+    with exchange().database.read() as connection:
+        return view(connection, *given, **named)
+
+
+def read_as_viewer(
+    view: Callable[Concatenate[Connection, str | None, Given], Shown],
+    *given: Given.args,
+    **named: Given.kwargs,
+) -> Shown:
+    """What a view finds for the player who asks, or for a visitor."""
+    account = current_account()
+    with exchange().database.read() as connection:
+        player_id = None
+        if account is not None and "read" in account.scopes:
+            player_id = _find_player(connection, account)
+        return view(connection, player_id, *given, **named)
+
+
+def read_own(
+    view: Callable[Concatenate[Connection, str, Given], Shown],
+    *given: Given.args,
+    **named: Given.kwargs,
+) -> Shown:
+    """What a view finds for the player who asks; a visitor is refused.
+
+    Raises:
+        Problem: nobody is logged in, or the token lacks the scope `read`.
+    """
+    return read_for(require("read"), view, *given, **named)
+
+
+def read_for(
+    account: Account,
+    view: Callable[Concatenate[Connection, str, Given], Shown],
+    *given: Given.args,
+    **named: Given.kwargs,
+) -> Shown:
+    """What a view finds for the player of an account; the first visit makes one."""
+    with exchange().database.read() as connection:
+        player_id = _find_player(connection, account)
+        if player_id is not None:
+            return view(connection, player_id, *given, **named)
+    player_id = _join(account)
+    with exchange().database.read() as connection:
+        return view(connection, player_id, *given, **named)
+
+
+def write_once(
+    operation: str,
+    key: str,
+    body: BaseModel | None,
+    action: Callable[[PlayerRequest], dict[str, Any]],
+    status: int = 200,
+) -> Answer:
+    """Do a write of the player who asks once for its key, or answer as the first time.
+
+    A refusal is an answer too; its status is 400 or more.
+
+    Raises:
+        Problem: nobody is logged in, the token lacks the scope `trade`, or a browser
+            sent no CSRF token.
+    """
+    account = require("trade")
+    shared = exchange()
+    with shared.database.read() as connection:
+        player_id = _find_player(connection, account)
+    if player_id is None:
+        player_id = _join(account)
+    payload = {
+        "operation": operation,
+        **(body.model_dump(mode="json") if body is not None else {}),
+    }
+    return shared.database.run(
+        lambda connection: player_request.answer_once(
+            connection, shared.clock, player_id, key, payload, action, status=status
+        )
+    )
+
+
+def leave_with_account(account: Account) -> None:
+    """The account is deleted: the player leaves, the books stay."""
+    shared = exchange()
+    try:
+        with shared.database.read() as connection:
+            player_id = _find_player(connection, account)
+        if player_id is not None:
+            shared.database.run(
+                lambda connection: players.leave(
+                    player_request.lock(connection, player_id), shared.clock
+                )
+            )
+    except SQLAlchemyError as error:
+        raise Problem(
+            "warehouse_unavailable",
+            "the exchange cannot be reached, so the account was not deleted",
+        ) from error
+
+
+def recommended_artists(account: Account) -> list[str]:
+    """Keys of artists recommended from the account's own listening, the best first.
+
+    Empty while the marts cannot be read: the market is open all the same.
+    """
+    try:
+        with reading() as reader:
+            result = listeners.recommended_artists(
+                reader, account.listener_id, limit=200, offset=0
+            )
+            return [row["artist_id"] for row in result.records()]
+    except VersionMoved:
+        raise
+    except StoreUnavailable:
+        return []
+
+
+def _find_player(connection: Connection, account: Account) -> str | None:
+    row = players.find(connection, str(account.account_id))
+    return str(row.player_id) if row is not None else None
+
+
+def _join(account: Account) -> str:
+    shared = exchange()
+    return shared.database.run(
+        lambda connection: players.join(
+            connection,
+            shared.clock,
+            shared.settings,
+            str(account.account_id),
+            account.listener_name,
+            account.listener_id,
+        )
+    )

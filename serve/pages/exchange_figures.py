@@ -1,0 +1,439 @@
+"""The figures of the exchange's pages: rows as a picture, a table and an address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, get_args
+
+from markupsafe import Markup
+
+from exchange.boards import Board
+from exchange.settings import LEAGUES, PPM, UNITS_PER_CREDIT
+from exchange.views.boards import BoardRow
+from exchange.views.market import Artist, ArtistRow, EconomyDay, PriceDay
+from exchange.views.players import Dividends, Holding, Trade, WorthDay
+from serve.api.exchange_models import BoardQuery, ListQuery
+from serve.pages import pictures, words
+from serve.pages.artists import places_of
+from serve.pages.site import Figure, Table, pick, table
+
+LIST_WORDS = {
+    "dearest": "dearest",
+    "risers": "risers",
+    "fallers": "fallers",
+    "most_traded": "most traded",
+    "popular": "popular on last.fm",
+    "recent": "traded recently",
+}
+BOARD_WORDS = {
+    "day": "day",
+    "week": "week",
+    "month": "month",
+    "season": "season",
+    "lifetime": "lifetime",
+    "worth": "net worth",
+}
+
+
+class MarketQuery(ListQuery):
+    list: str = "dearest"
+
+
+class BoardsQuery(BoardQuery):
+    board: Board = "season"
+
+
+def money(units: int | None, digits: int = 2) -> str:
+    """Units (ten-thousandths of a credit) as credits."""
+    if units is None:
+        return words.NOTHING
+    return words.number(units / UNITS_PER_CREDIT, digits)
+
+
+def percent(ppm: int | None) -> str:
+    """Parts per million as a signed percentage."""
+    if ppm is None:
+        return words.NOTHING
+    return f"{words.signed(100 * ppm / PPM, 2)} %" if ppm else "0.00 %"
+
+
+def moved(ppm: int | None) -> Markup:
+    """A change with its sign, its arrow and its colour."""
+    if ppm is None:
+        return Markup(words.NOTHING)
+    kind, arrow = (
+        ("up", "▲") if ppm > 0 else ("down", "▼") if ppm < 0 else ("same", "=")
+    )
+    return Markup(
+        '<span class="move {}"><span aria-hidden="true">{}</span> {}</span>'
+    ).format(kind, arrow, percent(ppm))
+
+
+def when(moment: datetime | None) -> str:
+    """A time of the exchange, UTC without a zone, as people read it."""
+    if moment is None:
+        return words.NOTHING
+    return words.moment(moment.replace(tzinfo=UTC))
+
+
+def stock_link(artist_id: str, name: str) -> Markup:
+    """A link to an artist on the market."""
+    return Markup('<a href="/exchange/artists/{}">{}</a>').format(
+        artist_id, words.named(name)
+    )
+
+
+def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
+    """One list of artists, by price or by change."""
+    by_change = query.list in ("risers", "fallers")
+    summary = (
+        "Change against the close before the last."
+        if by_change
+        else "Price of one share in credits; a change is against the close before."
+    )
+    title = f"Artists: {LIST_WORDS.get(query.list, 'for you')}"
+    return Figure(
+        key="stocks",
+        title=title[0].upper() + title[1:],
+        summary=summary,
+        picture=pictures.bars(
+            "stocks",
+            title,
+            summary,
+            [
+                (
+                    row.artist_name,
+                    abs(row.change_ppm) if by_change else row.price_units,
+                    percent(row.change_ppm) if by_change else money(row.price_units),
+                )
+                for row in rows[:12]
+            ],
+        ),
+        table=table(
+            rows,
+            (
+                "Artist",
+                lambda row: (
+                    stock_link(row.artist_id, row.artist_name)
+                    + (Markup(" <em>halted</em>") if row.is_halted else "")
+                ),
+                False,
+            ),
+            ("Tag", lambda row: words.named(row.top_tag or words.NOTHING), False),
+            ("Price", lambda row: money(row.price_units), True),
+            ("Change", lambda row: moved(row.change_ppm), True),
+            ("Fundamental", lambda row: money(row.fundamental_price_units), True),
+            ("Listeners", lambda row: words.number(row.listeners), True),
+            ("Trades today", lambda row: words.number(row.session_trades), True),
+        ),
+        csv=words.address(
+            f"/api/v1/exchange/lists/{query.list}.csv",
+            tag=query.tag,
+            limit=query.limit,
+            offset=query.offset or None,
+        )
+        if query.list != "recommended"
+        else "/api/v1/exchange/recommended.csv",
+        empty="Nothing is on this list now. Artists are listed once their history"
+        " suffices; the first prices come with a daily run.",
+        has_open_table=True,
+    )
+
+
+def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
+    """An artist's price and fundamental price by day."""
+    summary = (
+        "Price at each close and the fundamental price it follows, in credits, by UTC"
+        " day."
+    )
+    starts = [row.date for row in days]
+    drawn = [
+        pictures.Line(
+            name,
+            [
+                (start, getattr(row, column) / UNITS_PER_CREDIT)
+                for start, row in zip(starts, days, strict=True)
+                if getattr(row, column) is not None
+            ],
+        )
+        for name, column in (
+            ("Close", "close_price_units"),
+            ("Fundamental", "fundamental_price_units"),
+        )
+    ]
+    return Figure(
+        key="price",
+        title="Price",
+        summary=summary,
+        picture=pictures.lines(
+            "price",
+            f"Price of {words.clipped(artist.artist_name, 60)}",
+            summary,
+            drawn,
+        ),
+        table=Table(
+            ["Day", "Close", "Fundamental", "Dividend a share", "Trades"],
+            [
+                [
+                    words.short_day(start),
+                    money(row.close_price_units),
+                    money(row.fundamental_price_units),
+                    money(row.dividend_units, 4),
+                    words.number(row.trades),
+                ]
+                for start, row in zip(starts[::-1], days[::-1], strict=True)
+            ],
+            frozenset(range(1, 5)),
+            places_of(starts)[::-1],
+        ),
+        csv=f"/api/v1/exchange/artists/{artist.artist_id}/prices.csv",
+        empty="The first close gives the first price.",
+        legend=[(0, "Close"), (1, "Fundamental")],
+    )
+
+
+def worth_figure(days: Sequence[WorthDay]) -> Figure:
+    """A player's net worth by day."""
+    summary = "Cash and holdings together at each close, in credits."
+    starts = [row.date for row in days]
+    points = [
+        (start, row.worth_units / UNITS_PER_CREDIT)
+        for start, row in zip(starts, days, strict=True)
+    ]
+    return Figure(
+        key="worth",
+        title="Net worth",
+        summary=summary,
+        picture=pictures.lines(
+            "worth", "Net worth by day", summary, [pictures.Line("Net worth", points)]
+        ),
+        table=Table(
+            ["Day", "Net worth", "Cash", "Holdings", "Return"],
+            [
+                [
+                    words.short_day(start),
+                    money(row.worth_units),
+                    money(row.cash_units),
+                    money(row.holdings_units),
+                    percent(row.return_ppm),
+                ]
+                for start, row in zip(starts[::-1], days[::-1], strict=True)
+            ],
+            frozenset(range(1, 5)),
+            places_of(starts)[::-1],
+        ),
+        csv="/api/v1/exchange/worth.csv",
+        empty="The first close after your first visit draws the first point.",
+    )
+
+
+def holdings_figure(rows: Sequence[Holding]) -> Figure:
+    """What a player owns, the dearest first."""
+    summary = "Worth at the present price, in credits."
+    return Figure(
+        key="holdings",
+        title="Holdings",
+        summary=summary,
+        picture=pictures.bars(
+            "holdings",
+            "Holdings by worth",
+            summary,
+            [
+                (row.artist_name, row.worth_units, money(row.worth_units))
+                for row in rows[:12]
+            ],
+        ),
+        table=table(
+            rows,
+            (
+                "Artist",
+                lambda row: stock_link(row.artist_id, row.artist_name),
+                False,
+            ),
+            ("Shares", lambda row: words.number(row.shares), True),
+            ("Price", lambda row: money(row.price_units), True),
+            ("Worth", lambda row: money(row.worth_units), True),
+            ("Paid", lambda row: money(row.cost_units), True),
+            ("Return", lambda row: moved(row.return_ppm), True),
+        ),
+        csv="/api/v1/exchange/portfolio.csv",
+        empty="You own no shares yet. Choose an artist on the market.",
+        has_open_table=True,
+    )
+
+
+def history_figure(rows: Sequence[Trade]) -> Figure:
+    """A player's trades, newest first."""
+    return Figure(
+        key="history",
+        title="Trades",
+        summary="Newest first, in credits.",
+        picture=Markup(""),
+        table=table(
+            rows,
+            ("Time", lambda row: when(row.traded_at), False),
+            ("", lambda row: row.side, False),
+            (
+                "Artist",
+                lambda row: stock_link(row.artist_id, row.artist_name),
+                False,
+            ),
+            ("Shares", lambda row: words.number(row.shares), True),
+            ("Price", lambda row: money(row.price_units), True),
+            ("Value", lambda row: money(row.value_units), True),
+            ("Fee", lambda row: money(row.fee_units), True),
+            ("How", lambda row: str(row.kind).replace("_", " "), False),
+        ),
+        csv="/api/v1/exchange/history.csv",
+        empty="No trade yet.",
+        has_open_table=True,
+    )
+
+
+def dividends_figure(paid: Dividends) -> Figure:
+    """A player's dividends, newest first."""
+    return Figure(
+        key="dividends",
+        title="Dividends",
+        summary=f"{money(paid.total_units)} credits so far; newest first.",
+        picture=Markup(""),
+        table=table(
+            paid.dividends,
+            (
+                "Day",
+                lambda row: words.short_day(row.date),
+                False,
+            ),
+            (
+                "Artist",
+                lambda row: stock_link(row.artist_id, row.artist_name),
+                False,
+            ),
+            ("Shares", lambda row: words.number(row.shares), True),
+            ("Paid", lambda row: money(row.amount_units, 4), True),
+        ),
+        csv="/api/v1/exchange/dividends.csv",
+        empty="Dividends go to holders of artists who did better than forecast.",
+    )
+
+
+def board_figure(
+    rows: Sequence[BoardRow],
+    board_date: date | None,
+    query: BoardsQuery,
+    key: str = "board",
+) -> Figure:
+    """A board, or with the key `near` the places around the player who looks."""
+    is_worth = query.board == "worth"
+    measured: Callable[[int], str] = money if is_worth else percent
+    measure = "Net worth" if is_worth else "Return"
+    summary = measure if is_worth else f"{measure}, {BOARD_WORDS[query.board]}"
+    summary += f", at the close of {words.day(board_date)}." if board_date else "."
+    path = f"/api/v1/exchange/boards/{query.board}"
+    return Figure(
+        key=key,
+        title="Near you" if key == "near" else "Board",
+        summary=summary,
+        picture=pictures.bars(
+            key,
+            summary,
+            summary,
+            [
+                (
+                    row.player_name,
+                    max(row.measure, 0),
+                    measured(row.measure),
+                )
+                for row in rows[:10]
+            ],
+        )
+        if key == "board"
+        else Markup(""),
+        table=table(
+            rows,
+            ("#", lambda row: words.number(row.rank), True),
+            ("Player", _player_name, False),
+            ("League", lambda row: row.league, False),
+            (measure, lambda row: measured(row.measure), True),
+        ),
+        csv=words.address(
+            path + ("/near.csv" if key == "near" else ".csv"),
+            league=query.league,
+            friends_league=query.friends_league,
+        ),
+        empty="Boards are drawn at each close, once there are players.",
+        has_open_table=True,
+    )
+
+
+def board_pickers(query: BoardsQuery, *, is_player: bool) -> dict[str, Any]:
+    """Links to the other boards and leagues; one's own cohort is for players."""
+    kept = {"league": query.league, "friends_league": query.friends_league}
+    leagues = [("", "all"), *((name, name) for name in LEAGUES)]
+    if is_player:
+        leagues.append(("mine", "my cohort"))
+    return {
+        "names": pick(
+            "/exchange/boards", "board", BOARD_WORDS.items(), query.board, **kept
+        ),
+        "leagues": pick(
+            "/exchange/boards", "league", leagues, query.league or "", board=query.board
+        ),
+    }
+
+
+def _player_name(row: BoardRow) -> Markup:
+    name = words.named(row.player_name)
+    if row.player_id:
+        name = Markup('<a href="/exchange/players/{}">{}</a>').format(
+            row.player_id, name
+        )
+    return name + Markup(" <em>(you)</em>") if row.is_self else name
+
+
+ECONOMY = (
+    (
+        "money_supply_units",
+        "Money supply",
+        "All cash and the fees not paid out yet, in credits.",
+    ),
+    ("house_exposure_units", "House exposure", "What the house owes, in credits."),
+    ("fees_units", "Fees", "Paid by the traders that day, in credits."),
+    ("dividends_units", "Dividends", "Paid to holders that day, in credits."),
+)
+
+
+def economy_figure(
+    rows: Sequence[EconomyDay], name: str, title: str, summary: str, days: int
+) -> Figure:
+    """One figure of the economy by day."""
+    starts = [row.date for row in rows]
+    points = [
+        (start, getattr(row, name) / UNITS_PER_CREDIT)
+        for start, row in zip(starts, rows, strict=True)
+    ]
+    return Figure(
+        key=name.removesuffix("_units").replace("_", "-"),
+        title=title,
+        summary=summary,
+        picture=pictures.lines(name, title, summary, [pictures.Line(title, points)]),
+        table=Table(
+            ["Day", title, "Players"],
+            [
+                [
+                    words.short_day(start),
+                    money(getattr(row, name)),
+                    words.number(row.players),
+                ]
+                for start, row in zip(starts[::-1], rows[::-1], strict=True)
+            ],
+            frozenset({1, 2}),
+            places_of(starts)[::-1],
+        ),
+        csv=words.address("/api/v1/exchange/economy.csv", days=days),
+        empty="The first close writes the first report.",
+    )
+
+
+assert set(get_args(Board)) == set(BOARD_WORDS)
