@@ -15,7 +15,13 @@ import pyarrow as pa
 from sqlalchemy import Connection, create_engine, text
 
 from ingest.landing import Part
-from ingest.lastfm.recipes import SCHEMA, TABLES, create_raw_tables
+from ingest.lastfm.recipes import (
+    SCHEMA,
+    SQL_TYPES,
+    TABLES,
+    Dialect,
+    create_raw_tables,
+)
 from ingest.load.item_sql import name_literal, text_literal
 from ingest.load.stage import STAGE_PREFIX, Stage
 from warehouse import fence
@@ -122,7 +128,9 @@ def open_raw(
             connection.execute("begin")
             if fence_check is not None:
                 fence_check(None)
-            yield _DuckdbRaw(connection)
+            raw: Raw = _DuckdbRaw(connection)
+            _add_missing_columns(raw, "duckdb")
+            yield raw
             if fence_check is not None:
                 fence_check(None)
             connection.execute("commit")
@@ -140,11 +148,30 @@ def open_raw(
             # Two loads that both create what is missing would collide.
             transaction.execute(text("select pg_advisory_xact_lock(7365627375)"))
             create_raw_tables(_Execute(transaction), "postgres")
-            yield _PostgresRaw(transaction)
+            raw = _PostgresRaw(transaction)
+            _add_missing_columns(raw, "postgres")
+            yield raw
             if fence_check is not None:
                 fence_check(transaction)
     finally:
         engine.dispose()
+
+
+def _add_missing_columns(raw: Raw, dialect: Dialect) -> None:
+    """Add the columns that tables of an earlier release lack: null in old rows."""
+    there = set(
+        raw.rows(
+            "select table_name, column_name from information_schema.columns"
+            f" where table_catalog = current_database() and table_schema = '{SCHEMA}'"
+        )
+    )
+    for table in TABLES.values():
+        for column in table.columns:
+            if (table.name, column.name) not in there:
+                raw.run(
+                    f"alter table {SCHEMA}.{table.name} add column"
+                    f" {name_literal(column.name)} {SQL_TYPES[dialect][column.kind]}"
+                )
 
 
 def promote(

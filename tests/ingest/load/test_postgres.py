@@ -123,6 +123,25 @@ def test_a_lost_row_leaves_postgres_as_it_was(
     assert rows(engine, STAGES) == []
 
 
+def test_a_column_that_raw_lacks_is_added_on_postgres_too(
+    tmp_path: Path, postgres_url: str, engine: Engine
+) -> None:
+    landing = Landing(tmp_path)
+    target = Target(url=postgres_url)
+    tracks = [{"name": "x", "artist": {"name": "A"}, "playcount": 1, "duration": 7}]
+    body = {"toptracks": {"track": tracks, "@attr": {"user": "ana"}}}
+    landing.write([answer("a", "user.getTopTracks", body)])
+    landing.load(target=target)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "alter table raw.lastfm__user_top_tracks drop column duration_seconds"
+        )
+    landing.write([answer("b", "user.getTopTracks", body)], "run-2")
+    landing.load("run-2", target)
+    found = "select call_id, duration_seconds from raw.lastfm__user_top_tracks"
+    assert sorted(rows(engine, found)) == [("a", None), ("b", 7)]
+
+
 def test_the_fence_is_checked_inside_the_transaction(
     tmp_path: Path, postgres_url: str, engine: Engine
 ) -> None:
