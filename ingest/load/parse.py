@@ -91,9 +91,7 @@ class Parsed:
 class Parser:
     """Parses landing parts; use once."""
 
-    def __init__(
-        self, landing_dir: Path, work_dir: Path, *, plain: bool = True
-    ) -> None:
+    def __init__(self, landing_dir: Path, work_dir: Path) -> None:
         self.landing_dir = landing_dir
         self.out_dir = work_dir / "rows"
         self.cut_dir = work_dir / "cut"

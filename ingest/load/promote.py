@@ -20,7 +20,7 @@ from ingest.lastfm.recipes import (
     SQL_TYPES,
     TABLES,
     Dialect,
-    create_raw_tables,
+    raw_ddl,
 )
 from ingest.load.item_sql import name_literal, text_literal
 from ingest.load.stage import STAGE_PREFIX, Stage
@@ -97,14 +97,6 @@ class _PostgresRaw:
         return [tuple(row) for row in result]
 
 
-@dataclass(frozen=True)
-class _Execute:
-    connection: Connection
-
-    def execute(self, statement: str, /) -> object:
-        return self.connection.exec_driver_sql(statement)
-
-
 @contextmanager
 def open_raw(
     target: Target,
@@ -124,12 +116,11 @@ def open_raw(
         try:
             path = text_literal(str(target.duckdb_path))
             connection.execute(f"attach {path} as {_WAREHOUSE}; use {_WAREHOUSE}")
-            create_raw_tables(connection, "duckdb")
+            raw: Raw = _DuckdbRaw(connection)
+            _create_missing(raw, "duckdb")
             connection.execute("begin")
             if fence_check is not None:
                 fence_check(None)
-            raw: Raw = _DuckdbRaw(connection)
-            _add_missing_columns(raw, "duckdb")
             yield raw
             if fence_check is not None:
                 fence_check(None)
@@ -147,9 +138,8 @@ def open_raw(
             fence.guard(transaction, target.fence)
             # Two loads that both create what is missing would collide.
             transaction.execute(text("select pg_advisory_xact_lock(7365627375)"))
-            create_raw_tables(_Execute(transaction), "postgres")
             raw = _PostgresRaw(transaction)
-            _add_missing_columns(raw, "postgres")
+            _create_missing(raw, "postgres")
             yield raw
             if fence_check is not None:
                 fence_check(transaction)
@@ -157,17 +147,21 @@ def open_raw(
         engine.dispose()
 
 
-def _add_missing_columns(raw: Raw, dialect: Dialect) -> None:
-    """Add the columns that tables of an earlier release lack: null in old rows."""
-    there = set(
-        raw.rows(
-            "select table_name, column_name from information_schema.columns"
-            f" where table_catalog = current_database() and table_schema = '{SCHEMA}'"
-        )
+def _create_missing(raw: Raw, dialect: Dialect) -> None:
+    """Create what raw lacks: tables, and columns that are new (null in old rows)."""
+    found = raw.rows(
+        "select table_name, column_name from information_schema.columns"
+        f" where table_catalog = current_database() and table_schema = '{SCHEMA}'"
     )
+    columns, tables = set(found), {table for table, _ in found}
+    if not tables >= TABLES.keys():
+        for statement in raw_ddl(dialect):
+            raw.run(statement)
     for table in TABLES.values():
+        if table.name not in tables:
+            continue
         for column in table.columns:
-            if (table.name, column.name) not in there:
+            if (table.name, column.name) not in columns:
                 raw.run(
                     f"alter table {SCHEMA}.{table.name} add column"
                     f" {name_literal(column.name)} {SQL_TYPES[dialect][column.kind]}"
