@@ -209,8 +209,8 @@ def promote(
 def _analyze(raw: Raw, rows_by_table: Mapping[str, int]) -> None:
     """Let PostgreSQL plan the models on what is there now.
 
-    A table that hardly grew keeps its figures but for the load: of a further day's 30
-    tables, sampling every text again took half of the promotion.
+    A table that hardly grew keeps its figures but for the load: sampling every text
+    of a further day's 34 tables took 1.3 s of processor, their load ids take 0.1 s.
     """
     before = dict(
         raw.rows(
