@@ -20,9 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -109,46 +112,46 @@ def make(
         span: seconds between the first scrobble and the last one of all.
         size: scrobbles in a page; as many pages as are whole.
     """
-    pages = scrobbles // size
-    firsts = range(0, pages, PAGES_A_PART)
-
-    def write(at: int) -> tuple[str, int, int]:
-        numbers = range(at, min(at + PAGES_A_PART, pages))
-        wanted = {
-            "name": name,
-            "first": first,
-            "span": span,
-            "size": size,
-            "scrobbles": scrobbles,
-            "from": numbers.start * size,
-            "until": numbers.stop * size,
-        }
-        with database.cursor() as cursor:
-            bodies = cursor.execute(BODIES, wanted).fetchall()
-        with PartWriter(folder / "landing", DAY, f"{name}-{at}") as writer:
-            for number, body in bodies:
-                record = Record(
-                    call_id=f"{name}-{number}",
-                    run_id=name,
-                    as_of_date=DAY,
-                    method="user.getRecentTracks",
-                    params={
-                        "user": f"listener{number % LISTENERS}",
-                        "limit": str(size),
-                    },
-                    context=None,
-                    attempt=1,
-                    fetched_at=utcnow(),
-                    status=200,
-                    body=body.encode(),
-                )
-                writer.recorded(writer.append([record.to_line()]), 1)
-            return writer.part, writer.bytes, len(numbers)
-
     folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as database, ThreadPoolExecutor(WRITERS) as pool:
-        parts = list(pool.map(write, firsts))
+    plan = {
+        "name": name,
+        "first": first,
+        "span": span,
+        "size": size,
+        "scrobbles": scrobbles,
+    }
+    firsts = range(0, scrobbles // size, PAGES_A_PART)
+    # Not in this process: a contender's peak memory begins with that of its parent.
+    with ProcessPoolExecutor(WRITERS, get_context("spawn")) as pool:
+        parts = list(pool.map(write_part, repeat(folder), repeat(plan), firsts))
     (folder / "parts.json").write_text(json.dumps(parts))
+
+
+def write_part(folder: Path, plan: dict[str, Any], at: int) -> tuple[str, int, int]:
+    """One landing file, from page `at` on: its name, its bytes, its pages."""
+    name, size = plan["name"], plan["size"]
+    until = min(at + PAGES_A_PART, plan["scrobbles"] // size)
+    wanted = {**plan, "from": at * size, "until": until * size}
+    with duckdb.connect(config={"threads": 1}) as database:
+        database.execute("set enable_progress_bar = false")
+        bodies = database.execute(BODIES, wanted).fetchall()
+    with PartWriter(folder / "landing", DAY, f"{name}-{at}") as writer:
+        for number, body in bodies:
+            user = f"listener{number % LISTENERS}"
+            record = Record(
+                call_id=f"{name}-{number}",
+                run_id=name,
+                as_of_date=DAY,
+                method="user.getRecentTracks",
+                params={"user": user, "limit": str(size)},
+                context=None,
+                attempt=1,
+                fetched_at=utcnow(),
+                status=200,
+                body=body.encode(),
+            )
+            writer.recorded(writer.append([record.to_line()]), 1)
+        return writer.part, writer.bytes, until - at
 
 
 def unpacked_bytes(path: Path) -> int:
