@@ -14,20 +14,33 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import duckdb
+
+from ingest.landing import PartWriter, Record
+from warehouse.ops import utcnow
+
 PAGE = 1000
 PAGES_A_PART = 100
+WRITERS = 2
+LISTENERS = 50
+FIRST = 1_600_000_000
+# All scrobbles take three years, however many there are.
+SPAN = 95_000_000
 DAY = date(2026, 11, 22)
 STAR = "https://lastfm.freetls.fastly.net/i/u/{}/2a96cbd8b46e442fc41c2b86b821562f.png"
 IMAGES = [
@@ -41,66 +54,104 @@ IMAGES = [
 ]
 
 
-def page_of(number: int, pages: int, dice: random.Random) -> bytes:
-    """A page of recent tracks as last.fm writes it, about 700 bytes a scrobble."""
-    tracks = []
-    for place in range(PAGE):
-        artist = min(int(dice.paretovariate(1.1)), 20_000)
-        track = dice.randrange(30)
-        tracks.append(
-            {
-                "artist": {"mbid": "", "#text": f"Artist {artist}"},
-                "streamable": "0",
-                "image": IMAGES,
-                "mbid": "",
-                "album": {"mbid": "", "#text": f"Album {artist}-{track % 3}"},
-                "name": f"Track {artist}-{track}",
-                "url": f"https://www.last.fm/music/Artist+{artist}/_/Track+{track}",
-                "date": {
-                    "uts": str(1_600_000_000 + number * PAGE + place),
-                    "#text": "25 Oct 2020, 10:36",
-                },
-            }
-        )
-    attributes = {
-        "user": f"listener{number % 50}",
-        "page": str(number + 1),
-        "perPage": str(PAGE),
-        "totalPages": str(pages),
-        "total": str(pages * PAGE),
+TRACK_JSON = f"""
+    '{{"artist":{{"mbid":"","#text":"Artist ' || artist || '"}},"streamable":"0",'
+    || '"image":{json.dumps(IMAGES, separators=(",", ":"))},"mbid":"",'
+    || '"album":{{"mbid":"","#text":"Album ' || artist || '-' || track % 3 || '"}},'
+    || '"name":"Track ' || artist || '-' || track || '",'
+    || '"url":"https://www.last.fm/music/Artist+' || artist || '/_/Track+' || track
+    || '","date":{{"uts":"' || uts || '","#text":"25 Oct 2020, 10:36"}}}}'
+"""
+# Plays of a page follow each other; the listeners' pages cover the same time.
+BODIES = f"""
+    with plays as (
+        select
+            i // $size as page,
+            -- Pareto's distribution: few artists have most of the plays.
+            cast(
+                least(floor(pow((hash(i, $name) % 1e9 + 1) / 1e9, -1 / 1.1)), 20000)
+                as integer
+            ) as artist,
+            hash(i, $name, 'track') % 30 as track,
+            $first + cast(
+                (page // {LISTENERS} * {LISTENERS} * $size
+                + i % $size * {LISTENERS} + page % {LISTENERS})
+                * $span // $scrobbles as bigint
+            ) as uts,
+            i
+        from range($from, $until) as numbers (i)
+    )
+    select
+        page,
+        '{{"recenttracks":{{"track":[' || string_agg({TRACK_JSON}, ',' order by i)
+        || '],"@attr":{{"user":"listener' || page % {LISTENERS}
+        || '","page":"' || page + 1 || '","perPage":"' || $size
+        || '","totalPages":"' || $scrobbles // $size
+        || '","total":"' || $scrobbles || '"}}}}}}'
+    from plays
+    group by page
+    order by page
+"""
+
+
+def make(
+    folder: Path,
+    scrobbles: int,
+    name: str = "bench",
+    *,
+    first: int = FIRST,
+    span: int = SPAN,
+    size: int = PAGE,
+) -> None:
+    """Write landing files of pages as last.fm writes them, and the list of the files.
+
+    Every listener plays all the time. A further load needs a new name.
+
+    Args:
+        first: Unix second of the first scrobble.
+        span: seconds between the first scrobble and the last one of all.
+        size: scrobbles in a page; as many pages as are whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = {
+        "name": name,
+        "first": first,
+        "span": span,
+        "size": size,
+        "scrobbles": scrobbles,
     }
-    body = {"recenttracks": {"track": tracks, "@attr": attributes}}
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
-def make(folder: Path, scrobbles: int, name: str = "bench") -> None:
-    """Write the landing files and the list of them; a further load needs a new name."""
-    from ingest.landing import PartWriter, Record
-    from warehouse.ops import utcnow
-
-    dice = random.Random(7)
-    pages = scrobbles // PAGE
-    parts = []
-    for first in range(0, pages, PAGES_A_PART):
-        with PartWriter(folder / "landing", DAY, name) as writer:
-            numbers = range(first, min(first + PAGES_A_PART, pages))
-            for number in numbers:
-                record = Record(
-                    call_id=f"{name}-{number}",
-                    run_id=name,
-                    as_of_date=DAY,
-                    method="user.getRecentTracks",
-                    params={"user": f"listener{number % 50}", "limit": str(PAGE)},
-                    context=None,
-                    attempt=1,
-                    fetched_at=utcnow(),
-                    status=200,
-                    body=page_of(number, pages, dice),
-                )
-                length = writer.append([record.to_line()])
-                writer.recorded(length, 1)
-            parts.append([writer.part, writer.bytes, len(numbers)])
+    firsts = range(0, scrobbles // size, PAGES_A_PART)
+    # Not in this process: a contender's peak memory begins with that of its parent.
+    with ProcessPoolExecutor(WRITERS, get_context("spawn")) as pool:
+        parts = list(pool.map(write_part, repeat(folder), repeat(plan), firsts))
     (folder / "parts.json").write_text(json.dumps(parts))
+
+
+def write_part(folder: Path, plan: dict[str, Any], at: int) -> tuple[str, int, int]:
+    """One landing file, from page `at` on: its name, its bytes, its pages."""
+    name, size = plan["name"], plan["size"]
+    until = min(at + PAGES_A_PART, plan["scrobbles"] // size)
+    wanted = {**plan, "from": at * size, "until": until * size}
+    with duckdb.connect(config={"threads": 1}) as database:
+        database.execute("set enable_progress_bar = false")
+        bodies = database.execute(BODIES, wanted).fetchall()
+    with PartWriter(folder / "landing", DAY, f"{name}-{at}") as writer:
+        for number, body in bodies:
+            user = f"listener{number % LISTENERS}"
+            record = Record(
+                call_id=f"{name}-{number}",
+                run_id=name,
+                as_of_date=DAY,
+                method="user.getRecentTracks",
+                params={"user": user, "limit": str(size)},
+                context=None,
+                attempt=1,
+                fetched_at=utcnow(),
+                status=200,
+                body=body.encode(),
+            )
+            writer.recorded(writer.append([record.to_line()]), 1)
+        return writer.part, writer.bytes, until - at
 
 
 def unpacked_bytes(path: Path) -> int:
@@ -174,8 +225,6 @@ PLAIN = f"""
 
 def run_plain(folder: Path, _url: str | None) -> int:
     """The peer: one statement, no checks."""
-    import duckdb
-
     with duckdb.connect(str(folder / "plain.duckdb")) as connection:
         connection.execute("set memory_limit = '800MB'")
         connection.execute("set preserve_insertion_order = false")
@@ -210,8 +259,6 @@ def run_copy(folder: Path, url: str | None) -> int:
 
 def write_csv(folder: Path) -> None:
     """The rows of the plain table as CSV."""
-    import duckdb
-
     with duckdb.connect(str(folder / "plain.duckdb")) as connection:
         connection.execute(
             f"copy scrobbles to '{folder / 'scrobbles.csv'}' (format csv, header false)"

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -41,23 +40,10 @@ from warehouse.run import Run, Target
 from warehouse.settings import Settings
 
 DAY = date(2026, 11, 22)
-# Between two scrobbles of the whole panel: a million take three years.
-SPACING = 95
-FIRST = 1_600_000_000
 SETTINGS = (
     "set enable_nestloop = off; set enable_mergejoin = off; set jit = off;"
     " set work_mem = '128MB';"
 )
-
-
-def spread(body: bytes) -> bytes:
-    """A page of the load's bench with its scrobbles over years instead of days."""
-
-    def later(found: re.Match[bytes]) -> bytes:
-        uts = FIRST + (int(found[1]) - FIRST) * SPACING
-        return b'"uts":"%d"' % uts
-
-    return re.sub(rb'"uts":"(\d+)"', later, body)
 
 
 class Clock:
@@ -217,12 +203,6 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scrobbles", type=int, default=1_000_000)
     scrobbles: int = options.parse_args().scrobbles
-    pages = load_bench.page_of
-
-    def spread_pages(*arguments: object) -> bytes:
-        return spread(pages(*arguments))  # type: ignore[arg-type]
-
-    load_bench.page_of = spread_pages
     server = start_postgres()
     clock = Clock(server.process.pid)
     try:
@@ -238,7 +218,8 @@ def compare(
 ) -> None:
     """Everything in one folder and one database."""
     load_bench.make(folder, scrobbles)
-    print(f"{scrobbles:,} scrobbles of 50 listeners over {spanned(scrobbles)} days")
+    days = load_bench.SPAN // 86_400
+    print(f"{scrobbles:,} scrobbles of {load_bench.LISTENERS} listeners in {days} days")
     load_bench.run_plain(folder, None)
     load_bench.write_csv(folder)
     with clock("COPY into PostgreSQL"):
@@ -268,14 +249,10 @@ def compare(
         dbt(embedded, folder / "dbt-embedded", 0)
     with clock("first publish"):
         publish(run, warehouse)
-    # The next page begins where the last one ended: a thousand plays, about a day.
+    # A thousand plays of one listener on the day after the last one.
     further = folder / "further"
-    further.mkdir()
-    original = load_bench.page_of
-    load_bench.page_of = lambda number, total, dice: original(
-        number + scrobbles // load_bench.PAGE, total, dice
-    )
-    load_bench.make(further, load_bench.PAGE, "further")
+    first = load_bench.FIRST + load_bench.SPAN
+    load_bench.make(further, load_bench.PAGE, "further", first=first, span=86_400)
     run, warehouse = begin(settings, "further")
     with clock("further day: load"):
         load_bench.run_load(further, run.target.url)
@@ -290,11 +267,6 @@ def compare(
     assert shown == scrobbles + load_bench.PAGE, shown
     engine.dispose()
     report(clock, scrobbles)
-
-
-def spanned(scrobbles: int) -> int:
-    """The days that the scrobbles lie in."""
-    return scrobbles * SPACING // 86_400
 
 
 def report(clock: Clock, scrobbles: int) -> None:

@@ -483,7 +483,9 @@ class _DayRun:
         self.queue = fetcher.queue
         self.workers = fetcher.workers
         self.notes = Notes()
-        self.known = self.queue.known(day.as_of - _days(fetcher.plan.remember_days))
+        self.known = planning.answered_lately(
+            fetcher.plan, day.as_of, self.queue.known()
+        )
         self.tracked = self.queue.tracked_artists()
         self.situation = Situation(
             plan=fetcher.plan,

@@ -14,10 +14,12 @@ configured countries and tags only.
 from __future__ import annotations
 
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 Mode = Literal["full", "snapshot"]
@@ -26,8 +28,10 @@ DAY_SECONDS = 86_400
 # A walk restarts with the next smaller page when deep pages keep failing (error 8).
 WALK_LIMITS = (1000, 500, 200, 100, 50)
 REWALKS = 3
+# Lists that hardly change from day to day: asked again after plan.list_days or more.
+SLOW_LISTS = frozenset({"artist.getSimilar", "artist.getTopTags"})
 # Answers that rarely change: asked again only after plan.remember_days.
-REMEMBERED = frozenset(
+REMEMBERED = SLOW_LISTS | frozenset(
     {
         "track.getInfo",
         "album.getInfo",
@@ -61,6 +65,14 @@ WEEKLY = (
     "user.getWeeklyAlbumChart",
     "user.getWeeklyTrackChart",
 )
+# last.fm's periods that end today, with the days they are sure to cover.
+PERIOD_DAYS = (
+    ("7day", 7),
+    ("1month", 28),
+    ("3month", 89),
+    ("6month", 181),
+    ("12month", 365),
+)
 ARTIST_METHODS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("artist.getInfo", {}),
     ("artist.getTopTags", {}),
@@ -93,8 +105,12 @@ class FetchPlan:
     track_infos: int = 300
     album_infos: int = 150
     remember_days: int = 30
+    list_days: int = 7
+    """a list of :data:`SLOW_LISTS` is asked again after one to two times these days,
+    each list at an age of its own, so that they do not all come on one day"""
     listener_top: int = 1000
-    periods: tuple[str, ...] = ("overall",)
+    heard_pages: int = 200
+    """pages of 1000 tracks heard, with their lengths, at most"""
     own_tags: int = 50
     """personal tags asked of one listener"""
     tagging_types: tuple[str, ...] = ("artist",)
@@ -146,7 +162,8 @@ class Digest:
     """What an answer says that the plan needs; small, whatever the answer's size.
 
     `names` are tuples: (artist,), (tag,), (artist, track or album), (from, to).
-    `plays` stand beside them where the answer counts.
+    `plays` stand beside them where the answer counts; `measured` are those of the names
+    that the answer gives a length.
     """
 
     items: int
@@ -156,6 +173,7 @@ class Digest:
     pages: int | None = None
     names: tuple[tuple[str, ...], ...] = ()
     plays: tuple[int, ...] = ()
+    measured: frozenset[tuple[str, ...]] = frozenset()
 
 
 @dataclass
@@ -175,6 +193,7 @@ class Notes:
     artists: Counter[str] = field(default_factory=Counter)
     tracks: Counter[tuple[str, str]] = field(default_factory=Counter)
     albums: Counter[tuple[str, str]] = field(default_factory=Counter)
+    measured: set[tuple[str, ...]] = field(default_factory=set)
     spellings: dict[str, str] = field(default_factory=dict)
 
     def take(self, call: Call, digest: Digest) -> None:
@@ -186,8 +205,6 @@ class Notes:
         elif method == "chart.getTopTags":
             for (name,) in digest.names:
                 self.chart_tags.setdefault(artist_key(name), name)
-        elif call.params.get("period") != "overall":
-            return
         elif method == "user.getTopArtists":
             for (name,), plays in zip(digest.names, digest.plays, strict=True):
                 self.spellings.setdefault(artist_key(name), name)
@@ -196,6 +213,7 @@ class Notes:
             heard = self.tracks if method == "user.getTopTracks" else self.albums
             for names, plays in zip(digest.names, digest.plays, strict=True):
                 heard[(names[0], names[1])] += plays
+            self.measured |= digest.measured
 
 
 def artist_key(name: str) -> str:
@@ -245,12 +263,15 @@ def digest(method: str, payload: Any) -> Digest:
     rows = _rows(payload)
     names: list[tuple[str, ...]] = []
     plays: list[int] = []
+    measured: set[tuple[str, ...]] = set()
     read = _READERS.get(method)
     if read is not None:
         for row in rows:
             if isinstance(row, dict) and all(name := read(row)):
                 names.append(name)
                 plays.append(_number(row.get("playcount")) or 0)
+                if (_number(row.get("duration")) or 0) > 0:
+                    measured.add(name)
     return Digest(
         items=len(rows),
         total=_number(found.get("total")),
@@ -259,6 +280,7 @@ def digest(method: str, payload: Any) -> Digest:
         pages=_number(found.get("totalPages")),
         names=tuple(names),
         plays=tuple(plays),
+        measured=frozenset(measured),
     )
 
 
@@ -362,7 +384,7 @@ def panel_phase(
             calls.append(_first_probe(plan, name, as_of, walk_to, state))
     for name in plan.listeners:
         state = listeners.get(name.casefold()) or ListenerState(name)
-        calls += _listener_calls(plan, name, state)
+        calls += _listener_calls(plan, name, state, walk_to)
     return calls
 
 
@@ -382,19 +404,40 @@ def _retries_private(plan: FetchPlan, state: ListenerState, as_of: date) -> bool
     return since is None or (as_of - since).days >= plan.private_retry_days
 
 
-def _listener_calls(plan: FetchPlan, name: str, state: ListenerState) -> list[Call]:
+def _listener_calls(
+    plan: FetchPlan, name: str, state: ListenerState, walk_to: int
+) -> list[Call]:
     user = {"user": name}
     calls = [Call("user.getInfo", user)]
     if state.is_private:
         return calls
-    for period in plan.periods:
-        for method in ("user.getTopArtists", "user.getTopAlbums", "user.getTopTracks"):
-            calls.append(_top(method, plan.listener_top, **user, period=period))
+    calls.append(
+        _top("user.getTopArtists", plan.listener_top, **user, period="overall")
+    )
+    period = heard_period(state, walk_to)
+    calls.append(_top("user.getTopAlbums", plan.listener_top, **user, period=period))
+    # With the lengths of all tracks that the walk brings, a thousand in a request.
+    calls.append(_top("user.getTopTracks", 1000, **user, period=period))
     calls.append(_top("user.getLovedTracks", 1000, **user))
     calls.append(_top("user.getFriends", 1000, **user))
     calls.append(Call("user.getTopTags", {**user, "limit": str(plan.own_tags)}))
     calls.append(Call("user.getWeeklyChartList", user))
     return calls
+
+
+def heard_period(state: ListenerState, walk_to: int) -> str:
+    """The shortest of last.fm's periods with all that was heard since the last walk.
+
+    Args:
+        walk_to: where today's walk ends, in seconds since 1970.
+    """
+    if state.watermark_uts is not None and state.is_history_complete:
+        # A day more: answers come from caches, and the walk reaches back.
+        days = (walk_to - state.watermark_uts) / DAY_SECONDS + 1
+        for period, covered in PERIOD_DAYS:
+            if days <= covered:
+                return period
+    return "overall"
 
 
 # The second phase ------------------------------------------------------------------
@@ -410,6 +453,27 @@ def tracked(plan: FetchPlan, notes: Notes, already: Mapping[str, str]) -> list[s
     for key, _ in _most(notes.artists, plan.panel_artists):
         wanted.setdefault(key, notes.spellings[key])
     return [name for key, name in wanted.items() if key not in already][:room]
+
+
+def answered_lately(
+    plan: FetchPlan, as_of: date, answered: Mapping[tuple[str, str], date]
+) -> set[tuple[str, str]]:
+    """Those (method, canonical params) of remembered answers that are not due again.
+
+    Args:
+        answered: the day each was answered last.
+    """
+    return {
+        call
+        for call, day in answered.items()
+        if (as_of - day).days < _days_remembered(plan, *call)
+    }
+
+
+def _days_remembered(plan: FetchPlan, method: str, params: str) -> int:
+    if method not in SLOW_LISTS:
+        return plan.remember_days
+    return plan.list_days + zlib.crc32(params.encode()) % max(1, plan.list_days)
 
 
 def second_phase(
@@ -435,20 +499,22 @@ def second_phase(
     # By method: an artist that getInfo does not know is then not asked about again.
     names = list(artists)
     for method, params in ARTIST_METHODS:
-        calls += [Call(method, {"artist": name, **params}) for name in names]
+        asked = (Call(method, {"artist": name, **params}) for name in names)
+        calls += (
+            call for call in asked if (method, canonical(call.params)) not in known
+        )
+    # No list says how long they are: tracks without a length come first.
+    tracks = sorted(_most(notes.tracks), key=lambda entry: entry[0] in notes.measured)
     for method, heard, wanted in (
-        ("track.getInfo", notes.tracks, plan.track_infos),
-        ("album.getInfo", notes.albums, plan.album_infos),
+        ("track.getInfo", tracks, plan.track_infos),
+        ("album.getInfo", _most(notes.albums), plan.album_infos),
     ):
         word = method.partition(".")[0]
-        new = 0
-        for (artist, title), _ in _most(heard):
-            call = Call(method, {"artist": artist, word: title})
-            if new == wanted:
-                break
-            if (method, canonical(call.params)) not in known:
-                calls.append(call)
-                new += 1
+        infos = (
+            Call(method, {"artist": name, word: title}) for (name, title), _ in heard
+        )
+        new = (call for call in infos if (method, canonical(call.params)) not in known)
+        calls += islice(new, wanted)
     return calls
 
 
@@ -481,10 +547,14 @@ def follow(call: Call, answer: Digest, situation: Situation) -> Next:
         return _follow_walk(plan, call, answer)
     if call.method in ("chart.getTopArtists", "chart.getTopTracks", "chart.getTopTags"):
         return _follow_chart(call, answer, situation)
-    if call.method in ("user.getLovedTracks", "user.getFriends"):
-        return Next(_other_pages(plan, call, answer))
-    if call.method == "user.getPersonalTags":
-        return Next(_other_pages(plan, call, answer))
+    if call.method in (
+        "user.getLovedTracks",
+        "user.getFriends",
+        "user.getPersonalTags",
+    ):
+        return Next(_other_pages(plan.list_pages, call, answer))
+    if call.method == "user.getTopTracks":
+        return Next(_other_pages(plan.heard_pages, call, answer))
     if call.method == "user.getTopTags":
         return Next(
             [
@@ -529,10 +599,10 @@ def _follow_chart(call: Call, answer: Digest, situation: Situation) -> Next:
     return Next([Call(call.method, {**call.params, "page": str(page + 1)})])
 
 
-def _other_pages(plan: FetchPlan, call: Call, answer: Digest) -> list[Call]:
+def _other_pages(most: int, call: Call, answer: Digest) -> list[Call]:
     if call.params["page"] != "1" or not answer.items:
         return []
-    last = min(answer.pages or 1, plan.list_pages)
+    last = min(answer.pages or 1, most)
     return [
         Call(call.method, {**call.params, "page": str(page)})
         for page in range(2, last + 1)

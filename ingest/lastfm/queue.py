@@ -422,15 +422,11 @@ class Queue:
             )
             return {row.artist_key: row.artist_name for row in rows}
 
-    def known(self, since: date) -> set[tuple[str, str]]:
-        """(method, canonical params) of what was answered on `since` or later."""
+    def known(self) -> dict[tuple[str, str], date]:
+        """When each remembered (method, canonical params) was answered last."""
         with self.engine.connect() as connection:
-            rows = connection.execute(
-                select(fetch_known.c.method, fetch_known.c.params).where(
-                    fetch_known.c.as_of_date >= since
-                )
-            )
-            return {(str(row[0]), str(row[1])) for row in rows}
+            rows = connection.execute(select(fetch_known))
+            return {(row.method, row.params): row.as_of_date for row in rows}
 
     # Writing ---------------------------------------------------------------------
 

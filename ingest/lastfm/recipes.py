@@ -247,7 +247,7 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "user_top_tracks",
         "One row per track in a listener's top list of a period in an answer.",
         "listener_name! period! position:integer! track_name! track_mbid artist_name! "
-        "artist_mbid playcount:bigint!",
+        "artist_mbid duration_seconds:integer playcount:bigint!",
     ),
     _rows(
         "user_loved_tracks",
@@ -700,6 +700,7 @@ RECIPES: tuple[Recipe, ...] = (
             "listener_name": _LISTENER,
             "period": _PERIOD,
             "position": _POSITION,
+            "duration_seconds": _SECONDS,
             "playcount": item("playcount"),
         }
         | _TRACK,

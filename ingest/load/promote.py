@@ -4,7 +4,7 @@ Owns the one transaction that makes a load real: rows, dead letters, answers, na
 the load and its parts. Must not parse.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,7 +15,13 @@ import pyarrow as pa
 from sqlalchemy import Connection, create_engine, text
 
 from ingest.landing import Part
-from ingest.lastfm.recipes import SCHEMA, TABLES, create_raw_tables
+from ingest.lastfm.recipes import (
+    SCHEMA,
+    SQL_TYPES,
+    TABLES,
+    Dialect,
+    raw_ddl,
+)
 from ingest.load.item_sql import name_literal, text_literal
 from ingest.load.stage import STAGE_PREFIX, Stage
 from warehouse import fence
@@ -24,6 +30,9 @@ from warehouse.run import Target
 
 # The attached file; a schema must not share its name.
 _WAREHOUSE = "attached_warehouse"
+
+# A table that grew by this share is analyzed whole.
+ANALYZED_GROWTH = 0.1
 
 FenceCheck = Callable[[Connection | None], None]
 """Raises when this run may no longer write; takes the PostgreSQL transaction if any."""
@@ -91,14 +100,6 @@ class _PostgresRaw:
         return [tuple(row) for row in result]
 
 
-@dataclass(frozen=True)
-class _Execute:
-    connection: Connection
-
-    def execute(self, statement: str, /) -> object:
-        return self.connection.exec_driver_sql(statement)
-
-
 @contextmanager
 def open_raw(
     target: Target,
@@ -118,11 +119,12 @@ def open_raw(
         try:
             path = text_literal(str(target.duckdb_path))
             connection.execute(f"attach {path} as {_WAREHOUSE}; use {_WAREHOUSE}")
-            create_raw_tables(connection, "duckdb")
+            raw: Raw = _DuckdbRaw(connection)
+            _create_missing(raw, "duckdb")
             connection.execute("begin")
             if fence_check is not None:
                 fence_check(None)
-            yield _DuckdbRaw(connection)
+            yield raw
             if fence_check is not None:
                 fence_check(None)
             connection.execute("commit")
@@ -139,12 +141,34 @@ def open_raw(
             fence.guard(transaction, target.fence)
             # Two loads that both create what is missing would collide.
             transaction.execute(text("select pg_advisory_xact_lock(7365627375)"))
-            create_raw_tables(_Execute(transaction), "postgres")
-            yield _PostgresRaw(transaction)
+            raw = _PostgresRaw(transaction)
+            _create_missing(raw, "postgres")
+            yield raw
             if fence_check is not None:
                 fence_check(transaction)
     finally:
         engine.dispose()
+
+
+def _create_missing(raw: Raw, dialect: Dialect) -> None:
+    """Create what raw lacks: tables, and columns that are new (null in old rows)."""
+    found = raw.rows(
+        "select table_name, column_name from information_schema.columns"
+        f" where table_catalog = current_database() and table_schema = '{SCHEMA}'"
+    )
+    columns, tables = set(found), {table for table, _ in found}
+    if not tables >= TABLES.keys():
+        for statement in raw_ddl(dialect):
+            raw.run(statement)
+    for table in TABLES.values():
+        if table.name not in tables:
+            continue
+        for column in table.columns:
+            if (table.name, column.name) not in columns:
+                raw.run(
+                    f"alter table {SCHEMA}.{table.name} add column"
+                    f" {name_literal(column.name)} {SQL_TYPES[dialect][column.kind]}"
+                )
 
 
 def promote(
@@ -177,11 +201,27 @@ def promote(
                 )
         _enter(raw, load_id, promotion)
         if stage.duckdb is None:
-            for table in promotion.rows_by_table:
-                # The models are planned on these figures right after.
-                raw.run(f"analyze {SCHEMA}.{table}")
+            _analyze(raw, promotion.rows_by_table)
             raw.run(f"drop schema {stage.schema} cascade")
     return load_id
+
+
+def _analyze(raw: Raw, rows_by_table: Mapping[str, int]) -> None:
+    """Let PostgreSQL plan the models on what is there now.
+
+    A table that hardly grew keeps its figures but for the load: sampling every text
+    of a further day's 34 tables took 1.3 s of processor, their load ids take 0.1 s.
+    """
+    before = dict(
+        raw.rows(
+            "select relname, reltuples from pg_class"
+            f" where relnamespace = '{SCHEMA}'::regnamespace"
+        )
+    )
+    for table, rows in rows_by_table.items():
+        has_grown = rows > before[table] * ANALYZED_GROWTH
+        only = "" if has_grown else " (load_id)"
+        raw.run(f"analyze {SCHEMA}.{table}{only}")
 
 
 def _move(raw: Raw, table: str, schema: str, load_id: int) -> int:

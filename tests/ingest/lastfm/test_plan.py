@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -159,12 +160,51 @@ def test_what_is_heard_most_and_not_known_yet_is_looked_up() -> None:
     overall = {"user": "rj", "period": "overall"}
     rows = Digest(3, names=(("A", "x"), ("A", "y"), ("B", "z")), plays=(1, 5, 5))
     notes.take(Call("user.getTopTracks", overall), rows)
-    notes.take(Call("user.getTopTracks", {**overall, "period": "12month"}), rows)
-    assert notes.tracks[("A", "y")] == 5, "other periods are not added"
     known = {("track.getInfo", canonical({"artist": "A", "track": "y"}))}
     plan = replace(PLAN, track_infos=1)
     (call,) = planning.second_phase(plan, "full", notes, [], known, canonical)
     assert call == Call("track.getInfo", {"artist": "B", "track": "z"})
+
+
+def test_tracks_that_no_list_measures_are_looked_up_first() -> None:
+    rows = [
+        {"name": name, "artist": {"name": "A"}, "playcount": plays, "duration": length}
+        for name, plays, length in (("x", "9", "180"), ("y", "2", "0"), ("z", "1", ""))
+    ]
+    answer = digest("user.getTopTracks", {"toptracks": {"track": rows}})
+    assert answer.measured == {("A", "x")}
+    notes = Notes()
+    notes.take(Call("user.getTopTracks", {"user": "rj", "period": "7day"}), answer)
+    found = planning.second_phase(PLAN, "full", notes, [], set(), canonical)
+    assert [call.params["track"] for call in found] == ["y", "z", "x"]
+
+
+def test_slow_lists_are_due_again_each_at_an_age_of_its_own() -> None:
+    names = [f"Artist {number}" for number in range(50)]
+    first = planning.second_phase(PLAN, "full", Notes(), names, set(), canonical)
+    slow = [
+        (call.method, canonical(call.params))
+        for call in first
+        if call.method in planning.SLOW_LISTS
+    ]
+    assert len(slow) == 2 * len(names)
+    answered = dict.fromkeys(slow, DAY)
+    left = [
+        len(planning.answered_lately(PLAN, DAY + timedelta(days=age), answered))
+        for age in range(15)
+    ]
+    assert left[6] == len(slow) and left[13] == 0, "after a week, within two"
+    due = [before - after for before, after in pairwise(left)]
+    assert max(due) < len(slow) / 3, "not all on one day"
+    again = planning.second_phase(PLAN, "full", Notes(), names, set(slow), canonical)
+    assert [call for call in first if call.method not in planning.SLOW_LISTS] == again
+
+
+def test_what_was_looked_up_is_looked_up_again_after_a_month() -> None:
+    answered = {("track.getInfo", canonical({"artist": "A", "track": "x"})): DAY}
+    for age, is_known in ((29, True), (30, False)):
+        day = DAY + timedelta(days=age)
+        assert bool(planning.answered_lately(PLAN, day, answered)) is is_known
 
 
 # Listeners -------------------------------------------------------------------------
@@ -190,6 +230,37 @@ def test_personal_tags_are_asked_for_every_own_tag() -> None:
         ("seen live", "artist"),
         ("folk", "artist"),
     ]
+
+
+def top_periods(state: ListenerState | None) -> list[tuple[str, str]]:
+    calls = planning.first_phase(PLAN, DAY, "full", TO, {"rj": state} if state else {})
+    return [
+        (call.method.removeprefix("user.getTop"), call.params["period"])
+        for call in calls
+        if "period" in call.params
+    ]
+
+
+def test_a_first_day_asks_for_all_tracks_heard_and_later_ones_for_the_new() -> None:
+    assert top_periods(None) == [
+        ("Artists", "overall"),
+        ("Albums", "overall"),
+        ("Tracks", "overall"),
+    ]
+    for days, period in ((1, "7day"), (6, "7day"), (7, "1month"), (400, "overall")):
+        state = replace(known_listener(), watermark_uts=TO - days * 86_400)
+        assert top_periods(state)[1:] == [("Albums", period), ("Tracks", period)]
+    unfinished = replace(known_listener(), is_history_complete=False)
+    assert top_periods(unfinished) == top_periods(None)
+
+
+def test_the_tracks_heard_are_followed_to_the_last_page() -> None:
+    tracks = {"user": "RJ", "period": "overall", "limit": "1000", "page": "1"}
+    call = Call("user.getTopTracks", tracks)
+    found = follow(call, Digest(1000, pages=57), situation()).calls
+    assert [c.params["page"] for c in found] == [str(page) for page in range(2, 58)]
+    albums = Call("user.getTopAlbums", tracks)
+    assert follow(albums, Digest(1000, pages=57), situation()).calls == []
 
 
 def test_loved_tracks_are_followed_to_the_last_page() -> None:

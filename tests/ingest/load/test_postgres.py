@@ -123,6 +123,48 @@ def test_a_lost_row_leaves_postgres_as_it_was(
     assert rows(engine, STAGES) == []
 
 
+def test_a_column_that_raw_lacks_is_added_on_postgres_too(
+    tmp_path: Path, postgres_url: str, engine: Engine
+) -> None:
+    landing = Landing(tmp_path)
+    target = Target(url=postgres_url)
+    tracks = [{"name": "x", "artist": {"name": "A"}, "playcount": 1, "duration": 7}]
+    body = {"toptracks": {"track": tracks, "@attr": {"user": "ana"}}}
+    landing.write([answer("a", "user.getTopTracks", body)])
+    landing.load(target=target)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "alter table raw.lastfm__user_top_tracks drop column duration_seconds"
+        )
+    landing.write([answer("b", "user.getTopTracks", body)], "run-2")
+    landing.load("run-2", target)
+    found = "select call_id, duration_seconds from raw.lastfm__user_top_tracks"
+    assert sorted(rows(engine, found)) == [("a", None), ("b", 7)]
+
+
+def test_only_a_table_that_grew_is_analyzed_whole(
+    tmp_path: Path, postgres_url: str, engine: Engine
+) -> None:
+    landing = Landing(tmp_path)
+    target = Target(url=postgres_url)
+    seen = []
+    loads = (("Low", 1, 200), ("Can", 201, 210), ("Can", 301, 500))
+    for number, (name, first, last) in enumerate(loads):
+        artist = {"#text": name, "mbid": ""}
+        page = scrobbles([scrobble(uts, artist=artist) for uts in range(first, last)])
+        landing.write([answer(f"a{number}", RECENT, page)], f"run-{number}")
+        landing.load(f"run-{number}", target)
+        found = rows(
+            engine,
+            "select attname, most_common_vals::text from pg_stats where"
+            " tablename = 'lastfm__user_recent_tracks'"
+            " and attname in ('artist_name', 'load_id') order by attname",
+        )
+        seen.append(dict(found))
+    assert [each["artist_name"] for each in seen] == ["{Low}", "{Low}", "{Can,Low}"]
+    assert [each["load_id"] for each in seen] == ["{1}", "{1,2}", "{1,3,2}"]
+
+
 def test_the_fence_is_checked_inside_the_transaction(
     tmp_path: Path, postgres_url: str, engine: Engine
 ) -> None:

@@ -386,6 +386,26 @@ def test_a_recorded_value_arrives_as_it_was_answered(
     assert found == [expected]
 
 
+def test_the_tracks_a_listener_heard_come_with_their_lengths(loaded: Landing) -> None:
+    heard = loaded.table("lastfm__user_top_tracks", "track_name", "duration_seconds")
+    assert heard[0] == ("Sultans of Swing", 798)
+
+
+def test_a_column_that_raw_lacks_is_added_and_is_null_in_old_rows(
+    tmp_path: Path,
+) -> None:
+    landing = Landing(tmp_path)
+    tracks = [{"name": "x", "artist": {"name": "A"}, "playcount": 1, "duration": 7}]
+    body = {"toptracks": {"track": tracks, "@attr": {"user": "ana"}}}
+    landing.write([answer("a", "user.getTopTracks", body)])
+    landing.load()
+    landing.rows("alter table raw.lastfm__user_top_tracks drop column duration_seconds")
+    landing.write([answer("b", "user.getTopTracks", body)], "run-2")
+    landing.load("run-2")
+    lengths = landing.table("lastfm__user_top_tracks", "call_id", "duration_seconds")
+    assert lengths == [("a", None), ("b", 7)]
+
+
 def test_recorded_errors_never_become_rows(shared_dir: Path, tmp_path: Path) -> None:
     landing = Landing(tmp_path)
     errors = [each for each in recordings(shared_dir) if each.method == "errors"]

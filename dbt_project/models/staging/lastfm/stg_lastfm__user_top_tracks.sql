@@ -34,6 +34,7 @@ final as (
         nullif(source.artist_mbid, '') as artist_mbid,
         source.track_name,
         nullif(source.track_mbid, '') as track_mbid,
+        nullif(source.duration_seconds, 0) as duration_seconds,
         source.playcount,
         source.as_of_date,
         source.fetched_at
