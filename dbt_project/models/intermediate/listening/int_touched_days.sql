@@ -6,7 +6,7 @@
 -- depends_on: {{ ref('stg_lastfm__scrobbles') }}
 -- depends_on: {{ ref('int_complete_walks') }}
 -- depends_on: {{ ref('int_track_durations') }}
--- depends_on: {{ ref('int_artist_aliases') }}
+-- depends_on: {{ ref('stg_lastfm__artist_aliases') }}
 {{
     config(
         materialized='incremental',
