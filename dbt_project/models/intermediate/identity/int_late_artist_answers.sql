@@ -53,13 +53,20 @@ answered as (
 final as (
 
     select
-        answered.artist_id,
-        answered.as_of_date,
+        'artist_snapshot' as subject,
+        answered.artist_id as entity_id,
         answered.load_id,
-        answered.listeners,
-        answered.playcount,
-        answered.previous_listeners,
-        answered.previous_playcount
+        answered.as_of_date as from_date,
+        answered.as_of_date as to_date,
+        cast(answered.previous_listeners as text) || ' listeners, '
+        || cast(answered.previous_playcount as text) || ' plays' as old_value,
+        cast(answered.listeners as text) || ' listeners, '
+        || cast(answered.playcount as text) || ' plays' as new_value,
+        case
+            when answered.previous_listeners is null
+                then 'the day was answered after a later one'
+            else 'the day was answered again with other counters'
+        end as reason
 
     from answered
 

@@ -13,7 +13,7 @@ aliases as (
 
 ),
 
-artist_answers as (
+late_answers as (
 
     select * from {{ ref('int_late_artist_answers') }}
 
@@ -72,28 +72,6 @@ identities as (
     inner join load_days on aliases.identity_load_id = load_days.load_id
 
     where load_days.built_date is not null
-
-),
-
-late_answers as (
-
-    select
-        'artist_snapshot' as subject,
-        artist_id as entity_id,
-        load_id,
-        as_of_date as from_date,
-        as_of_date as to_date,
-        cast(previous_listeners as text) || ' listeners, '
-        || cast(previous_playcount as text) || ' plays' as old_value,
-        cast(listeners as text) || ' listeners, '
-        || cast(playcount as text) || ' plays' as new_value,
-        case
-            when previous_listeners is null
-                then 'the day was answered after a later one'
-            else 'the day was answered again with other counters'
-        end as reason
-
-    from artist_answers
 
 ),
 
@@ -171,17 +149,7 @@ together as (
 
     union all
 
-    select
-        subject,
-        entity_id,
-        load_id,
-        from_date,
-        to_date,
-        old_value,
-        new_value,
-        reason
-
-    from chart_issues
+    select * from chart_issues
 
 ),
 
