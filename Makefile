@@ -1,6 +1,6 @@
 # `make` alone prints this help. Every target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install daily serve docs test chaos bench lint sql lock clean
+.PHONY: help install daily serve sources docs test chaos bench lint sql lock clean
 .NOTPARALLEL:
 
 PYTHON ?= python3.11
@@ -31,6 +31,9 @@ daily: install ## fetch, load, build, check and publish today (ARGS="--as-of …
 
 serve: install ## the read service and pages on http://127.0.0.1:8000 (PORT=…)
 	@$(BIN)/scrobble serve $(ARGS)
+
+sources: install ## write down for dbt what the recipes say of the sources
+	@$(BIN)/python -m ingest.lastfm.sources
 
 docs: install ## the docs site of all tables, as one page in site/
 	@$(BIN)/scrobble docs $(ARGS)

@@ -1,38 +1,30 @@
--- Spellings without a row in int_names: their rows would have no key.
-select spellings.artist_name as name
+-- Spellings without a row in base_lastfm__names: their rows would have no key.
+select artist_name as name
 
-from {{ ref('stg_lastfm__artist_spellings') }} as spellings
+from {{ ref('stg_lastfm__artist_spellings') }}
 
-left join {{ ref('int_names') }} as names on spellings.artist_name = names.name
-
-where names.name is null
+where artist_id is null
 
 union all
 
-select spellings.track_name as name
+select track_name as name
 
-from {{ ref('stg_lastfm__track_spellings') }} as spellings
+from {{ ref('stg_lastfm__track_spellings') }}
 
-left join {{ ref('int_names') }} as names on spellings.track_name = names.name
-
-where names.name is null
+where track_id is null
 
 union all
 
-select spellings.album_name as name
+select album_name as name
 
-from {{ ref('stg_lastfm__album_spellings') }} as spellings
+from {{ ref('stg_lastfm__album_spellings') }}
 
-left join {{ ref('int_names') }} as names on spellings.album_name = names.name
-
-where names.name is null
+where album_id is null
 
 union all
 
-select spellings.tag_name as name
+select tag_name as name
 
-from {{ ref('stg_lastfm__tag_spellings') }} as spellings
+from {{ ref('stg_lastfm__tag_spellings') }}
 
-left join {{ ref('int_names') }} as names on spellings.tag_name = names.name
-
-where names.name is null
+where tag_id is null

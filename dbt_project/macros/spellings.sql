@@ -1,36 +1,25 @@
-{# Returns a query: one row per combination of the name columns ever answered in one of
-   the raw tables, with first_seen_date and last_seen_date (UTC days of the answers) and
-   is_official: last.fm answered about the thing itself under that name. Incremental:
-   only rows of new loads are read, and merged into what is stored.
-   tables: list of (raw table, is official, the expressions in the order of columns);
-   a row without a name is left out. #}
-{% macro spellings(tables, columns) %}
+{# Returns a query: one row per combination of the columns ever answered in one of the
+   raw tables that lastfm_spellings() lists for the kind, with first_seen_date and
+   last_seen_date (UTC days of the answers) and is_official: last.fm answered about the
+   thing itself under that name. A row without a name is left out. Exists because only
+   rows of new loads are read and merged into what is stored; longer than most macros as
+   all four kinds of names share it. #}
+{% macro spellings(kind, columns) %}
 with
 
 answered as (
-    {%- for table, is_official, expressions in tables %}
-
+    {%- for spelling in lastfm_spellings()[kind] %}
     select
-        {%- for expression in expressions %}
+        {%- for expression in spelling.columns %}
         {{ expression }} as {{ columns[loop.index0] }},
         {%- endfor %}
-        min(as_of_date) as first_seen_date,
-        max(as_of_date) as last_seen_date,
-        {{ is_official }} as is_official
-
-    from {{ source('lastfm', table) }}
-
-    where
-        {{ expressions | join(' is not null and ') }} is not null
-        {%- if is_incremental() %}
-        and load_id > {{ built_through() }}
-        {%- endif %}
-
-    group by {{ range(1, columns | length + 1) | join(', ') }}
-        {%- if not loop.last %}
-
-    union all
-        {%- endif %}
+        as_of_date,
+        {{ spelling.is_official }} as is_official
+    from {{ source('lastfm', spelling.table) }}
+    {%- if is_incremental() %}
+    where load_id > {{ built_through() }}
+    {%- endif %}
+    {{- '\n    union all' if not loop.last }}
     {%- endfor %}
 
 ),
@@ -38,45 +27,44 @@ answered as (
 merged as (
 
     select
-        {{ columns | join(',\n        ') }},
-        first_seen_date,
-        last_seen_date,
-        is_official
+        {{ columns | join(', ') }},
+        min(as_of_date) as first_seen_date,
+        max(as_of_date) as last_seen_date,
+        bool_or(is_official) as is_official
 
     from answered
-    {%- if is_incremental() %}
 
-    union all
+    where {{ columns | join(' is not null and ') }} is not null
 
-    select
-        {% for column in columns %}stored.{{ column }},
-        {% endfor -%}
-        stored.first_seen_date,
-        stored.last_seen_date,
-        stored.is_official
-
-    from {{ this }} as stored
-
-    inner join (select distinct {{ columns | join(', ') }} from answered) as again
-        on
-            {%- for column in columns %}
-            {{ 'and ' if not loop.first }}stored.{{ column }} = again.{{ column }}
-            {%- endfor %}
-    {%- endif %}
+    group by {{ columns | join(', ') }}
 
 ),
 
 final as (
 
     select
-        {{ columns | join(',\n        ') }},
-        min(first_seen_date) as first_seen_date,
-        max(last_seen_date) as last_seen_date,
-        bool_or(is_official) as is_official
+        {%- for column in columns %}
+        merged.{{ column }},
+        {%- endfor %}
+        {%- if is_incremental() %}
+        least(stored.first_seen_date, merged.first_seen_date) as first_seen_date,
+        greatest(stored.last_seen_date, merged.last_seen_date) as last_seen_date,
+        coalesce(stored.is_official, false) or merged.is_official as is_official
+        {%- else %}
+        merged.first_seen_date,
+        merged.last_seen_date,
+        merged.is_official
+        {%- endif %}
 
     from merged
+    {%- if is_incremental() %}
 
-    group by {{ columns | join(', ') }}
+    left join {{ this }} as stored
+        on
+            {%- for column in columns %}
+            {{ 'and ' if not loop.first }}merged.{{ column }} = stored.{{ column }}
+            {%- endfor %}
+    {%- endif %}
 
 )
 

@@ -490,11 +490,8 @@ class _DayRun:
         self.situation = Situation(
             plan=fetcher.plan,
             mode=day.mode,
-            walk_to=day.walk_to,
             tracked=self.tracked,
             notes=self.notes,
-            known=self.known,
-            canonical=canonical,
         )
         self.writer: PartWriter | None = None
         self.loaded: dict[str, QueuedCall] = {}

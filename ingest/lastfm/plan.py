@@ -13,7 +13,6 @@ configured countries and tags only.
 
 from __future__ import annotations
 
-import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,6 +20,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
+
+from warehouse.names import name_key
 
 Mode = Literal["full", "snapshot"]
 
@@ -31,15 +32,7 @@ REWALKS = 3
 # Lists that hardly change from day to day: asked again after plan.list_days or more.
 SLOW_LISTS = frozenset({"artist.getSimilar", "artist.getTopTags"})
 # Answers that rarely change: asked again only after plan.remember_days.
-REMEMBERED = SLOW_LISTS | frozenset(
-    {
-        "track.getInfo",
-        "album.getInfo",
-        "user.getWeeklyArtistChart",
-        "user.getWeeklyAlbumChart",
-        "user.getWeeklyTrackChart",
-    }
-)
+REMEMBERED = SLOW_LISTS | {"track.getInfo", "album.getInfo"}
 # Methods whose answers decide about the second phase.
 NOTED = frozenset(
     {
@@ -58,13 +51,7 @@ FOLLOWED = NOTED | {
     "user.getFriends",
     "user.getTopTags",
     "user.getPersonalTags",
-    "user.getWeeklyChartList",
 }
-WEEKLY = (
-    "user.getWeeklyArtistChart",
-    "user.getWeeklyAlbumChart",
-    "user.getWeeklyTrackChart",
-)
 # last.fm's periods that end today, with the days they are sure to cover.
 PERIOD_DAYS = (
     ("7day", 7),
@@ -116,7 +103,6 @@ class FetchPlan:
     tagging_types: tuple[str, ...] = ("artist",)
     list_pages: int = 50
     """pages of loved tracks, friends and personal tags, at most"""
-    weeks: int = 4
     overlap_seconds: int = 3 * 3600
     private_retry_days: int = 7
     full_walk_days: int = 0
@@ -161,7 +147,7 @@ class ListenerState:
 class Digest:
     """What an answer says that the plan needs; small, whatever the answer's size.
 
-    `names` are tuples: (artist,), (tag,), (artist, track or album), (from, to).
+    `names` are tuples: (artist,), (tag,), (artist, track or album).
     `plays` stand beside them where the answer counts; `measured` are those of the names
     that the answer gives a length.
     """
@@ -201,25 +187,19 @@ class Notes:
         method = call.method
         if method == "chart.getTopArtists":
             for (name,) in digest.names:
-                self.chart_artists.setdefault(artist_key(name), name)
+                self.chart_artists.setdefault(name_key(name), name)
         elif method == "chart.getTopTags":
             for (name,) in digest.names:
-                self.chart_tags.setdefault(artist_key(name), name)
+                self.chart_tags.setdefault(name_key(name), name)
         elif method == "user.getTopArtists":
             for (name,), plays in zip(digest.names, digest.plays, strict=True):
-                self.spellings.setdefault(artist_key(name), name)
-                self.artists[artist_key(name)] += plays
+                self.spellings.setdefault(name_key(name), name)
+                self.artists[name_key(name)] += plays
         elif method in ("user.getTopTracks", "user.getTopAlbums"):
             heard = self.tracks if method == "user.getTopTracks" else self.albums
             for names, plays in zip(digest.names, digest.plays, strict=True):
                 heard[(names[0], names[1])] += plays
             self.measured |= digest.measured
-
-
-def artist_key(name: str) -> str:
-    """The name as it is compared: NFKC, case folded, white space collapsed."""
-    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-    return unicodedata.normalize("NFKC", folded) or name
 
 
 def entity(method: str, params: Mapping[str, str]) -> str | None:
@@ -322,10 +302,6 @@ def _two_names(row: dict[str, Any]) -> tuple[str, ...]:
     return _text(row.get("artist")), _text(row.get("name"))
 
 
-def _span(row: dict[str, Any]) -> tuple[str, ...]:
-    return str(row.get("from") or ""), str(row.get("to") or "")
-
-
 _READERS: dict[str, _Reader] = {
     "chart.getTopArtists": _one_name,
     "chart.getTopTags": _one_name,
@@ -333,7 +309,6 @@ _READERS: dict[str, _Reader] = {
     "user.getTopTags": _one_name,
     "user.getTopTracks": _two_names,
     "user.getTopAlbums": _two_names,
-    "user.getWeeklyChartList": _span,
 }
 
 
@@ -421,7 +396,6 @@ def _listener_calls(
     calls.append(_top("user.getLovedTracks", 1000, **user))
     calls.append(_top("user.getFriends", 1000, **user))
     calls.append(Call("user.getTopTags", {**user, "limit": str(plan.own_tags)}))
-    calls.append(Call("user.getWeeklyChartList", user))
     return calls
 
 
@@ -490,7 +464,7 @@ def second_phase(
     """
     if mode == "snapshot":
         return []
-    configured = {artist_key(tag) for tag in plan.tags}
+    configured = {name_key(tag) for tag in plan.tags}
     used = list(notes.chart_tags.items())[: plan.most_used_tags]
     calls: list[Call] = []
     for key, tag in used:
@@ -533,11 +507,8 @@ class Situation:
 
     plan: FetchPlan
     mode: Mode
-    walk_to: int
     tracked: Mapping[str, str]
     notes: Notes
-    known: Collection[tuple[str, str]]
-    canonical: Callable[[Mapping[str, str]], str]
 
 
 def follow(call: Call, answer: Digest, situation: Situation) -> Next:
@@ -569,8 +540,6 @@ def follow(call: Call, answer: Digest, situation: Situation) -> Next:
                 for kind in plan.tagging_types
             ]
         )
-    if call.method == "user.getWeeklyChartList":
-        return Next(_weekly(call, answer, situation))
     return Next()
 
 
@@ -606,25 +575,6 @@ def _other_pages(most: int, call: Call, answer: Digest) -> list[Call]:
     return [
         Call(call.method, {**call.params, "page": str(page)})
         for page in range(2, last + 1)
-    ]
-
-
-def _weekly(call: Call, answer: Digest, situation: Situation) -> list[Call]:
-    """The charts of the last weeks that are over and were not answered before."""
-    spans = sorted(
-        (int(start), int(end), start, end)
-        for start, end in answer.names
-        if start.isdigit() and end.isdigit() and int(end) <= situation.walk_to
-    )
-    calls = [
-        Call(method, {"user": call.params["user"], "from": start, "to": end})
-        for _, _, start, end in spans[-situation.plan.weeks :]
-        for method in WEEKLY
-    ]
-    return [
-        call
-        for call in calls
-        if (call.method, situation.canonical(call.params)) not in situation.known
     ]
 
 

@@ -52,10 +52,10 @@ from ingest.lastfm.plan import (
     Call,
     ListenerState,
     Mode,
-    artist_key,
 )
 from warehouse import ops
 from warehouse.errors import LeaseLost
+from warehouse.names import name_key
 
 metadata = MetaData()
 
@@ -545,8 +545,8 @@ class Queue:
     @staticmethod
     def _track(connection: Connection, as_of: date, names: Iterable[str]) -> None:
         rows = {
-            artist_key(name): {
-                "artist_key": artist_key(name),
+            name_key(name): {
+                "artist_key": name_key(name),
                 "artist_name": name,
                 "tracked_since": as_of,
             }

@@ -19,6 +19,7 @@ SCHEMA = "raw"
 
 Kind = Literal["text", "bigint", "integer", "double", "boolean", "date", "timestamp"]
 Dialect = Literal["duckdb", "postgres"]
+Thing = Literal["artist", "album", "track", "tag"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,18 @@ class Column:
 
 @dataclass(frozen=True)
 class RawTable:
-    """One table of schema raw. ``unique`` names the columns that identify a row."""
+    """One table of schema raw.
+
+    unique: the columns that identify a row.
+    official: the kinds of things its answers are about, so that the name stands there
+    as last.fm itself writes it; other answers mention names in passing.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     unique: tuple[str, ...] = ()
+    official: frozenset[Thing] = frozenset()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -106,11 +113,10 @@ def _columns(words: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _rows(name: str, description: str, words: str) -> RawTable:
+def _rows(name: str, description: str, words: str, *official: Thing) -> RawTable:
+    columns = _PAGE + _columns(words)
     return RawTable(
-        f"lastfm__{name}",
-        description,
-        _PAGE + _columns(words),
+        f"lastfm__{name}", description, columns, official=frozenset(official)
     )
 
 
@@ -120,17 +126,20 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "One row per artist on the world chart in an answer.",
         "position:integer! artist_name! artist_mbid listeners:bigint! "
         "playcount:bigint!",
+        "artist",
     ),
     _rows(
         "chart_top_tracks",
         "One row per track on the world chart in an answer.",
         "position:integer! track_name! track_mbid artist_name! artist_mbid "
         "duration_seconds:integer listeners:bigint! playcount:bigint!",
+        "track",
     ),
     _rows(
         "chart_top_tags",
         "One row per tag on the world chart in an answer.",
         "position:integer! tag_name! reach:bigint taggings:bigint",
+        "tag",
     ),
     _rows(
         "geo_top_artists",
@@ -158,6 +167,7 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "artist_infos",
         "One row per artist looked up, with last.fm's counters at that moment.",
         "requested_name artist_name! artist_mbid listeners:bigint! playcount:bigint!",
+        "artist",
     ),
     _rows(
         "artist_top_tags",
@@ -180,16 +190,19 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "artist_top_albums",
         "One row per most heard album of an artist in an answer.",
         "artist_name! position:integer! album_name! album_mbid playcount:bigint",
+        "album",
     ),
     _rows(
         "artist_corrections",
         "One row per spelling asked for that last.fm corrects.",
         "requested_name artist_name! artist_mbid",
+        "artist",
     ),
     _rows(
         "album_infos",
         "One row per album looked up, with last.fm's counters at that moment.",
         "album_name! artist_name! album_mbid listeners:bigint playcount:bigint",
+        "album",
     ),
     _rows(
         "album_tracks",
@@ -207,6 +220,7 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "One row per track looked up, with last.fm's counters at that moment.",
         "track_name! track_mbid artist_name! artist_mbid album_name "
         "duration_seconds:integer listeners:bigint playcount:bigint",
+        "track",
     ),
     _rows(
         "track_tags",
@@ -271,29 +285,6 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "listener_name! tag_name! tagging_type! item_name! artist_name mbid "
         "tagged_uts:bigint",
     ),
-    _rows(
-        "user_weekly_chart_list",
-        "One row per week last.fm has charts of a listener for, in an answer.",
-        "listener_name! from_uts:bigint! to_uts:bigint!",
-    ),
-    _rows(
-        "user_weekly_artists",
-        "One row per artist in a listener's chart of a week in an answer.",
-        "listener_name! from_uts:bigint! to_uts:bigint! position:integer! "
-        "artist_name! mbid playcount:bigint!",
-    ),
-    _rows(
-        "user_weekly_albums",
-        "One row per album in a listener's chart of a week in an answer.",
-        "listener_name! from_uts:bigint! to_uts:bigint! position:integer! "
-        "album_name! artist_name! mbid playcount:bigint!",
-    ),
-    _rows(
-        "user_weekly_tracks",
-        "One row per track in a listener's chart of a week in an answer.",
-        "listener_name! from_uts:bigint! to_uts:bigint! position:integer! "
-        "track_name! artist_name! mbid playcount:bigint!",
-    ),
 )
 
 LEDGER_TABLES: tuple[RawTable, ...] = (
@@ -356,22 +347,6 @@ TABLES: dict[str, RawTable] = {
     table.name: table for table in (*ROW_TABLES, *LEDGER_TABLES, *_EXCHANGE)
 }
 
-# Columns that hold the name of an artist, track, album or tag. ``item_name`` of a
-# personal tag is one of the three.
-NAME_COLUMNS = frozenset(
-    {
-        "artist_name",
-        "track_name",
-        "album_name",
-        "tag_name",
-        "similar_artist_name",
-        "track_artist_name",
-        "requested_name",
-        "item_name",
-    }
-)
-
-
 _ARTIST_TEXT = item("artist/name", "artist/#text", "artist")
 _ARTIST_MBID = item("artist/mbid")
 _POSITION = Source(rule="position")
@@ -381,12 +356,6 @@ _OF_ARTIST = _asked("@attr/artist", "artist", param="artist")
 _OF_TAG = _asked("@attr/tag", "tag", param="tag")
 _OF_COUNTRY = _asked("@attr/country", "country", param="country")
 _PERIOD = Source(root=("@attr/type", "type"), param="period", constant="overall")
-_WEEK = {
-    "listener_name": _LISTENER,
-    "from_uts": _asked("@attr/from", "from", param="from"),
-    "to_uts": _asked("@attr/to", "to", param="to"),
-    "position": _POSITION,
-}
 _ALBUM_OF_ROOT = {
     "album_name": Source(root=("name", "title")),
     "artist_name": Source(root=("artist/name", "artist/#text", "artist")),
@@ -741,55 +710,6 @@ RECIPES: tuple[Recipe, ...] = (
     _personal_tags("artist"),
     _personal_tags("album"),
     _personal_tags("track"),
-    Recipe(
-        "user.getWeeklyChartList",
-        "lastfm__user_weekly_chart_list",
-        ("weeklychartlist",),
-        "chart",
-        {
-            "listener_name": _LISTENER,
-            "from_uts": item("from"),
-            "to_uts": item("to"),
-        },
-    ),
-    Recipe(
-        "user.getWeeklyArtistChart",
-        "lastfm__user_weekly_artists",
-        ("weeklyartistchart",),
-        "artist",
-        {
-            "artist_name": item("name"),
-            "mbid": item("mbid"),
-            "playcount": item("playcount"),
-        }
-        | _WEEK,
-    ),
-    Recipe(
-        "user.getWeeklyAlbumChart",
-        "lastfm__user_weekly_albums",
-        ("weeklyalbumchart",),
-        "album",
-        {
-            "album_name": item("name"),
-            "artist_name": _ARTIST_TEXT,
-            "mbid": item("mbid"),
-            "playcount": item("playcount"),
-        }
-        | _WEEK,
-    ),
-    Recipe(
-        "user.getWeeklyTrackChart",
-        "lastfm__user_weekly_tracks",
-        ("weeklytrackchart",),
-        "track",
-        {
-            "track_name": item("name"),
-            "artist_name": _ARTIST_TEXT,
-            "mbid": item("mbid"),
-            "playcount": item("playcount"),
-        }
-        | _WEEK,
-    ),
 )
 
 

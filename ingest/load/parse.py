@@ -21,16 +21,16 @@ import pyarrow as pa
 
 from ingest.landing import Part
 from ingest.lastfm.recipes import (
-    NAME_COLUMNS,
     RECIPES,
     ROW_TABLES,
     TABLES,
     recipes_of,
 )
+from ingest.lastfm.spellings import NAME_COLUMNS
 from ingest.load import bodies, item_sql
 from ingest.load.item_sql import name_literal, text_literal
-from ingest.load.names import name_key
 from warehouse.errors import LoadFailed
+from warehouse.names import name_key
 
 # Compressed bytes read at a time: about 25 times as many when unpacked. Two full parts
 # fit, because DuckDB reads a compressed file with one thread.

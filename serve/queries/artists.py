@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from datetime import date, timedelta
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
 from serve.store.contract import Reader, Result
+from warehouse.names import name_key
 
 Sort = Literal[
     "listeners",
@@ -67,13 +67,6 @@ _LATEST = """
 
     )
 """
-
-
-def name_key(name: str) -> str:
-    """The one spelling of a name: NFKC, case folded, white space collapsed."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    key = unicodedata.normalize("NFKC", " ".join(folded.split()))
-    return key or name
 
 
 def artist_id_of(name: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from serve.queries.artists import _pattern, name_key
+from serve.queries.artists import _pattern
 from serve.store.contract import Reader, Result
+from warehouse.names import name_key
 
 Sort = Literal["reach", "taggings", "artists", "name"]
 

@@ -8,7 +8,6 @@ given as dictionaries; what every raw row needs is filled in.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
@@ -20,17 +19,13 @@ import pyarrow as pa
 from psycopg2.extras import execute_values
 from sqlalchemy.engine import make_url
 
-from ingest.lastfm.recipes import NAME_COLUMNS, TABLES, raw_ddl
+from ingest.lastfm.recipes import TABLES, raw_ddl
+from ingest.lastfm.spellings import NAME_COLUMNS
 from warehouse.build import invoke_dbt, parsed_project
+from warehouse.names import name_key
 from warehouse.run import Target
 
 Row = Mapping[str, Any]
-
-
-def name_key(name: str) -> str:
-    """The key of a spelling: NFKC, case folded, white space collapsed."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return unicodedata.normalize("NFKC", " ".join(folded.split())) or name
 
 
 class RawWarehouse:

@@ -12,10 +12,10 @@ from tests.dbt_project.project import RawWarehouse, day, differences
 MARTS = {
     "marts.fct_artist_snapshots": "artist_id, snapshot_date",
     "marts.fct_artist_values": "artist_id, value_date",
-    "staging.stg_lastfm__artist_spellings": "artist_name, artist_mbid",
-    "intermediate.int_names": "name",
+    "staging.base_lastfm__artist_spellings": "artist_name, artist_mbid",
+    "staging.base_lastfm__names": "name",
 }
-SELECT = ("+fct_artist_values", "stg_lastfm__artist_spellings")
+SELECT = ("+fct_artist_values", "base_lastfm__artist_spellings")
 
 
 def artist_id(key: str) -> str:

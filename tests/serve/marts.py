@@ -1,6 +1,6 @@
 """Small marts from a seed, for DuckDB and PostgreSQL alike, published like real ones.
 
-The columns are those the marts promise; the names hold what hurts: markup, quotes,
+The columns are those of the contracts; the names hold what hurts: markup, quotes,
 formulas, right-to-left overrides, emoji.
 """
 
@@ -16,6 +16,8 @@ from typing import Any
 
 import duckdb
 
+from tests.mart_columns import mart_columns
+
 SEED = 20260314
 ODD_NAMES = [
     "<script>alert(1)</script>",
@@ -27,91 +29,6 @@ ODD_NAMES = [
     "Björk 🎧",
     "100%_sure!",
 ]
-
-COLUMNS: dict[str, str] = {
-    "dim_artists": "artist_id text, artist_name text, artist_mbid text,"
-    " is_tracked boolean, top_tag text, listeners bigint, playcount bigint,"
-    " spellings bigint, first_seen_date date, scrobbles bigint, panel_listeners bigint",
-    "dim_artist_aliases": "alias_artist_id text, alias_name text, artist_id text",
-    "dim_tracks": "track_id text, track_name text, artist_id text, artist_name text,"
-    " track_mbid text, duration_seconds integer, listeners bigint, playcount bigint,"
-    " scrobbles bigint",
-    "dim_albums": "album_id text, album_name text, artist_id text, artist_name text,"
-    " album_mbid text, tracks bigint, scrobbles bigint",
-    "dim_tags": "tag_id text, tag_name text, reach bigint, taggings bigint,"
-    " artists bigint",
-    "dim_listeners": "listener_id text, listener_name text, country text,"
-    " registered_date date, playcount bigint, scrobbles bigint,"
-    " missing_scrobbles bigint, first_scrobbled_at timestamp,"
-    " last_scrobbled_at timestamp, is_flagged boolean, flags text, is_complete boolean",
-    "artist_tags": "artist_id text, tag_id text, tag_name text, weight bigint,"
-    " rank integer",
-    "artist_similar": "artist_id text, similar_artist_id text,"
-    " similar_artist_name text, match double precision, rank integer",
-    "artist_top_tracks": "artist_id text, rank integer, track_id text, name text,"
-    " playcount bigint, listeners bigint",
-    "artist_top_albums": "artist_id text, rank integer, album_id text, name text,"
-    " playcount bigint",
-    "fct_scrobbles": "scrobble_id text, listener_id text, artist_id text,"
-    " track_id text, album_id text, scrobbled_at timestamp, scrobbled_date date,"
-    " load_id bigint",
-    "fct_artist_snapshots": "artist_id text, snapshot_date date, observed_at timestamp,"
-    " listeners bigint, playcount bigint, hours_since_previous double precision,"
-    " days_since_previous integer, new_listeners_per_day double precision,"
-    " plays_per_day double precision, listeners_correction bigint,"
-    " playcount_correction bigint, is_stalled boolean",
-    "fct_artist_values": "artist_id text, value_date date,"
-    " new_listeners_per_day double precision, plays_per_day double precision,"
-    " log_share double precision, forecast_error double precision,"
-    " level double precision, trend double precision, log_value double precision,"
-    " value double precision, fundamental_price double precision,"
-    " score double precision, value_low double precision, value_high double precision,"
-    " sigma double precision, history_days integer, confidence double precision,"
-    " is_listed boolean, stage text, growth double precision, growth_label text,"
-    " trend_slope double precision, trend_slope_low double precision,"
-    " trend_slope_high double precision, trend_words text, surprise_z double precision,"
-    " classic_base_price double precision, classic_score double precision,"
-    " classic_dividend double precision, is_observed boolean",
-    "fct_chart_positions": "chart text, scope text, period text, issue_date date,"
-    " revision integer, rank integer, entity_id text, entity_name text, artist_id text,"
-    " artist_name text, previous_rank integer, movement text, rank_change integer,"
-    " peak_rank integer, peak_first_date date, issues_at_peak integer,"
-    " issues_on_chart integer, run_number integer, run_length integer,"
-    " issues_at_1 integer, scrobbles bigint, scrobbles_capped bigint, listeners bigint,"
-    " minutes double precision, share_pct double precision,"
-    " lead_over_2_pct double precision, points integer, is_bubbling_under boolean",
-    "top_charts": "entity_type text, period text, period_start date, entity_id text,"
-    " entity_name text, artist_id text, artist_name text, rank integer,"
-    " scrobbles bigint, scrobbles_capped bigint, listeners bigint,"
-    " listening_seconds bigint, share_pct double precision",
-    "totals": "period text, period_start date, period_end date, scrobbles bigint,"
-    " tracks bigint, artists bigint, albums bigint, listeners bigint,"
-    " listening_seconds bigint, scrobbles_without_duration bigint",
-    "fct_listener_days": "listener_id text, scrobbled_date date, scrobbles bigint,"
-    " tracks bigint, artists bigint, albums bigint, active_hours integer,"
-    " listening_seconds bigint, first_scrobbled_at timestamp,"
-    " last_scrobbled_at timestamp",
-    "listener_trends": "listener_id text, period text, period_start date,"
-    " scrobbles bigint, tracks bigint, artists bigint, active_listeners bigint,"
-    " listening_seconds bigint, previous_year_scrobbles bigint,"
-    " change_pct double precision",
-    "listener_hours": "listener_id text, weekday integer, hour integer,"
-    " scrobbles bigint",
-    "listener_artists": "listener_id text, artist_id text, scrobbles bigint,"
-    " first_scrobbled_at timestamp, last_scrobbled_at timestamp",
-    "listener_top": "listener_id text, entity_type text, period text,"
-    " period_start date, rank integer, entity_id text, entity_name text,"
-    " artist_id text, artist_name text, scrobbles bigint, share_pct double precision",
-    "listener_neighbours": "listener_id text, neighbour_id text, rank integer,"
-    " affinity double precision, intensity double precision, shared_artists bigint",
-    "recommended_artists": "listener_id text, rank integer, artist_id text,"
-    " artist_name text, score double precision, reason text, reason_kind text",
-    "recommended_tracks": "listener_id text, rank integer, track_id text,"
-    " track_name text, artist_id text, artist_name text, score double precision,"
-    " reason text, reason_kind text",
-    "freshness": "source text, last_as_of_date date, last_fetched_at timestamp,"
-    " rows bigint",
-}
 
 Row = dict[str, Any]
 
@@ -127,7 +44,7 @@ class World:
 
     as_of: date
     rows: dict[str, list[Row]] = field(
-        default_factory=lambda: {name: [] for name in COLUMNS}
+        default_factory=lambda: {name: [] for name in mart_columns()}
     )
 
     def __getitem__(self, table: str) -> list[Row]:
@@ -666,9 +583,9 @@ def write_duckdb(world: World, path: Path) -> None:
     connection = duckdb.connect(str(path))
     try:
         connection.execute("create schema marts")
-        for table, columns in COLUMNS.items():
-            connection.execute(f"create table marts.{table} ({columns})")
-            names = _names(columns)
+        for table, columns in mart_columns().items():
+            connection.execute(f"create table marts.{table} ({_typed(columns)})")
+            names = list(columns)
             rows = world[table]
             if rows:
                 found = {name: [row.get(name) for row in rows] for name in names}
@@ -691,9 +608,9 @@ def write_postgres(world: World, url: str) -> None:
     with connection, connection.cursor() as cursor:
         cursor.execute("create schema marts")
         cursor.execute("create schema if not exists ops")
-        for table, columns in COLUMNS.items():
-            cursor.execute(f"create table marts.{table} ({columns})")
-            names = _names(columns)
+        for table, columns in mart_columns().items():
+            cursor.execute(f"create table marts.{table} ({_typed(columns)})")
+            names = list(columns)
             if world[table]:
                 execute_values(
                     cursor,
@@ -741,5 +658,5 @@ def version_path(data_dir: Path, version: str) -> Path:
     return data_dir / "versions" / f"warehouse-{version}.duckdb"
 
 
-def _names(columns: str) -> list[str]:
-    return [part.split()[0] for part in columns.split(", ")]
+def _typed(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())

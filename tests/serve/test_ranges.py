@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.queries.artists import artist_id_of, name_key
+from serve.queries.artists import artist_id_of
 from serve.queries.insights import in_words
 from serve.ranges import BEGINNING, WORDS, of_days, of_word, start_of
 from serve.store.contract import translate
+from warehouse.names import name_key
 
 AS_OF = date(2026, 3, 14)  # a Saturday
 

@@ -1,7 +1,7 @@
 {# Returns true in a partial build whose loads correct the name of any artist: what was
    answered before then belongs to another one. #}
 {% macro is_corrected() -%}
-    {%- set aliases = ref('int_artist_aliases') -%}
+    {%- set aliases = ref('stg_lastfm__artist_aliases') -%}
     {%- if not (execute and is_partial_build()) -%}
         {{ return(not execute) }}
     {%- endif -%}

@@ -167,7 +167,6 @@ def test_a_day_is_fetched_whole_and_landed_once(engine: Engine, tmp_path: Path) 
     assert max(finals(records).values()) == 1
     assert result.methods["artist.getInfo"] == 12
     assert result.methods["track.getInfo"] == 5
-    assert result.methods["user.getWeeklyArtistChart"] == 8
     assert heard(records, "RJ") == Counter(scrobbles(2300))
     assert heard(records, "eve") == Counter(scrobbles(40))
     assert result.incomplete_walks == ()
@@ -202,7 +201,6 @@ def test_the_next_day_asks_only_for_the_new_part_of_a_history(
     assert walked == Counter(new)
     assert result.methods["user.getRecentTracks"] == 2 * 4
     assert result.methods.get("track.getInfo", 0) == 5, "five more, the next ones"
-    assert "user.getWeeklyArtistChart" not in result.methods
     assert listener(engine, "rj").watermark_uts == NOON + 86_400
     assert listener(engine, "rj").counted_scrobbles == 2330
 
@@ -723,7 +721,7 @@ def check_nothing_lost_or_doubled(root: Path, engine: Engine) -> None:
     assert {record.call_id for record in records} <= states.keys()
     assert heard(records, "RJ") == Counter(scrobbles(2300))
     assert heard(records, "eve") == Counter(scrobbles(40))
-    assert len(done) > 120
+    assert len(done) > 100
 
 
 def kill_trials(root: Path, trials: int, seed: int) -> None:

@@ -24,6 +24,7 @@ from ingest.lastfm.plan import (
     follow,
 )
 from ingest.lastfm.queue import canonical
+from warehouse.names import name_key
 
 DAY = date(2026, 11, 22)
 TO = int(datetime(2026, 11, 22, 1, tzinfo=UTC).timestamp())
@@ -31,7 +32,7 @@ PLAN = FetchPlan(listeners=("RJ",), countries=("Spain",), tags=("Jazz",))
 
 
 def situation(plan: FetchPlan = PLAN, **changes: Any) -> Situation:
-    empty = Situation(plan, "full", TO, {}, Notes(), set(), canonical)
+    empty = Situation(plan, "full", {}, Notes())
     return replace(empty, **changes)
 
 
@@ -57,7 +58,6 @@ def test_a_full_day_begins_with_charts_countries_tags_and_listeners() -> None:
         "user.getTopArtists",
         "user.getTopTags",
         "user.getTopTracks",
-        "user.getWeeklyChartList",
     ]
 
 
@@ -208,18 +208,6 @@ def test_what_was_looked_up_is_looked_up_again_after_a_month() -> None:
 
 
 # Listeners -------------------------------------------------------------------------
-
-
-def test_the_last_complete_weeks_are_asked_once() -> None:
-    week = 604_800
-    spans = tuple((str(TO - n * week), str(TO - (n - 1) * week)) for n in range(9))
-    call = Call("user.getWeeklyChartList", {"user": "RJ"})
-    found = follow(call, Digest(len(spans), names=spans), situation()).calls
-    assert len(found) == 3 * 4
-    assert max(int(c.params["to"]) for c in found) <= TO, "only weeks that are over"
-    known = {(c.method, canonical(c.params)) for c in found[:-1]}
-    again = follow(call, Digest(9, names=spans), situation(known=known)).calls
-    assert again == found[-1:]
 
 
 def test_personal_tags_are_asked_for_every_own_tag() -> None:
@@ -427,8 +415,8 @@ def test_no_answer_whatever_its_shape_breaks_the_digest(
     ],
 )
 def test_spellings_of_one_name_have_one_key(one: str, other: str, same: bool) -> None:
-    assert (planning.artist_key(one) == planning.artist_key(other)) is same
-    assert planning.artist_key(" ") == " ", "a name of nothing stays itself"
+    assert (name_key(one) == name_key(other)) is same
+    assert name_key(" ") == " ", "a name of nothing stays itself"
 
 
 def test_entities_are_listeners_and_artists() -> None:

@@ -1,5 +1,5 @@
 -- One row per answered chart, day and position, of the days the new loads hold.
--- depends_on: {{ ref('int_artist_aliases') }}
+-- depends_on: {{ ref('stg_lastfm__artist_aliases') }}
 -- depends_on: {{ ref('stg_lastfm__answers') }}
 {% set size = 2 * var('chart_size') %}
 with

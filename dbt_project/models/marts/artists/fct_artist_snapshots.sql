@@ -28,20 +28,16 @@ chart as (
 
 ),
 
-names as (
-
-    select * from {{ ref('int_names') }}
-
-),
-
 answered as (
 
     select
-        artist_name,
+        artist_id,
+        is_artist_alias,
         0 as kind,
         as_of_date,
         fetched_at,
         load_id,
+        touched_load_id,
         call_id,
         item_index,
         listeners,
@@ -52,11 +48,13 @@ answered as (
     union all
 
     select
-        artist_name,
+        artist_id,
+        is_artist_alias,
         1 as kind,
         as_of_date,
         fetched_at,
         load_id,
+        touched_load_id,
         call_id,
         item_index,
         listeners,
@@ -66,34 +64,13 @@ answered as (
 
 ),
 
-identified as (
-
-    select
-        names.artist_id,
-        names.is_artist_alias,
-        answered.kind,
-        answered.as_of_date,
-        answered.fetched_at,
-        answered.load_id,
-        answered.call_id,
-        answered.item_index,
-        answered.listeners,
-        answered.playcount,
-        greatest(answered.load_id, names.identity_load_id) as touched_load_id
-
-    from answered
-
-    inner join names on answered.artist_name = names.name
-
-),
-
 -- A day is touched by a new answer and by an artist who got another identity; all that
 -- follows from it is made anew.
 touched as (
 
     select min(as_of_date) as first_date
 
-    from identified
+    from answered
     {% if is_incremental() %}
     where touched_load_id > {{ built_through() }}
     {% endif %}
@@ -104,31 +81,31 @@ touched as (
 ranked as (
 
     select
-        identified.artist_id,
-        identified.as_of_date as snapshot_date,
-        identified.fetched_at as observed_at,
-        identified.listeners,
-        identified.playcount,
-        max(identified.touched_load_id) over (
-            partition by identified.artist_id, identified.as_of_date
+        answered.artist_id,
+        answered.as_of_date as snapshot_date,
+        answered.fetched_at as observed_at,
+        answered.listeners,
+        answered.playcount,
+        max(answered.touched_load_id) over (
+            partition by answered.artist_id, answered.as_of_date
         ) as touched_load_id,
         row_number() over (
-            partition by identified.artist_id, identified.as_of_date
+            partition by answered.artist_id, answered.as_of_date
             order by
-                identified.is_artist_alias,
-                identified.kind,
-                identified.fetched_at desc,
-                identified.load_id desc,
-                identified.call_id,
-                identified.item_index
+                answered.is_artist_alias,
+                answered.kind,
+                answered.fetched_at desc,
+                answered.load_id desc,
+                answered.call_id,
+                answered.item_index
         ) as choice
 
-    from identified
+    from answered
 
     cross join touched
 
     where
-        identified.as_of_date
+        answered.as_of_date
         >= {{ add_days('touched.first_date', -context_days) }}
 
 ),

@@ -3,7 +3,7 @@ with
 
 aliases as (
 
-    select * from {{ ref('int_artist_aliases') }}
+    select * from {{ ref('stg_lastfm__artist_aliases') }}
 
 ),
 
@@ -13,29 +13,21 @@ spellings as (
 
 ),
 
-names as (
-
-    select * from {{ ref('int_names') }}
-
-),
-
 -- Of several spellings of one alias the one answered last; equal ones by hash, as text
 -- order differs by collation.
 ranked as (
 
     select
-        names.name_key,
-        spellings.artist_name,
+        name_key,
+        artist_name,
         row_number() over (
-            partition by names.name_key
-            order by spellings.last_seen_date desc, md5(spellings.artist_name)
+            partition by name_key
+            order by last_seen_date desc, md5(artist_name)
         ) as choice
 
     from spellings
 
-    inner join names on spellings.artist_name = names.name
-
-    where names.is_artist_alias
+    where is_artist_alias
 
 ),
 

@@ -9,19 +9,13 @@ loads as (
 
 aliases as (
 
-    select * from {{ ref('int_artist_aliases') }}
+    select * from {{ ref('stg_lastfm__artist_aliases') }}
 
 ),
 
-infos as (
+late_answers as (
 
-    select * from {{ ref('stg_lastfm__artist_infos') }}
-
-),
-
-names as (
-
-    select * from {{ ref('int_names') }}
+    select * from {{ ref('int_late_artist_answers') }}
 
 ),
 
@@ -78,69 +72,6 @@ identities as (
     inner join load_days on aliases.identity_load_id = load_days.load_id
 
     where load_days.built_date is not null
-
-),
-
--- Answers about one artist and day, in the order they came in.
-answered as (
-
-    select
-        names.artist_id,
-        infos.as_of_date,
-        infos.load_id,
-        infos.listeners,
-        infos.playcount,
-        lag(infos.load_id) over answers_of_day as previous_load_id,
-        lag(infos.listeners) over answers_of_day as previous_listeners,
-        lag(infos.playcount) over answers_of_day as previous_playcount
-
-    from infos
-
-    inner join names on infos.artist_name = names.name
-
-    where not names.is_artist_alias
-
-    window answers_of_day as (
-        partition by names.artist_id, infos.as_of_date
-        order by infos.load_id, infos.fetched_at, infos.call_id, infos.item_index
-    )
-
-),
-
-late_answers as (
-
-    select
-        'artist_snapshot' as subject,
-        answered.artist_id as entity_id,
-        answered.load_id,
-        answered.as_of_date as from_date,
-        answered.as_of_date as to_date,
-        cast(answered.previous_listeners as text) || ' listeners, '
-        || cast(answered.previous_playcount as text) || ' plays' as old_value,
-        cast(answered.listeners as text) || ' listeners, '
-        || cast(answered.playcount as text) || ' plays' as new_value,
-        case
-            when answered.previous_listeners is null
-                then 'the day was answered after a later one'
-            else 'the day was answered again with other counters'
-        end as reason
-
-    from answered
-
-    inner join load_days on answered.load_id = load_days.load_id
-
-    where
-        (
-            answered.previous_load_id is null
-            and answered.as_of_date < load_days.built_date
-        )
-        or (
-            answered.previous_load_id < answered.load_id
-            and (
-                answered.previous_listeners <> answered.listeners
-                or answered.previous_playcount <> answered.playcount
-            )
-        )
 
 ),
 
@@ -218,17 +149,7 @@ together as (
 
     union all
 
-    select
-        subject,
-        entity_id,
-        load_id,
-        from_date,
-        to_date,
-        old_value,
-        new_value,
-        reason
-
-    from chart_issues
+    select * from chart_issues
 
 ),
 

@@ -13,6 +13,24 @@ top_artists as (
 
 ),
 
+friends as (
+
+    select * from {{ ref('stg_lastfm__user_friends') }}
+
+),
+
+loved_tracks as (
+
+    select * from {{ ref('stg_lastfm__user_loved_tracks') }}
+
+),
+
+personal_tags as (
+
+    select * from {{ ref('stg_lastfm__user_personal_tags') }}
+
+),
+
 listener_days as (
 
     select * from {{ ref('fct_listener_days') }}
@@ -70,6 +88,7 @@ listened as (
 
 ),
 
+-- Whoever any answer is about: user.getInfo may have failed where a list was answered.
 listeners as (
 
     select listener_id from infos
@@ -81,6 +100,18 @@ listeners as (
     union
 
     select listener_id from top_artists
+
+    union
+
+    select listener_id from friends
+
+    union
+
+    select listener_id from loved_tracks
+
+    union
+
+    select listener_id from personal_tags
 
 ),
 

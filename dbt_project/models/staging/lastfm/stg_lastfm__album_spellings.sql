@@ -1,52 +1,42 @@
--- One row per spelling of an album, its artist and mbid given with it.
-{#- A table, not a view: every mart of names would read all of raw again. -#}
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['artist_name', 'album_name', 'album_mbid'],
-        on_schema_change='fail',
-    )
-}}
-{%- set tables = [
-    ('album_infos', true, ["artist_name", "album_name", "coalesce(album_mbid, '')"]),
-    (
-        'artist_top_albums',
-        true,
-        [
-            "artist_name",
-            "album_name",
-            "coalesce(album_mbid, '')",
-        ],
-    ),
-    (
-        'user_recent_tracks',
-        false,
-        [
-            "artist_name",
-            "nullif(album_name, '')",
-            "coalesce(album_mbid, '')",
-        ],
-    ),
-    ('track_infos', false, ["artist_name", "nullif(album_name, '')", "''"]),
-    (
-        'user_top_albums',
-        false,
-        [
-            "artist_name",
-            "album_name",
-            "coalesce(album_mbid, '')",
-        ],
-    ),
-    ('user_weekly_albums', false, ["artist_name", "album_name", "coalesce(mbid, '')"]),
-    (
-        'user_personal_tags',
-        false,
-        [
-            "artist_name",
-            "case when tagging_type = 'album' then item_name end",
-            "''",
-        ],
-    ),
-] %}
-{{ spellings(tables, ['artist_name', 'album_name', 'album_mbid']) }}
+-- One row per spelling of an album, its artist and mbid given with it, with its key.
+with
+
+spellings as (
+
+    select * from {{ ref('base_lastfm__album_spellings') }}
+
+),
+
+names as (
+
+    select * from {{ ref('base_lastfm__names') }}
+
+),
+
+final as (
+
+    select
+        {{
+            hashed_key([
+                'artist_names.artist_key',
+                'album_names.name_key',
+            ])
+        }} as album_id,
+        artist_names.artist_id,
+        spellings.artist_name,
+        spellings.album_name,
+        spellings.album_mbid,
+        spellings.first_seen_date,
+        spellings.last_seen_date,
+        spellings.is_official,
+        artist_names.is_artist_alias
+
+    from spellings
+
+    left join names as artist_names on spellings.artist_name = artist_names.name
+
+    left join names as album_names on spellings.album_name = album_names.name
+
+)
+
+select * from final

@@ -7,9 +7,9 @@ source as (
 
 ),
 
-name_keys as (
+names as (
 
-    select * from {{ ref('stg_lastfm__name_keys') }}
+    select * from {{ ref('base_lastfm__names') }}
 
 ),
 
@@ -19,21 +19,20 @@ final as (
         source.load_id,
         source.call_id,
         source.item_index,
-        requested.name_key as requested_key,
-        answered.name_key as answered_key,
+        names.artist_id,
         source.requested_name,
         source.artist_name,
         nullif(source.artist_mbid, '') as artist_mbid,
         source.listeners,
         source.playcount,
         source.as_of_date,
-        source.fetched_at
+        source.fetched_at,
+        names.is_artist_alias,
+        greatest(source.load_id, names.identity_load_id) as touched_load_id
 
     from source
 
-    left join name_keys as answered on source.artist_name = answered.name
-
-    left join name_keys as requested on source.requested_name = requested.name
+    left join names on source.artist_name = names.name
 
 )
 

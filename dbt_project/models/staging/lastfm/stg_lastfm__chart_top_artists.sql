@@ -9,7 +9,7 @@ source as (
 
 names as (
 
-    select * from {{ ref('int_names') }}
+    select * from {{ ref('base_lastfm__names') }}
 
 ),
 
@@ -47,14 +47,16 @@ final as (
         source.load_id,
         source.call_id,
         source.item_index,
-        artist_names.artist_id as artist_id,
+        names.artist_id,
         source.position,
         source.artist_name,
         nullif(source.artist_mbid, '') as artist_mbid,
         source.listeners,
         source.playcount,
         source.as_of_date,
-        source.fetched_at
+        source.fetched_at,
+        names.is_artist_alias,
+        greatest(source.load_id, names.identity_load_id) as touched_load_id
 
     from source
 
@@ -63,7 +65,7 @@ final as (
             source.call_id = latest.call_id
             and source.item_index = latest.item_index
 
-    left join names as artist_names on source.artist_name = artist_names.name
+    left join names on source.artist_name = names.name
 
 )
 

@@ -9,7 +9,7 @@ source as (
 
 names as (
 
-    select * from {{ ref('int_names') }}
+    select * from {{ ref('base_lastfm__names') }}
 
 ),
 

@@ -3,7 +3,7 @@ with
 
 recent_tracks as (
 
-    select * from {{ ref('stg_lastfm__user_recent_tracks') }}
+    select * from {{ ref('base_lastfm__recent_tracks') }}
 
 ),
 

@@ -1,33 +1,9 @@
 -- One row per answered page of a walk through a listener's recent tracks.
 with
 
-source as (
+walk_pages as (
 
-    select * from {{ source('lastfm', 'scrobble_walks') }}
-
-),
-
--- A page loaded a second time, by a replay, is the same page.
-ranked as (
-
-    select
-        load_id,
-        call_id,
-        walk_id,
-        listener_name,
-        walk_from_uts,
-        walk_to_uts,
-        pages,
-        page,
-        total,
-        as_of_date,
-        fetched_at,
-        row_number() over (
-            partition by call_id
-            order by fetched_at desc, load_id desc, item_index desc, page, walk_id
-        ) as recency
-
-    from source
+    select * from {{ ref('base_lastfm__scrobble_walk_pages') }}
 
 ),
 
@@ -46,9 +22,7 @@ final as (
         as_of_date,
         fetched_at
 
-    from ranked
-
-    where recency = 1
+    from walk_pages
 
 )
 

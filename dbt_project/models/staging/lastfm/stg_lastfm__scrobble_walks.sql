@@ -3,7 +3,7 @@ with
 
 pages as (
 
-    select * from {{ ref('stg_lastfm__scrobble_walk_pages') }}
+    select * from {{ ref('base_lastfm__scrobble_walk_pages') }}
 
 ),
 
@@ -11,7 +11,7 @@ final as (
 
     select
         walk_id,
-        listener_id,
+        lower(listener_name) as listener_id,
         max(load_id) as load_id,
         min(walk_from_uts) as walk_from_uts,
         max(walk_to_uts) as walk_to_uts,
@@ -35,7 +35,7 @@ final as (
 
     from pages
 
-    group by walk_id, listener_id
+    group by walk_id, lower(listener_name)
 
 )
 

@@ -9,13 +9,13 @@ source as (
 
 names as (
 
-    select * from {{ ref('int_names') }}
+    select * from {{ ref('base_lastfm__names') }}
 
 ),
 
 walk_pages as (
 
-    select * from {{ ref('stg_lastfm__scrobble_walk_pages') }}
+    select * from {{ ref('base_lastfm__scrobble_walk_pages') }}
 
 ),
 

@@ -3,13 +3,13 @@ with
 
 name_keys as (
 
-    select * from {{ ref('stg_lastfm__name_keys') }}
+    select * from {{ source('lastfm', 'name_keys') }}
 
 ),
 
 aliases as (
 
-    select * from {{ ref('int_artist_aliases') }}
+    select * from {{ ref('base_lastfm__artist_aliases') }}
 
 ),
 

@@ -1,7 +1,8 @@
-"""One key for all spellings of a name.
+"""The key under which all spellings of a name are one.
 
-Owns the definition of a name key; the tables of schema raw carry the key of every
-spelling, so nothing else needs to compute one.
+Owns the definition of a name key: of artists, albums, tracks and tags, while loading,
+fetching and answering. The tables of schema raw carry the key of every spelling, so SQL
+never computes one.
 """
 
 import unicodedata

@@ -1,0 +1,45 @@
+{# Returns the dimensions that the keys in a column of a mart stand in: a dictionary
+   from dimension to the condition on the mart's rows (true: all rows); empty for a
+   column without such keys. From the column's name; a column that holds the keys of
+   several dimensions, or other values beside them, stands here by mart. Null is no
+   key. #}
+{% macro mart_keys(mart, column) %}
+    {%- set of_type = {
+        'dim_artists': "entity_type = 'artist'",
+        'dim_albums': "entity_type = 'album'",
+        'dim_tracks': "entity_type = 'track'",
+        'dim_tags': "entity_type = 'tag'",
+    } -%}
+    {%- set of_mart = {
+        'fct_chart_positions.entity_id': {
+            'dim_artists': "chart like '%artists'",
+            'dim_albums': "chart like '%albums'",
+            'dim_tracks': "chart like '%tracks'",
+            'dim_tags': "chart like '%tags'",
+        },
+        'listener_hours.listener_id': {'dim_listeners': "listener_id <> ''"},
+        'listener_tag_assignments.item_id': {
+            'dim_artists': "tagging_type = 'artist'",
+            'dim_albums': "tagging_type = 'album'",
+            'dim_tracks': "tagging_type = 'track'",
+        },
+        'listener_top.entity_id': of_type,
+        'listener_trends.listener_id': {'dim_listeners': "listener_id <> ''"},
+        'restatements.entity_id': {
+            'dim_artists': "subject = 'artist_snapshot'",
+            'dim_listeners': "subject = 'scrobbles'",
+        },
+        'top_charts.entity_id': of_type,
+    } -%}
+    {%- set of_name = {
+        'artist_id': 'dim_artists',
+        'similar_artist_id': 'dim_artists',
+        'album_id': 'dim_albums',
+        'track_id': 'dim_tracks',
+        'tag_id': 'dim_tags',
+        'listener_id': 'dim_listeners',
+        'neighbour_id': 'dim_listeners',
+    } -%}
+    {%- set by_name = {of_name[column]: 'true'} if column in of_name else {} -%}
+    {{ return(of_mart.get(mart ~ '.' ~ column, by_name)) }}
+{% endmacro %}

@@ -1,0 +1,140 @@
+-- One row per artist name key that last.fm has corrected to another artist.
+with recursive
+
+redirects as (
+
+    select * from {{ ref('base_lastfm__artist_redirects') }}
+
+),
+
+links as (
+
+    select
+        alias_key,
+        target_key
+
+    from redirects
+
+    where alias_key <> target_key
+
+),
+
+-- `union`, not `union all`: a circle of corrections ends by itself.
+reached as (
+
+    select
+        alias_key,
+        target_key
+
+    from links
+
+    union
+
+    select
+        reached.alias_key,
+        links.target_key
+
+    from reached
+
+    inner join links on reached.target_key = links.alias_key
+
+),
+
+-- A chain ends at the one name that is corrected no further; a circle has no such end
+-- and stands for the smallest md5 of its members, as text order differs by collation.
+ends as (
+
+    select
+        reached.alias_key,
+        min({{ hashed_key(['reached.target_key']) }}) as artist_id
+
+    from reached
+
+    left join links on reached.target_key = links.alias_key
+
+    left join reached as circle
+        on
+            reached.target_key = circle.alias_key
+            and reached.target_key = circle.target_key
+
+    where links.alias_key is null or circle.alias_key is not null
+
+    group by reached.alias_key
+
+),
+
+resolved as (
+
+    select
+        ends.alias_key,
+        ends.artist_id,
+        min(reached.target_key) as artist_key
+
+    from ends
+
+    inner join reached
+        on
+            ends.alias_key = reached.alias_key
+            and ends.artist_id = {{ hashed_key(['reached.target_key']) }}
+
+    group by ends.alias_key, ends.artist_id
+
+),
+
+-- An alias changes hands when any name on its way does, also when a name on the way
+-- stops being an alias (then its own edge leads to itself).
+path_loads as (
+
+    select
+        alias_key,
+        since_load_id
+
+    from redirects
+
+    where alias_key <> target_key or has_changed
+
+    union all
+
+    select
+        reached.alias_key,
+        redirects.since_load_id
+
+    from reached
+
+    inner join redirects on reached.target_key = redirects.alias_key
+
+    where redirects.alias_key <> redirects.target_key or redirects.has_changed
+
+),
+
+changes as (
+
+    select
+        alias_key,
+        max(since_load_id) as identity_load_id
+
+    from path_loads
+
+    group by alias_key
+
+),
+
+final as (
+
+    select
+        changes.alias_key,
+        {{ hashed_key(['changes.alias_key']) }} as alias_artist_id,
+        coalesce(resolved.artist_key, changes.alias_key) as artist_key,
+        coalesce(
+            resolved.artist_id, {{ hashed_key(['changes.alias_key']) }}
+        ) as artist_id,
+        coalesce(resolved.artist_key <> changes.alias_key, false) as is_alias,
+        changes.identity_load_id
+
+    from changes
+
+    left join resolved on changes.alias_key = resolved.alias_key
+
+)
+
+select * from final

@@ -1,0 +1,55 @@
+-- One row per call that answered a page of a walk through a listener's recent tracks.
+with
+
+source as (
+
+    select * from {{ source('lastfm', 'scrobble_walks') }}
+
+),
+
+-- A page loaded a second time, by a replay, is the same page.
+ranked as (
+
+    select
+        load_id,
+        call_id,
+        walk_id,
+        listener_name,
+        walk_from_uts,
+        walk_to_uts,
+        pages,
+        page,
+        total,
+        as_of_date,
+        fetched_at,
+        row_number() over (
+            partition by call_id
+            order by fetched_at desc, load_id desc, item_index desc, page, walk_id
+        ) as recency
+
+    from source
+
+),
+
+final as (
+
+    select
+        load_id,
+        call_id,
+        walk_id,
+        listener_name,
+        walk_from_uts,
+        walk_to_uts,
+        pages,
+        page,
+        total,
+        as_of_date,
+        fetched_at
+
+    from ranked
+
+    where recency = 1
+
+)
+
+select * from final

@@ -1,0 +1,98 @@
+"""What the recipes say of their raw tables, written down for dbt.
+
+Owns two files of the dbt project: the entries of the source ``lastfm`` and the macro
+that lists where names stand. dbt reads both while it parses, before any database is
+there to be asked. ``python -m ingest.lastfm.sources`` (``make sources``) writes them; a
+test compares them with the recipes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingest.lastfm.recipes import ROW_TABLES, TABLES, Thing
+from ingest.lastfm.spellings import Spelling, spellings
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+SOURCES = PROJECT / "models" / "staging" / "lastfm" / "_lastfm__sources.yml"
+SPELLINGS = PROJECT / "macros" / "lastfm_spellings.sql"
+
+_SOURCES_HEAD = """\
+# Written by `make sources` from ingest/lastfm/recipes.py; change it there.
+version: 2
+
+sources:
+  - name: lastfm
+    description: >
+      What last.fm answered, row by row, append-only. `load_id` counts the loads,
+      `call_id` names the call, `item_index` (from 0) the place in its answer,
+      `as_of_date` the UTC day the call was made for, `fetched_at` when it was answered
+      (UTC). Names are exactly as answered, never cleaned.
+    schema: raw
+    config:
+      loaded_at_field: fetched_at
+      freshness:
+        warn_after: {count: 36, period: hour}
+        error_after: {count: 7, period: day}
+    tables:
+"""
+# It has no time of its own; every spelling arrives with the row that holds it.
+_NO_FRESHNESS = """\
+        config:
+          loaded_at_field: null
+          freshness: null
+"""
+_SPELLINGS_HEAD = """\
+{# Returns, for each kind of thing, the raw tables where its names stand: table, columns
+   (expressions in the order of the spellings' columns) and is_official. Written by
+   `make sources` from ingest/lastfm/spellings.py; change it there. Exists because dbt
+   has to know while it parses which sources a model reads. #}
+{% macro lastfm_spellings() %}
+{{ return({
+"""
+
+
+def sources_yml() -> str:
+    """The entries of dbt's source ``lastfm``, one for each of its raw tables."""
+    others = ("lastfm__name_keys", "lastfm__answers")
+    text = _SOURCES_HEAD
+    for table in (*ROW_TABLES, *(TABLES[name] for name in others)):
+        text += f"      - name: {table.name.removeprefix('lastfm__')}\n"
+        text += f"        identifier: {table.name}\n"
+        text += f"        description: {table.description}\n"
+        if table.name == "lastfm__name_keys":
+            text += _NO_FRESHNESS
+    return text
+
+
+def spellings_macro() -> str:
+    """The macro ``lastfm_spellings``."""
+    things: tuple[Thing, ...] = ("artist", "album", "track", "tag")
+    text = _SPELLINGS_HEAD
+    for thing in things:
+        text += f"    '{thing}': [\n"
+        for table in ROW_TABLES:
+            for spelling in spellings(table):
+                if spelling.thing == thing:
+                    text += _entry(table.name.removeprefix("lastfm__"), spelling)
+        text += "    ],\n"
+    return text + "}) }}\n{% endmacro %}\n"
+
+
+def _entry(table: str, spelling: Spelling) -> str:
+    columns = "".join(f'            "{each}",\n' for each in spelling.expressions)
+    is_official = str(spelling.is_official).lower()
+    return (
+        f"        {{'table': '{table}', 'is_official': {is_official}, 'columns': [\n"
+        f"{columns}        ]}},\n"
+    )
+
+
+def main() -> None:
+    """Write both files."""
+    SOURCES.write_text(sources_yml(), encoding="utf-8")
+    SPELLINGS.write_text(spellings_macro(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
