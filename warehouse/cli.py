@@ -22,6 +22,7 @@ from rich.table import Table
 from warehouse import ops, store
 from warehouse.daily import STEPS
 from warehouse.daily import daily as run_daily
+from warehouse.engines import open_store
 from warehouse.errors import PublishFailed, WarehouseError
 from warehouse.journal import last_runs
 from warehouse.redact import RedactingFilter, redact
@@ -153,7 +154,7 @@ def rollback(to: str | None, **options: Any) -> None:
     """Point readers to an older version; the next daily run starts from there."""
     settings = take_settings(options)
     engine = ops.open_ops(settings)
-    before, after = store.roll_back(store.open_store(settings, engine), engine, to)
+    before, after = store.roll_back(open_store(settings, engine), engine, to)
     click.echo(f"readers now see {after.version} ({after.as_of_date})")
     click.echo(f"back again: scrobble rollback --to {before.version}")
 
@@ -178,11 +179,7 @@ def status(runs: int, as_json: bool, **options: Any) -> None:
     fresh: list[tuple[Any, ...]] = []
     if current is not None:
         dead = int(_query(settings, _OPEN_DEAD_LETTERS)[1][0][0])
-        fresh = _query(
-            settings,
-            "select source, last_as_of_date, last_fetched_at from marts.freshness"
-            " order by last_as_of_date, source",
-        )[1]
+        fresh = _query(settings, _LAST_ANSWERS.format(current.built_through))[1]
     if as_json:
         body = {
             "published": current and current.__dict__,
@@ -197,6 +194,17 @@ def status(runs: int, as_json: bool, **options: Any) -> None:
         }
         click.echo(json.dumps(body, default=str, indent=2))
         return
+    _print_status(current, kept, history, sizes, fresh, dead)
+
+
+def _print_status(
+    current: store.Version | None,
+    kept: list[store.Version],
+    history: list[dict[str, Any]],
+    sizes: dict[str, int],
+    fresh: list[tuple[Any, ...]],
+    dead: int | None,
+) -> None:
     console = Console(highlight=False, markup=False)
     if current is None:
         console.print("nothing is published yet: run `make daily`")
@@ -251,6 +259,15 @@ _OPEN_DEAD_LETTERS = """
         select 1 from raw.dead_letter_decisions as decisions
         where decisions.dead_letter_id = letters.dead_letter_id
     )
+"""
+
+
+_LAST_ANSWERS = """
+    select method, max(as_of_date) as last_date, max(fetched_at) as last_fetched_at
+    from raw.answers
+    where outcome in ('rows', 'empty') and load_id <= {}
+    group by method
+    order by last_date, method
 """
 
 
