@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,52 @@ def imported_packages(source: str) -> set[str]:
     return found
 
 
+def imported_modules(source: str, known: set[str]) -> set[str]:
+    """The modules among `known` that a module imports, wherever the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            # `from package import module` imports the module, not what is beside it.
+            found |= (inside & known) or {node.module}
+    return found & known
+
+
+def circles(sources: dict[str, str]) -> list[list[str]]:
+    """The groups of modules (source by name) that import each other in a circle."""
+    graph = {
+        name: imported_modules(source, set(sources)) - {name}
+        for name, source in sources.items()
+    }
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return [error.args[1]]
+    return []
+
+
+def module_sources(package: str) -> dict[str, str]:
+    """The source of each module of a package, by its dotted name."""
+    found = {}
+    for path in modules(package):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path.read_text()
+    return found
+
+
+def long_functions(source: str, most: int = 70) -> list[str]:
+    """The functions of a module that have more lines than `most`."""
+    return [
+        f"{node.name} ({node.end_lineno - node.lineno + 1} lines)"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= most
+    ]
+
+
 def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
@@ -43,6 +90,34 @@ def test_a_package_imports_nothing_it_must_not_know(package: str) -> None:
         if (bad := imported_packages(path.read_text()) & MAY_NOT_IMPORT[package])
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("package", sorted(MAY_NOT_IMPORT))
+def test_the_modules_of_a_package_import_each_other_in_one_direction(
+    package: str,
+) -> None:
+    assert circles(module_sources(package)) == []
+
+
+def test_the_control_a_circle_is_found_where_an_import_is_inside_a_function() -> None:
+    sources = {
+        "warehouse": "",
+        "warehouse.a": "from warehouse import b\n",
+        "warehouse.b": "def f():\n    from warehouse.c import d\n",
+        "warehouse.c": "import warehouse.a\n",
+    }
+    (circle,) = circles(sources)
+    assert set(circle) == {"warehouse.a", "warehouse.b", "warehouse.c"}
+    assert circles(sources | {"warehouse.c": "import warehouse\n"}) == []
+
+
+def test_a_function_of_the_warehouse_fits_in_70_lines() -> None:
+    sources = module_sources("warehouse")
+    assert {n: long for n, s in sources.items() if (long := long_functions(s))} == {}
+    # The control: one line more is too long.
+    body = "    pass\n" * 69
+    assert long_functions(f"def f():\n{body}") == []
+    assert long_functions(f"def f():\n{body}    pass\n") == ["f (71 lines)"]
 
 
 def test_the_control_an_import_inside_a_function_is_seen() -> None:

@@ -25,12 +25,11 @@ from sqlalchemy.engine import make_url
 
 from warehouse.duckdb_store import FILE
 from warehouse.errors import BuildFailed
+from warehouse.marts import Mart, read_marts
+from warehouse.project import PROFILE, PROJECT, files_hash
 from warehouse.redact import redact
 from warehouse.run import Target
 
-ROOT = Path(__file__).resolve().parent.parent
-PROJECT = ROOT / "dbt_project"
-PROFILE = ROOT / "profiles.yml.example"
 # Where installing leaves the parsed project, for each engine.
 INSTALLED = PROJECT / "target"
 
@@ -39,23 +38,17 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What dbt did: counts of models and tests, and seconds inside dbt."""
+    """What dbt did: counts of models and tests, and seconds inside dbt.
+
+    `marts` is what the project says of each mart it built.
+    """
 
     models: int
     tests: int
     seconds: float
     seconds_starting: float
     slowest: tuple[tuple[str, float], ...]
-
-
-def project_hash() -> str:
-    """A hash of everything that decides what the marts look like."""
-    digest = hashlib.sha256()
-    for path in sorted(PROJECT.rglob("*")):
-        inside = path.relative_to(PROJECT)
-        if path.is_file() and inside.parts[0] not in ("target", "logs"):
-            digest.update(str(inside).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    marts: dict[str, Mart]
 
 
 def build(
@@ -73,13 +66,20 @@ def build(
     Args:
         built_through: loads up to this id are in the marts already; 0 builds them anew.
         work_dir: the run's own folder, for dbt's target and logs.
-        project: of :func:`parsed_project`; dbt parses again where it is None.
+        project: of :func:`parsed_project`; parsed here where it is None.
 
     Raises:
-        BuildFailed: naming the models and tests that failed, with the log's path.
+        BuildFailed: naming the models and tests that failed, with the log's path, or
+            the mart that lacks what publishing needs to know.
     """
     dbt_target = work_dir / "dbt"
     dbt_target.mkdir(parents=True, exist_ok=True)
+    if project is None:
+        parsed = invoke_dbt(target, ["parse"], dbt_target, _day(as_of_date, 0, 1))
+        if not parsed.success:
+            raise BuildFailed(_explain([], parsed.exception, dbt_target))
+        project = parsed.result
+    marts = read_marts(project)
     # Unit tests test the models, not the day: they run with the project's own tests.
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     command += scope(built_through)
@@ -107,6 +107,7 @@ def build(
         slowest=tuple(
             (node.node.name, round(node.execution_time, 2)) for node in by_time[:5]
         ),
+        marts=marts,
     )
 
 
@@ -248,7 +249,7 @@ def _parsed_name(target: Target) -> str:
     """
     packages = ("dbt-core", "dbt-adapters", "dbt-duckdb", "dbt-postgres")
     versions = " ".join(version(package) for package in packages)
-    key = f"{versions} {project_hash()}" + PROFILE.read_text(encoding="utf-8")
+    key = f"{versions} {files_hash()}" + PROFILE.read_text(encoding="utf-8")
     digest = hashlib.sha256(key.encode()).hexdigest()
     return f"{_engine(target)}-{digest[:16]}.msgpack"
 

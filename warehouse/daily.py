@@ -14,7 +14,7 @@ import signal
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -27,9 +27,9 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from warehouse import gates, hooks, ops, store
-from warehouse.build import project_hash
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
+from warehouse.engines import open_store
 from warehouse.errors import (
     BuildFailed,
     DatabaseLost,
@@ -40,6 +40,7 @@ from warehouse.errors import (
 )
 from warehouse.journal import Journal, abandon_dead_runs
 from warehouse.lease import Lease
+from warehouse.project import project_hash
 from warehouse.redact import redact
 from warehouse.report import Reporter
 from warehouse.run import Run, Step, StepResult, Target
@@ -141,7 +142,7 @@ def _locked(
         for dead in abandon_dead_runs(engine, lease.fence):
             said.line(f"mended:   run {dead} did not finish; its work is discarded")
         journal.open(lease.fence, command, as_of)
-        warehouse = store.open_store(settings, engine)
+        warehouse = open_store(settings, engine)
         with engine.begin() as connection:
             base = store.published_version(connection)
         # Two runs that started together: the second finds the day done by the first.
@@ -282,6 +283,7 @@ class _Day:
             work_dir=run.work_dir,
             threads=run.settings.threads,
         )
+        run.marts = result.marts
         how = "anew" if run.built_through == 0 else "what the new loads touch"
         return StepResult(
             f"{result.models} models ({how}), {result.tests} tests passed",
@@ -298,12 +300,14 @@ class _Day:
         self.audit = self.warehouse.seal(run)
         with run.engine.begin() as connection:
             earlier = store.kept_versions(connection)[:14]
+        days, ages = _evidence_of_marts(run)
         verdicts = gates.judge(
             gates.Evidence(
                 steps=run.details,
                 audit=self.audit,
                 earlier=earlier,
-                days=_day_summary(run.target, run.as_of_date),
+                days=days,
+                ages=ages,
                 free_bytes=gates.free_bytes(run.settings.data_dir),
             )
         )
@@ -368,8 +372,8 @@ class _Day:
             "  seconds       "
             + ", ".join(f"{k} {v['seconds']:.1f}" for k, v in run.details.items()),
             "",
-            'Next: `scrobble sql "select * from marts.totals"` · `make serve` for the'
-            " pages · `make docs` for the tables · `scrobble status`",
+            "Next: `make serve` for the pages · `make docs` for the tables ·"
+            " `scrobble sql` to ask them · `scrobble status`",
         ]
         for line in lines:
             run.reporter.line(line)
@@ -398,20 +402,40 @@ def _plugged(run: Run, name: str) -> None:
             run.reporter.line(f"{name + ':':<9} {result.text}")
 
 
-def _day_summary(target: Target, day: date) -> dict[str, float]:
-    """The row of :func:`gates.day_summary_sql` on the sealed candidate."""
+def _evidence_of_marts(run: Run) -> tuple[dict[str, float], list[gates.Age]]:
+    """What the sealed candidate says for the gates: a day's counters, and ages."""
+    schema = "marts" if run.target.duckdb_path is not None else "marts_build"
+    days = ages = None
+    with _rows_of(run.target) as ask:
+        if counters := gates.counters_sql(schema, run.marts):
+            days = ask(counters)
+        if query := gates.ages_sql(schema, run.marts, run.as_of_date):
+            ages = ask(query)
+    return (
+        {name: float(value) for row in days or () for name, value in row.items()},
+        [gates.Age(*row.values()) for row in ages or ()],
+    )
+
+
+@contextmanager
+def _rows_of(target: Target) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """A function that asks a candidate and returns rows by column."""
     if target.duckdb_path is not None:
         with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
-            cursor = connection.execute(gates.day_summary_sql("marts", day))
-            names = [column[0] for column in cursor.description]
-            values = cursor.fetchall()[0]
-        return dict(zip(names, (float(value) for value in values), strict=True))
+
+            def ask(sql: str) -> list[dict[str, Any]]:
+                cursor = connection.execute(sql)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+            yield ask
+        return
     engine = create_engine(str(target.url))
     try:
         with engine.connect() as connection_:
-            summary = text(gates.day_summary_sql("marts_build", day))
-            row = connection_.execute(summary).one()
-            return {name: float(value) for name, value in row._mapping.items()}
+            yield lambda sql: [
+                dict(row) for row in connection_.execute(text(sql)).mappings()
+            ]
     finally:
         engine.dispose()
 

@@ -18,8 +18,10 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Connection, Engine
 
+from warehouse.descriptions import comment_statements
 from warehouse.errors import DiskFull, PublishFailed
 from warehouse.lease import is_alive
+from warehouse.marts import Marts
 from warehouse.run import Run, Target
 from warehouse.settings import Settings
 from warehouse.store import (
@@ -101,20 +103,24 @@ class DuckDBStore:
         return Target(duckdb_path=path)
 
     def seal(self, run: Run) -> Audit:
-        """Fold the log into the file, close it, reopen it and count every mart."""
+        """Describe the marts, close the file, reopen it and count every mart.
+
+        What the project no longer builds is dropped: the file is a copy of the version
+        before, which still has it.
+        """
         path = run.work_dir / FILE
         with duckdb.connect(str(path)) as connection:
+            for name, kind in _relations(connection).items():
+                if name not in run.marts:
+                    connection.execute(f'drop {kind} marts."{name}"')
+            _describe(connection, run.marts)
             connection.execute("force checkpoint")
         with duckdb.connect(str(path), read_only=True) as connection:
-            names = connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts'"
-                " order by table_name"
-            ).fetchall()
             counts = {
                 name: connection.execute(
                     f'select count(*) from marts."{name}"'
                 ).fetchall()[0][0]
-                for (name,) in names
+                for name in _relations(connection)
             }
             built_through = _max_load_id(connection)
         with path.open("rb+") as file:
@@ -183,6 +189,38 @@ def published_path(data_dir: Path) -> Path:
         raise PublishFailed(
             f"nothing is published in {data_dir}; run `make daily` first"
         ) from None
+
+
+def _relations(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The tables and views of schema marts: ``table`` or ``view`` by name."""
+    found = connection.execute(
+        "select table_name, 'table' from duckdb_tables() where schema_name = 'marts'"
+        " union all select view_name, 'view' from duckdb_views()"
+        " where schema_name = 'marts' and not internal order by 1"
+    ).fetchall()
+    return dict(found)
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, marts: Marts) -> None:
+    """Bring the comments of the marts to their descriptions."""
+    there = connection.execute(
+        "select table_name, '', comment from duckdb_tables()"
+        " where schema_name = 'marts'"
+        " union all select view_name, '', comment from duckdb_views()"
+        " where schema_name = 'marts'"
+        " union all select table_name, column_name, comment from duckdb_columns()"
+        " where schema_name = 'marts'"
+    ).fetchall()
+    statements = comment_statements(
+        "marts",
+        _relations(connection),
+        {name: {"": mart.description, **mart.columns} for name, mart in marts.items()},
+        {(name, column): comment for name, column, comment in there},
+    )
+    connection.execute("begin")
+    for statement in statements:
+        connection.execute(statement)
+    connection.execute("commit")
 
 
 def _max_load_id(connection: duckdb.DuckDBPyConnection) -> int:

@@ -13,6 +13,7 @@ from datetime import date
 from statistics import median
 from typing import Any
 
+from warehouse.marts import Marts
 from warehouse.store import Audit, Version
 
 COMPLETENESS_PCT = 99.0
@@ -22,22 +23,31 @@ LISTENERS_RISE_PCT = 5.0
 UNCHANGED_PCT = 95.0
 SHRINK_PCT = 20.0
 FREE_TIMES_VERSION = 2.0
-# Days; the sources' own limit (error_after) in the dbt project.
-STALE_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Age:
+    """How many days older than the run's day a mart's newest rows are, and may be."""
+
+    mart: str
+    days: int
+    limit: int
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What the gates look at.
 
-    `steps` are the details of the run's steps; `days` is the marts' own summary of the
-    newest day beside the day before (see :func:`day_summary_sql`), empty without one.
+    `steps` are the details of the run's steps; `days` compares the newest day of the
+    marts' counters with the day before (see :func:`counters_sql`), empty without one;
+    `ages` are those of the marts that say how fresh they have to be.
     """
 
     steps: dict[str, dict[str, Any]]
     audit: Audit
     earlier: list[Version]
     days: dict[str, float]
+    ages: list[Age]
     free_bytes: int
 
 
@@ -50,35 +60,49 @@ class Gate:
     message: str
 
 
-def day_summary_sql(marts: str, as_of_date: date) -> str:
-    """One row about the newest snapshot day: artists that also have the day before,
-    the sum of their listeners on both days, how many did not change at all, and by how
-    many days the newest snapshots and answers are older than the run's day."""
-    return f"""
-        with newest as (
-            select max(snapshot_date) as snapshot_date from {marts}.fct_artist_snapshots
-        )
-        select
-            count(*) as artists,
-            coalesce(sum(today.listeners), 0) as listeners,
-            coalesce(sum(before.listeners), 0) as listeners_before,
-            coalesce(sum(case when today.listeners = before.listeners
-                and today.playcount = before.playcount then 1 else 0 end), 0)
-                as unchanged,
-            coalesce((
-                select date '{as_of_date}' - max(snapshot_date) from newest
-            ), 0) as snapshots_age_days,
-            coalesce((
-                select date '{as_of_date}' - max(last_as_of_date)
-                from {marts}.freshness
-            ), 0) as answers_age_days
-        from newest
-        inner join {marts}.fct_artist_snapshots as today
-            on today.snapshot_date = newest.snapshot_date
-        inner join {marts}.fct_artist_snapshots as before
-            on before.artist_id = today.artist_id
-            and before.snapshot_date = today.snapshot_date - 1
+def counters_sql(schema: str, marts: Marts) -> str | None:
+    """One row about the newest day of the mart that has counters in its `meta`.
+
+    Its columns: keys that also have the day before, the sum of their total on both
+    days, and how many did not change at all. None where no mart has counters.
     """
+    counted = [mart for mart in marts.values() if mart.meta.counters is not None]
+    if not counted:
+        return None
+    (mart,) = counted
+    counters = mart.meta.counters
+    assert counters is not None
+    table = f'{schema}."{mart.name}"'
+    is_unchanged = " and ".join(
+        f'today."{column}" = before."{column}"' for column in counters.columns
+    )
+    return f"""
+        select
+            count(*) as keys,
+            coalesce(sum(today."{counters.total}"), 0) as total,
+            coalesce(sum(before."{counters.total}"), 0) as total_before,
+            coalesce(sum(case when {is_unchanged} then 1 else 0 end), 0) as unchanged
+        from {table} as today
+        inner join {table} as before
+            on before."{counters.key}" = today."{counters.key}"
+            and before."{counters.day}" = today."{counters.day}" - 1
+        where today."{counters.day}" = (select max("{counters.day}") from {table})
+    """
+
+
+def ages_sql(schema: str, marts: Marts, as_of_date: date) -> str | None:
+    """One row (mart, days, limit) for each mart whose `meta` has a freshness."""
+    return (
+        " union all ".join(
+            f"select '{mart.name}' as mart, coalesce(date '{as_of_date}'"
+            f' - max("{freshness.column}"), 0) as days,'
+            f" {freshness.error_after_days:d} as max_days"
+            f' from {schema}."{mart.name}"'
+            for mart in marts.values()
+            if (freshness := mart.meta.freshness) is not None
+        )
+        or None
+    )
 
 
 def _completeness(evidence: Evidence) -> tuple[bool, str]:
@@ -121,30 +145,28 @@ def _row_counts(evidence: Evidence) -> tuple[bool, str]:
 
 
 def _listeners(evidence: Evidence) -> tuple[bool, str]:
-    before = evidence.days.get("listeners_before", 0)
+    before = evidence.days.get("total_before", 0)
     if not before:
         return True, "no day before to compare with"
-    change = 100.0 * (evidence.days["listeners"] - before) / before
+    change = 100.0 * (evidence.days["total"] - before) / before
     passed = LISTENERS_FALL_PCT <= change <= LISTENERS_RISE_PCT
     return passed, f"sum of listeners {change:+.3f} % since the day before"
 
 
 def _identical_day(evidence: Evidence) -> tuple[bool, str]:
-    artists = evidence.days.get("artists", 0)
-    if not artists:
+    keys = evidence.days.get("keys", 0)
+    if not keys:
         return True, "no day before to compare with"
-    share = 100.0 * evidence.days["unchanged"] / artists
+    share = 100.0 * evidence.days["unchanged"] / keys
     return share <= UNCHANGED_PCT, f"{share:.1f} % of the artists unchanged"
 
 
 def _freshness(evidence: Evidence) -> tuple[bool, str]:
-    ages = {
-        name: int(evidence.days.get(f"{name}_age_days", 0))
-        for name in ("snapshots", "answers")
-    }
-    oldest = max(ages, key=lambda name: ages[name])
-    passed = ages[oldest] < STALE_DAYS
-    return passed, f"the newest {oldest} are {ages[oldest]} days old"
+    if not evidence.ages:
+        return True, "no mart says how fresh it has to be"
+    oldest = max(evidence.ages, key=lambda age: age.days - age.limit)
+    passed = oldest.days < oldest.limit
+    return passed, f"the newest rows of {oldest.mart} are {oldest.days} days old"
 
 
 def _free_disk(evidence: Evidence) -> tuple[bool, str]:

@@ -3,8 +3,8 @@
 Owns the store's tables, what a version's views look like, and the comparison that
 writes only what changed. Every row carries the fences between which it is shown:
 ``_from_fence <= published < _to_fence``; rows of the newest version have no end
-(:data:`HEAD`). A *segment* is what is compared and rewritten as a whole: a day, a
-period, or everything about one artist or listener.
+(:data:`HEAD`). A *segment* is what is compared as a whole first: a day, a period, or
+everything about one artist or listener; the mart's `meta` names the column.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Any
@@ -21,43 +21,11 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from warehouse.descriptions import comment_statements
 from warehouse.errors import PublishFailed
+from warehouse.marts import Mart
 
 HEAD = 9223372036854775807
-# Kept by month: the facts that grow for ever and are asked about by time.
-MONTHLY = {"fct_scrobbles": "scrobbled_date", "fct_artist_snapshots": "snapshot_date"}
-# The first of these that a mart has is its segment; otherwise its first column is.
-SEGMENT_DATES = (
-    "scrobbled_date",
-    "snapshot_date",
-    "value_date",
-    "issue_date",
-    "period_start",
-    "week_start",
-)
-# What the read service and people ask by; columns a mart lacks are left out.
-INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "fct_scrobbles": (
-        ("listener_id", "scrobbled_at"),
-        ("artist_id", "scrobbled_at"),
-        ("track_id",),
-        ("scrobbled_date",),
-    ),
-    "fct_artist_snapshots": (("artist_id", "snapshot_date"),),
-    "fct_artist_values": (("artist_id", "value_date"), ("value_date", "score")),
-    "fct_chart_positions": (
-        ("chart", "scope", "period", "issue_date"),
-        ("entity_id",),
-    ),
-    "top_charts": (("entity_type", "period", "period_start", "rank"), ("entity_id",)),
-    "fct_listener_days": (("listener_id", "scrobbled_date"), ("scrobbled_date",)),
-    "listener_top": (("listener_id", "entity_type", "period", "period_start"),),
-    "listener_artists": (("listener_id",), ("artist_id",)),
-    "artist_listener_weeks": (("artist_id", "week_start"),),
-    "dim_tracks": (("track_id",), ("artist_id",)),
-    "dim_albums": (("album_id",), ("artist_id",)),
-    "artist_tags": (("artist_id",), ("tag_id",)),
-}
 # One lock attempt must be short, because readers queue behind it; there can be many.
 _LOCK_SECONDS = 2
 _PATIENCE_SECONDS = 600.0
@@ -71,14 +39,28 @@ class MartColumn:
     name: str
     type: str
     stored: str
-
-
-Layout = tuple[MartColumn, ...]
+    description: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What storing a mart did: its rows in all, and the tables it wrote to."""
+class Layout:
+    """What the view of a mart looks like; two that differ in descriptions are equal."""
+
+    columns: tuple[MartColumn, ...]
+    description: str = field(default="", compare=False)
+
+    def stored(self, name: str) -> str:
+        """What the store calls a column."""
+        return next(column.stored for column in self.columns if column.name == name)
+
+    def type(self, name: str) -> str:
+        """The type of a column, as PostgreSQL formats it."""
+        return next(column.type for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What writing a mart did: its rows in all, and the tables it wrote to."""
 
     rows: int
     written_to: tuple[str, ...]
@@ -94,13 +76,13 @@ def ensure_bookkeeping(connection: Connection) -> None:
     )
 
 
-def tables(connection: Connection, schema: str) -> list[str]:
-    """The tables of a schema that are marts, in a fixed order."""
+def mart_names(connection: Connection, schema: str) -> list[str]:
+    """The tables and views of a schema that can be marts, in a fixed order."""
     rows = _run(
         connection,
         "select relname from pg_class"
         " where relnamespace = to_regnamespace(:schema)"
-        " and relkind in ('r', 'p') and not relispartition"
+        " and relkind in ('r', 'p', 'v') and not relispartition"
         r" and relname not like '\_%' and relname not like '%\_\_dbt\_%'"
         ' order by relname collate "C"',
         schema=schema,
@@ -108,107 +90,175 @@ def tables(connection: Connection, schema: str) -> list[str]:
     return list(rows.scalars())
 
 
-def fit(connection: Connection, name: str) -> Layout:
+def prepare_table(connection: Connection, mart: Mart) -> Layout:
     """Make the store able to take a mart as it was built; readers notice nothing.
 
     A new column is added; a column whose type changed gets a new place beside the old
     one, which older versions still need.
     """
+    name, months = mart.name, mart.meta.months
     built = _columns(connection, "marts_build", name)
     kept = dict(_columns(connection, "marts_store", name))
-    layout = []
+    columns = []
     for column, type_ in built:
         places = (column, *(f"{column}__{number}" for number in range(2, 100)))
         stored = next(place for place in places if kept.get(place, type_) == type_)
-        layout.append(MartColumn(column, type_, stored))
-    missing = [column for column in layout if column.stored not in kept]
+        columns.append(MartColumn(column, type_, stored, mart.columns.get(column, "")))
+    missing = [column for column in columns if column.stored not in kept]
     if not kept:
-        columns = ", ".join(f'"{c.stored}" {c.type}' for c in layout)
-        month = MONTHLY.get(name)
+        listed = ", ".join(f'"{c.stored}" {c.type}' for c in columns)
         _run(
             connection,
-            f'create table marts_store."{name}" ({columns},'
+            f'create table marts_store."{name}" ({listed},'
             " _from_fence bigint not null, _to_fence bigint not null)"
-            + (f' partition by range ("{month}")' if month else ""),
+            + (f' partition by range ("{months}")' if months else ""),
         )
     elif missing:
-        columns = ", ".join(f'add column "{c.stored}" {c.type}' for c in missing)
+        listed = ", ".join(f'add column "{c.stored}" {c.type}' for c in missing)
         _patiently(
             connection,
             f"store {name}",
-            lambda: _run(connection, f'alter table marts_store."{name}" {columns}'),
+            lambda: _run(connection, f'alter table marts_store."{name}" {listed}'),
         )
-    if name in MONTHLY:
-        _ensure_months(connection, name)
-    return tuple(layout)
+    if months:
+        _ensure_months(connection, name, months)
+    return Layout(tuple(columns), mart.description)
 
 
-def store(connection: Connection, name: str, layout: Layout, fence: int) -> Stored:
-    """Write the segments of a mart that differ from the newest stored version."""
-    segment = _segment(layout)
-    place = {column.name: column.stored for column in layout}[segment.name]
-    built_row = ", ".join(f'"{column.name}"' for column in layout)
-    kept_row = ", ".join(f'"{column.stored}"' for column in layout)
-    built_key = _key(segment.name, segment.type)
-    kept_key = _key(place, segment.type)
+def write_changed_rows(
+    connection: Connection, mart: Mart, layout: Layout, fence: int
+) -> Written:
+    """Bring a mart's newest rows to those that were built, unchanged ones left alone.
+
+    Whole segments are compared first; the rows of those that differ are compared one
+    by one, so that a day whose single row changed costs that row in every index.
+    """
+    name = mart.name
     is_new = not _has_indexes(connection, name)
+    _compare_segments(connection, mart, layout)
+    rows, is_changed = _run(
+        connection,
+        "select coalesce(sum(rows), 0), coalesce(bool_or(is_changed), false)"
+        " from _changed",
+    ).one()
+    if is_changed:
+        _compare_rows(connection, mart, layout)
+        _end_rows(connection, mart, layout, fence)
+        _insert_rows(connection, mart, layout, fence)
+    _ensure_indexes(connection, mart, layout)
+    if is_new:
+        _run(connection, f'analyze marts_store."{name}"')
+    written_to = _written_to(connection, mart) if is_changed else ()
+    return Written(int(rows), written_to)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two tables compared: its rows, and SQL of their segment and hash."""
+
+    rows: str
+    columns: str
+    key: str
+    hash: str
+
+
+def _built(mart: Mart, layout: Layout) -> _Side:
+    columns = ", ".join(_quoted(column.name) for column in layout.columns)
+    key = _key(mart.meta.segment, layout.type(mart.meta.segment))
+    hash_ = f"hash_record_extended(row({columns}), 0)"
+    return _Side(f'marts_build."{mart.name}" as built', columns, key, hash_)
+
+
+def _kept(mart: Mart, layout: Layout) -> _Side:
+    columns = ", ".join(_quoted(column.stored) for column in layout.columns)
+    segment = mart.meta.segment
+    key = _key(layout.stored(segment), layout.type(segment))
+    hash_ = f"hash_record_extended(row({columns}), 0)"
+    rows = f'marts_store."{mart.name}" as kept where _to_fence = {HEAD}'
+    return _Side(rows, columns, key, hash_)
+
+
+def _compare_segments(connection: Connection, mart: Mart, layout: Layout) -> None:
+    """Make the temporary table of the mart's segments, and whether each changed."""
+    built, kept = _built(mart, layout), _kept(mart, layout)
     _run(connection, "drop table if exists pg_temp._changed")
     _run(
         connection,
         "create temporary table _changed on commit drop as"
-        f" with built as (select {built_key} as key, count(*) as rows,"
-        f"   sum(cast(hash_record_extended(row({built_row}), 0) as numeric)) as sum"
-        f'   from marts_build."{name}" group by 1),'
-        f" kept as (select {kept_key} as key, count(*) as rows,"
-        f"   sum(cast(hash_record_extended(row({kept_row}), 0) as numeric)) as sum"
-        f'   from marts_store."{name}" where _to_fence = {HEAD} group by 1)'
+        f" with built as (select {built.key} as key, count(*) as rows,"
+        f"   sum(cast({built.hash} as numeric)) as sum from {built.rows} group by 1),"
+        f" kept as (select {kept.key} as key, count(*) as rows,"
+        f"   sum(cast({kept.hash} as numeric)) as sum from {kept.rows} group by 1)"
         " select coalesce(built.key, kept.key) as key,"
         " coalesce(built.rows, 0) as rows, coalesce(kept.rows, 0) as kept_rows,"
         " (built.rows, built.sum) is distinct from (kept.rows, kept.sum)"
         "   as is_changed"
         " from built full join kept on kept.key = built.key",
     )
-    rows, written, closed = _run(
+
+
+def _compare_rows(connection: Connection, mart: Mart, layout: Layout) -> None:
+    """Make the temporary table of the hashes of rows that came or went.
+
+    Equal rows are told apart by number only: where that changed, all of them did.
+    """
+    built, kept = _built(mart, layout), _kept(mart, layout)
+    changed = "(select key from _changed where is_changed)"
+    _run(connection, "drop table if exists pg_temp._rows")
+    _run(
         connection,
-        "select coalesce(sum(rows), 0),"
-        " coalesce(sum(rows) filter (where is_changed), 0),"
-        " coalesce(sum(kept_rows) filter (where is_changed), 0) from _changed",
-    ).one()
-    if closed:
-        _run(
-            connection,
-            f'update marts_store."{name}" as kept set _to_fence = {fence:d}'
-            f" from _changed where kept._to_fence = {HEAD}"
-            f" and _changed.is_changed and _changed.key = {kept_key}",
-        )
-    if written:
-        chosen = (
-            f" where {built_key} in (select key from _changed where is_changed)"
-            if written < rows
-            else ""
-        )
-        order = dict.fromkeys((segment.name, *next(iter(_indexes(name, layout)), ())))
-        _run(
-            connection,
-            f'insert into marts_store."{name}"'
-            f" ({kept_row}, _from_fence, _to_fence)"
-            f' select {built_row}, {fence:d}, {HEAD} from marts_build."{name}"'
-            f"{chosen} order by {', '.join(_quoted(column) for column in order)}",
-        )
-    _ensure_indexes(connection, name, layout)
-    if is_new:
-        _run(connection, f'analyze marts_store."{name}"')
-    written_to = _written_to(connection, name) if written or closed else ()
-    return Stored(int(rows), written_to)
+        "create temporary table _rows on commit drop as"
+        f" with built as (select {built.key} as _key, {built.hash} as _hash,"
+        f"   count(*) as rows from {built.rows}"
+        f"   where {built.key} in {changed} group by 1, 2),"
+        f" kept as (select {kept.key} as _key, {kept.hash} as _hash,"
+        f"   count(*) as rows from {kept.rows}"
+        f"   and {kept.key} in {changed} group by 1, 2)"
+        " select coalesce(built._key, kept._key) as _key,"
+        " coalesce(built._hash, kept._hash) as _hash,"
+        " built.rows is not null as has_come, kept.rows is not null as has_gone"
+        " from built full join kept"
+        "   on kept._key = built._key and kept._hash = built._hash"
+        " where built.rows is distinct from kept.rows",
+    )
+    _run(connection, "analyze _rows")
 
 
-def _written_to(connection: Connection, name: str) -> tuple[str, ...]:
+def _end_rows(connection: Connection, mart: Mart, layout: Layout, fence: int) -> None:
+    kept = _kept(mart, layout)
+    _run(
+        connection,
+        f'update marts_store."{mart.name}" as kept set _to_fence = {fence:d}'
+        f" from _rows where kept._to_fence = {HEAD} and _rows.has_gone"
+        f" and _rows._key = {kept.key} and _rows._hash = {kept.hash}",
+    )
+
+
+def _insert_rows(
+    connection: Connection, mart: Mart, layout: Layout, fence: int
+) -> None:
+    """Insert what came, in the order of the segment and the first index."""
+    built, kept = _built(mart, layout), _kept(mart, layout)
+    order = dict.fromkeys((mart.meta.segment, *next(iter(mart.meta.indexes), ())))
+    _run(
+        connection,
+        f'insert into marts_store."{mart.name}"'
+        f" ({kept.columns}, _from_fence, _to_fence)"
+        f" select {built.columns}, {fence:d}, {HEAD} from {built.rows}"
+        f" where ({built.key}, {built.hash}) in"
+        "   (select _key, _hash from _rows where has_come)"
+        f" order by {', '.join(map(_quoted, order))}",
+    )
+
+
+def _written_to(connection: Connection, mart: Mart) -> tuple[str, ...]:
     """The tables with the changed segments of a mart just stored: months or its own.
 
     All months where one of them is new, because only the whole says how the months
     together look, and the planner wants to know.
     """
-    if name not in MONTHLY:
+    name = mart.name
+    if mart.meta.months is None:
         return (name,)
     months = _run(
         connection,
@@ -220,7 +270,7 @@ def _written_to(connection: Connection, name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def close(connection: Connection, name: str, fence: int) -> None:
+def end_mart(connection: Connection, name: str, fence: int) -> None:
     """End all rows of a mart that is no longer built."""
     _run(
         connection,
@@ -229,7 +279,7 @@ def close(connection: Connection, name: str, fence: int) -> None:
     )
 
 
-def forget(connection: Connection, name: str) -> None:
+def delete_dropped_versions(connection: Connection, name: str) -> None:
     """Delete the rows of a mart that no kept version shows.
 
     Readers that began before keep seeing them: nothing waits for anybody.
@@ -244,7 +294,7 @@ def forget(connection: Connection, name: str) -> None:
     )
 
 
-def enter_layouts(
+def record_layouts(
     connection: Connection, fence: int, layouts: Mapping[str, Layout]
 ) -> None:
     """Note what the views of a version look like, for a later rollback."""
@@ -254,7 +304,7 @@ def enter_layouts(
             "insert into marts_store._layouts values (:fence, :mart, :columns)",
             fence=fence,
             mart=name,
-            columns=_dump(layout),
+            columns=_dump_layout(layout),
         )
 
 
@@ -265,10 +315,7 @@ def layouts_of(connection: Connection, fence: int) -> dict[str, Layout]:
         "select mart, columns from marts_store._layouts where fence = :fence",
         fence=fence,
     )
-    return {
-        mart: tuple(MartColumn(*column) for column in json.loads(columns))
-        for mart, columns in rows
-    }
+    return {mart: _load_layout(columns) for mart, columns in rows}
 
 
 def shown_layouts(connection: Connection) -> dict[str, Layout]:
@@ -285,14 +332,14 @@ def shown_layouts(connection: Connection) -> dict[str, Layout]:
     return {name: layouts[name] for name in views.scalars() if name in layouts}
 
 
-def forget_layouts(connection: Connection) -> None:
+def delete_dropped_layouts(connection: Connection) -> None:
     """Remove the notes of dropped versions, and stored marts nobody can show."""
     _run(
         connection,
         "delete from marts_store._layouts where fence not in"
         " (select fence from ops.versions where dropped_at is null)",
     )
-    for name in tables(connection, "marts_store"):
+    for name in mart_names(connection, "marts_store"):
         used = _run(
             connection,
             "select 1 from marts_store._layouts where mart = :mart limit 1",
@@ -302,7 +349,7 @@ def forget_layouts(connection: Connection) -> None:
             _run(connection, f'drop table marts_store."{name}"')
 
 
-def show(
+def replace_views(
     connection: Connection, before: Mapping[str, Layout], after: Mapping[str, Layout]
 ) -> None:
     """Make the views show these layouts; views that stay the same are not touched.
@@ -317,13 +364,46 @@ def show(
                 f"marts.{name}",
                 partial(_replace, connection, name, after.get(name)),
             )
+    _describe_views(connection, after)
+
+
+def _describe_views(connection: Connection, layouts: Mapping[str, Layout]) -> None:
+    """Bring the comments of the views to their layouts' descriptions.
+
+    A comment's lock waits for no reader, and no reader for it.
+    """
+    there = _run(
+        connection,
+        "select relname, coalesce(attname, ''), description"
+        " from pg_description"
+        " inner join pg_class on pg_class.oid = objoid"
+        " left join pg_attribute on attrelid = objoid and attnum = objsubid"
+        "   and objsubid > 0"
+        " where classoid = 'pg_class'::regclass"
+        " and relnamespace = to_regnamespace('marts') and relkind = 'v'",
+    ).all()
+    statements = comment_statements(
+        "marts",
+        dict.fromkeys(layouts, "view"),
+        {
+            name: {"": layout.description}
+            | {column.name: column.description for column in layout.columns}
+            for name, layout in layouts.items()
+        },
+        {(name, column): comment for name, column, comment in there},
+    )
+    if batch := "; ".join(statements):
+        # Past SQLAlchemy and without values: a text may hold any character.
+        connection.exec_driver_sql(batch.replace("%", "%%"))
 
 
 def _replace(connection: Connection, name: str, layout: Layout | None) -> None:
     if layout is None:
         _run(connection, f'drop view if exists marts."{name}"')
         return
-    shown = ", ".join(f'"{column.stored}" as "{column.name}"' for column in layout)
+    shown = ", ".join(
+        f'"{column.stored}" as "{column.name}"' for column in layout.columns
+    )
     pointer = "(select fence from ops.published)"
     # As one opaque expression the planner takes it for half of the rows; as two
     # comparisons for a ninth, and then joins in nested loops.
@@ -394,11 +474,6 @@ def _columns(connection: Connection, schema: str, table: str) -> list[tuple[str,
     return [(name, type_) for name, type_ in rows]
 
 
-def _segment(layout: Layout) -> MartColumn:
-    by_name = {column.name: column for column in layout}
-    return next((by_name[d] for d in SEGMENT_DATES if d in by_name), layout[0])
-
-
 def _key(column: str, type_: str) -> str:
     """A column as a segment's key, null included."""
     if type_ == "date":
@@ -406,26 +481,12 @@ def _key(column: str, type_: str) -> str:
     return f"""coalesce(cast("{column}" as text), '')"""
 
 
-def _indexes(name: str, layout: Layout) -> list[tuple[str, ...]]:
-    """The columns of each index of a mart, by the mart's names."""
-    has = {column.name for column in layout}
-    chosen = INDEXES.get(name)
-    if chosen is None:
-        first = layout[0].name
-        chosen = ((first,),) if first.endswith("_id") else ()
-    return [columns for columns in chosen if has.issuperset(columns)]
-
-
-def _ensure_indexes(connection: Connection, name: str, layout: Layout) -> None:
-    place = {column.name: column.stored for column in layout}
-    wanted = [
-        ", ".join(f'"{place[column]}"' for column in columns)
-        for columns in _indexes(name, layout)
-    ]
-    for columns in wanted:
-        _ensure_index(connection, name, f"({columns})")
+def _ensure_indexes(connection: Connection, mart: Mart, layout: Layout) -> None:
+    for index in mart.meta.indexes:
+        columns = ", ".join(_quoted(layout.stored(column)) for column in index)
+        _ensure_index(connection, mart.name, f"({columns})")
     # Finds the rows of older versions, which are few, without reading the others.
-    _ensure_index(connection, name, f"(_to_fence) where _to_fence < {HEAD}")
+    _ensure_index(connection, mart.name, f"(_to_fence) where _to_fence < {HEAD}")
 
 
 def _ensure_index(connection: Connection, name: str, on: str) -> None:
@@ -446,9 +507,8 @@ def _has_indexes(connection: Connection, name: str) -> bool:
     return found.first() is not None
 
 
-def _ensure_months(connection: Connection, name: str) -> None:
+def _ensure_months(connection: Connection, name: str, column: str) -> None:
     """Attach the months a mart has rows in; attaching locks no reader out."""
-    column = MONTHLY[name]
     months = _run(
         connection,
         f"""select distinct cast(date_trunc('month', "{column}") as date)"""
@@ -480,8 +540,17 @@ def _month_table(name: str, month: date) -> str:
     return f"{name}__{month:%Y%m}"
 
 
-def _dump(layout: Layout) -> str:
-    return json.dumps([[c.name, c.type, c.stored] for c in layout])
+def _dump_layout(layout: Layout) -> str:
+    columns = [[c.name, c.type, c.stored, c.description] for c in layout.columns]
+    return json.dumps({"description": layout.description, "columns": columns})
+
+
+def _load_layout(noted: str) -> Layout:
+    read = json.loads(noted)
+    if isinstance(read, list):  # of a version from before layouts had descriptions
+        read = {"description": "", "columns": read}
+    columns = tuple(MartColumn(*column) for column in read["columns"])
+    return Layout(columns, read["description"])
 
 
 def _quoted(column: str) -> str:

@@ -1,12 +1,13 @@
 """The server engine: every published version in one place, told apart by fences.
 
 dbt builds in schema ``marts_build``, which nobody reads. Publishing is one transaction:
-it compares each mart with what is published, segment by segment, closes the rows of the
-segments that changed (``_to_fence``), inserts their new rows (``_from_fence``) and
-moves the row in ``ops.published``. The views in ``marts`` show the rows whose fences
-hold the published one, so a statement, or a transaction that keeps its snapshot, sees
-one whole day; a killed publish leaves nothing; a rollback moves one row; and removing
-an old version is a plain delete, which waits for no reader and no reader for it.
+it compares each mart with what is published, segment by segment, ends the rows that
+went from those that changed (``_to_fence``), inserts those that came (``_from_fence``)
+and moves the row in ``ops.published``. The views in ``marts`` show the rows whose
+fences hold the published one, so a statement, or a transaction that keeps its snapshot,
+sees one whole day; a killed publish leaves nothing; a rollback moves one row; and
+removing an old version is a plain delete, which waits for no reader and no reader for
+it.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from warehouse import fence, mart_store, ops
-from warehouse.build import project_hash
 from warehouse.errors import PublishFailed
 from warehouse.mart_store import Layout
+from warehouse.project import project_hash
 from warehouse.run import Run, Target
 from warehouse.settings import Settings
 from warehouse.store import Audit, Version, record_version
@@ -103,7 +104,8 @@ class PostgresStore:
                         text(f'select count(*) from marts_build."{name}"')
                     ).scalar_one()
                 )
-                for name in mart_store.tables(connection, "marts_build")
+                for name in mart_store.mart_names(connection, "marts_build")
+                if name in run.marts
             }
             size: int = connection.execute(
                 text(
@@ -123,47 +125,51 @@ class PostgresStore:
         """
         after: dict[str, Layout] = {}
         with self._writing(run) as connection:
-            names = mart_store.tables(connection, "marts_build")
-        for name in names:
+            names = mart_store.mart_names(connection, "marts_build")
+        marts = [run.marts[name] for name in names if name in run.marts]
+        for mart in marts:
             with self._writing(run) as connection:
-                after[name] = mart_store.fit(connection, name)
+                after[mart.name] = mart_store.prepare_table(connection, mart)
         changed: list[str] = []
         with self._writing(run) as connection:
             before = mart_store.shown_layouts(connection)
-            for name, layout in after.items():
-                stored = mart_store.store(connection, name, layout, version.fence)
-                if stored.rows != version.row_counts.get(name):
+            for mart in marts:
+                written = mart_store.write_changed_rows(
+                    connection, mart, after[mart.name], version.fence
+                )
+                checked = version.row_counts.get(mart.name, 0)
+                if written.rows != checked:
                     raise PublishFailed(
-                        f"mart {name} has {stored.rows:,} rows, but"
-                        f" {version.row_counts.get(name, 0):,} were checked"
+                        f"mart {mart.name} has {written.rows:,} rows, but"
+                        f" {checked:,} were checked"
                     )
-                changed += stored.written_to
-            for name in mart_store.tables(connection, "marts_store"):
+                changed += written.written_to
+            for name in mart_store.mart_names(connection, "marts_store"):
                 if name not in after:
-                    mart_store.close(connection, name, version.fence)
-            mart_store.enter_layouts(connection, version.fence, after)
-            mart_store.show(connection, before, after)
+                    mart_store.end_mart(connection, name, version.fence)
+            mart_store.record_layouts(connection, version.fence, after)
+            mart_store.replace_views(connection, before, after)
             # From here to the commit nobody can take the lease over.
             run.lease.check(connection)
             record_version(connection, version)
         self._vacuum(run, changed)
 
     def repoint(self, connection: Connection, version: Version) -> None:
-        """Give the views the columns they had in an older version."""
+        """Give the views the columns and descriptions they had in an older version."""
         before = mart_store.shown_layouts(connection)
-        mart_store.show(
+        mart_store.replace_views(
             connection, before, mart_store.layouts_of(connection, version.fence)
         )
 
     def drop(self, version: Version) -> None:
         """Delete the rows that no kept version shows; readers are not waited for."""
         with self.engine.begin() as connection:
-            names = mart_store.tables(connection, "marts_store")
+            names = mart_store.mart_names(connection, "marts_store")
         for name in names:
             with self.engine.begin() as connection:
-                mart_store.forget(connection, name)
+                mart_store.delete_dropped_versions(connection, name)
         with self.engine.begin() as connection:
-            mart_store.forget_layouts(connection)
+            mart_store.delete_dropped_layouts(connection)
 
     def discard(self, run: Run) -> None:
         """Delete the run's work folder; `marts_build` is where the next run begins."""

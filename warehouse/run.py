@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from warehouse.lease import Lease
+from warehouse.marts import Mart
 from warehouse.report import Reporter
 from warehouse.settings import Settings
 
@@ -37,7 +38,10 @@ class Target:
 
 @dataclass
 class Run:
-    """One run: who it is, what it works on, and what it has found so far."""
+    """One run: who it is, what it works on, and what it has found so far.
+
+    `marts` are those that the build step made, by name; nothing else is published.
+    """
 
     settings: Settings
     engine: Engine
@@ -50,6 +54,7 @@ class Run:
     version: str = ""
     target: Target = field(default_factory=Target)
     built_through: int = 0
+    marts: dict[str, Mart] = field(default_factory=dict)
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property

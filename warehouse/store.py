@@ -1,4 +1,4 @@
-"""What the daily run asks of a warehouse engine, and which engine it is.
+"""What the daily run asks of a warehouse engine.
 
 Owns the protocol both engines answer to and the rows of ``versions`` and ``published``
 they share. Must not hold SQL of one engine.
@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from warehouse import ops
 from warehouse.errors import PublishFailed
 from warehouse.run import Run, Target
-from warehouse.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -69,17 +68,6 @@ class Store(Protocol):
 
     def discard(self, run: Run) -> None:
         """Remove the candidate of a run that will not publish."""
-
-
-def open_store(settings: Settings, engine: Engine) -> Store:
-    """The engine that the settings choose."""
-    if settings.is_postgres:
-        from warehouse.postgres_store import PostgresStore
-
-        return PostgresStore(settings, engine)
-    from warehouse.duckdb_store import DuckDBStore
-
-    return DuckDBStore(settings, engine)
 
 
 def published_version(connection: Connection, *, hold: bool = False) -> Version | None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from warehouse.build import PROJECT, parsed_project
+from warehouse.build import parsed_project
 from warehouse.duckdb_store import FILE
+from warehouse.project import PROJECT
 from warehouse.run import Target
 
 FORBIDDEN = {

@@ -22,10 +22,10 @@ STEPS = (
     "leased",
     "opened",
     "sealed",
-    "fitted",
-    "half-stored",
-    "stored",
-    "shown",
+    "prepared",
+    "half-written",
+    "written",
+    "replaced",
     "checked",
     "published",
 )
@@ -62,13 +62,19 @@ def main(url: str, folder: str, day: str, step: str, host: str, guards: str) -> 
     after(lease_module.Lease, "acquire", lambda _: "leased")
     after(stores, "open_candidate", lambda _: "opened")
     after(stores, "seal", lambda _: "sealed")
-    after(mart_store, "fit", lambda a: "fitted" if a[1] == "totals" else "")
     after(
         mart_store,
-        "store",
-        lambda a: {"dim_artists": "half-stored", "totals": "stored"}.get(a[1], ""),
+        "prepare_table",
+        lambda a: "prepared" if a[1].name == "totals" else "",
     )
-    after(mart_store, "show", lambda _: "shown")
+    after(
+        mart_store,
+        "write_changed_rows",
+        lambda a: {"dim_artists": "half-written", "totals": "written"}.get(
+            a[1].name, ""
+        ),
+    )
+    after(mart_store, "replace_views", lambda _: "replaced")
     checks = lease_module.Lease.check
 
     def check(self: Any, connection: Connection | None = None) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from warehouse import ops, store
 from warehouse.lease import Lease
+from warehouse.marts import Mart, Meta
 from warehouse.postgres_store import PostgresStore
 from warehouse.report import Reporter
 from warehouse.run import Run
@@ -30,6 +32,33 @@ QUESTIONS = {
     " from {}.fct_scrobbles",
     "totals": "select min(scrobbles), max(scrobbles), count(*) from {}.totals",
 }
+
+
+def small_mart(name: str, description: str = "", **meta: Any) -> Mart:
+    """A mart as the project would describe it."""
+    return Mart(
+        name=name,
+        description=description,
+        columns={},
+        group=None,
+        owner=None,
+        meta=Meta.model_validate(meta),
+    )
+
+
+def small_marts() -> dict[str, Mart]:
+    """What the project would say of the three marts."""
+    marts = (
+        small_mart("dim_artists", segment="artist_id", indexes=[["artist_id"]]),
+        small_mart(
+            "fct_scrobbles",
+            segment="scrobbled_date",
+            months="scrobbled_date",
+            indexes=[["listener_id", "scrobbled_at"], ["scrobbled_date"]],
+        ),
+        small_mart("totals", segment="period"),
+    )
+    return {mart.name: mart for mart in marts}
 
 
 def answers(day: int) -> dict[str, tuple[int, int, int]]:
@@ -89,6 +118,7 @@ def begin_run(settings: Settings, engine: Engine, name: str) -> Run:
         work_dir=settings.data_dir / "work" / name,
         last_published=None,
         version=f"20260101-{lease.fence:06d}",
+        marts=small_marts(),
     )
     warehouse = PostgresStore(settings, engine)
     run.target = warehouse.open_candidate(run, None)

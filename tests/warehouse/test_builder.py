@@ -12,10 +12,11 @@ import psutil
 import pytest
 
 import warehouse.build
-from warehouse.build import parsed_project, project_hash
+from warehouse.build import parsed_project
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.errors import BuildFailed
+from warehouse.project import files_hash
 from warehouse.run import Target
 
 SLEEPER = """
@@ -72,7 +73,7 @@ def test_what_fails_is_said_and_what_dbt_writes_stays_with_the_run(
     monkeypatch.chdir(tmp_path)
     folder = Path("work")
     folder.mkdir()
-    before = project_hash()
+    before = files_hash()
     seen = list[str]()
     with (
         Builder(Target(duckdb_path=tmp_path / FILE), tmp_path / "cache") as builder,
@@ -81,7 +82,7 @@ def test_what_fails_is_said_and_what_dbt_writes_stays_with_the_run(
         build(builder, folder, seen)
     assert "stg_ledger__loads" in seen
     assert (folder / "dbt" / "compiled").is_dir()
-    assert project_hash() == before
+    assert files_hash() == before
     assert not psutil.pid_exists(builder.pid)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import duckdb
 import pytest
 from sqlalchemy import Engine
 
+from tests.warehouse.small_marts import small_mart
+from tests.warehouse.test_descriptions import duckdb_comments
 from warehouse import ops, store
 from warehouse.duckdb_store import FILE, DuckDBStore, published_path
 from warehouse.errors import LeaseLost, PublishFailed
@@ -52,6 +55,7 @@ def make_run(settings: Settings, engine: Engine, name: str) -> Run:
         work_dir=settings.data_dir / "work" / name,
         last_published=None,
         version=f"20260101-{lease.fence:06d}",
+        marts={"totals": small_mart("totals", "One row.", segment="n")},
     )
 
 
@@ -234,3 +238,30 @@ def test_the_pointer_says_where_and_what(
     assert body["version"] == version.version
     assert body["as_of"] == "2026-01-01"
     assert (settings.data_dir / body["file"]).exists()
+
+
+def test_a_sealed_file_describes_tables_and_views_and_drops_what_is_built_no_more(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    run = make_run(settings, engine, "a")
+    columns = {"n": "It's a number; 100 %."}
+    for name in ("totals", "seen"):
+        mart = small_mart(name, f"One row of {name}.", segment="n")
+        run.marts[name] = replace(mart, columns=columns)
+    target = files.open_candidate(run, None)
+    with duckdb.connect(str(target.duckdb_path)) as connection:
+        connection.execute("create table raw.loads as select 1 as load_id")
+        connection.execute("create table marts.totals as select 1 as n")
+        connection.execute("create view marts.seen as select n from marts.totals")
+        connection.execute("create table marts.gone as select 1 as n")
+        connection.execute("create view marts.lost as select 1 as n")
+    audit = files.seal(run)
+    assert audit.row_counts == {"totals": 1, "seen": 1}
+    with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
+        assert duckdb_comments(connection) == {
+            ("totals", ""): "One row of totals.",
+            ("totals", "n"): "It's a number; 100 %.",
+            ("seen", ""): "One row of seen.",
+            ("seen", "n"): "It's a number; 100 %.",
+        }
+    run.lease.release()

@@ -99,7 +99,7 @@ def everything(settings: Settings) -> dict[str, str]:
         with engine.connect() as connection:
             names = [
                 f"marts_store.{name}"
-                for name in mart_store.tables(connection, "marts_store")
+                for name in mart_store.mart_names(connection, "marts_store")
             ]
             return {
                 name: connection.execute(
@@ -145,7 +145,7 @@ def test_a_killed_backend_leaves_a_whole_day_and_the_next_run_goes_on(
         code, said = finish(process)
         assert day_shown(settings) == (1 if code == 0 or step == "published" else 0)
         # In the publishing transaction its connection is all there is.
-        if step in ("half-stored", "stored", "shown", "checked"):
+        if step in ("half-written", "written", "replaced", "checked"):
             assert code != 0, said
         publish_day(settings, 2)
     admin.dispose()
@@ -219,7 +219,7 @@ def test_a_machine_that_was_lost_is_replaced_when_its_lease_has_run_out(
 ) -> None:
     publish_day(settings, 0)
     elsewhere = tmp_path / "other-machine"
-    with child_at(settings, "stored", host="other", data_dir=elsewhere) as process:
+    with child_at(settings, "written", host="other", data_dir=elsewhere) as process:
         process.kill()
         process.wait(timeout=10)
         with pytest.raises(Busy):  # nobody here can know that it died

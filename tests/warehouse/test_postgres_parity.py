@@ -19,6 +19,7 @@ from ingest.landing import metadata as landing_metadata
 from local_lastfm import LocalLastfm
 from tests.daily_runs import FIRST_DAY, ROOT, SECOND_DAY, Daily, copy_of, make_daily
 from tests.warehouse.small_marts import make_settings
+from tests.warehouse.test_descriptions import duckdb_comments, postgres_comments
 from warehouse import ops
 from warehouse.settings import Settings
 
@@ -89,7 +90,8 @@ def all_marts(embedded: Daily, url: str) -> dict[str, tuple[list[Any], list[Any]
         names = {
             name
             for (name,) in duck.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts'"
+                "select table_name from information_schema.tables"
+                " where table_schema = 'marts'"
             ).fetchall()
         }
         views = set(
@@ -98,6 +100,8 @@ def all_marts(embedded: Daily, url: str) -> dict[str, tuple[list[Any], list[Any]
             ).scalars()
         )
         assert names == views
+        assert duckdb_comments(duck) == postgres_comments(post)
+        assert {name for name, _ in duckdb_comments(duck)} == names
         for name in sorted(names - OF_THE_EXCHANGE):
             described = duck.execute(f"describe marts.{name}").fetchall()
             there = post.execute(text(f"select * from marts.{name} limit 0"))

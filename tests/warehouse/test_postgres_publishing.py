@@ -187,10 +187,8 @@ def test_a_further_day_writes_only_what_changed(
                 )
             ).all()
         )
-    # A day of fct_scrobbles holds two rows; ten came, one went.
-    assert written == {"fct_scrobbles": 12, "dim_artists": 200} or (
-        written["dim_artists"] == 200 and 10 <= written["fct_scrobbles"] <= 14
-    )
+    # Ten came and one went; the other play of the day of one that went stays.
+    assert written == {"fct_scrobbles": 10, "dim_artists": 200}
 
 
 def test_a_rollback_shows_the_older_day_and_the_next_run_goes_on(
@@ -241,7 +239,7 @@ def test_columns_come_go_and_change_type_and_a_rollback_brings_them_back(
         "changed",
         "alter table marts_build.dim_artists add column stage text default 'new'",
         "alter table marts_build.totals alter scrobbles type text",
-        "alter table marts_build.fct_scrobbles drop column listener_id",
+        "alter table marts_build.fct_scrobbles drop column built_day",
     )
     ask = text(
         "select max(stage), (select max(scrobbles) from marts.totals),"
@@ -398,7 +396,7 @@ def test_an_unchanged_mart_is_written_once(settings: Settings, readers: Engine) 
     publish_day(settings, 0)
     with readers.connect() as connection:
         assert read_all(connection) == answers(0)
-        for name in mart_store.tables(connection, "marts_store"):
+        for name in mart_store.mart_names(connection, "marts_store"):
             fences = connection.execute(
                 text(f"select distinct _from_fence from marts_store.{name}")
             ).scalars()

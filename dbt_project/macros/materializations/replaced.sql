@@ -33,6 +33,8 @@
     {%- if kind == 'table' and not is_filled_again -%}
         {%- do create_indexes(made) -%}
     {%- endif -%}
+    {%- do apply_grants(made, config.get('grants'), should_revoke(existing)) -%}
+    {%- do persist_docs(made, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
