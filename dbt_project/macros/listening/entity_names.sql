@@ -7,7 +7,7 @@
         artist_name as entity_name,
         artist_id,
         artist_name
-    from {{ ref('dim_artists') }}
+    from {{ ref('int_artists') }}
     union all
     select
         'track',
@@ -15,7 +15,7 @@
         track_name,
         artist_id,
         artist_name
-    from {{ ref('dim_tracks') }}
+    from {{ ref('int_tracks') }}
     union all
     select
         'album',
@@ -23,7 +23,7 @@
         album_name,
         artist_id,
         artist_name
-    from {{ ref('dim_albums') }}
+    from {{ ref('int_albums') }}
     union all
     select
         'tag',
@@ -31,7 +31,7 @@
         tag_name,
         cast(null as text),
         cast(null as text)
-    from {{ ref('dim_tags') }}
+    from {{ ref('int_tags') }}
     union all
     select
         'listener',
@@ -39,5 +39,5 @@
         listener_name,
         cast(null as text),
         cast(null as text)
-    from {{ ref('dim_listeners') }}
+    from {{ ref('int_listeners') }}
 {%- endmacro %}

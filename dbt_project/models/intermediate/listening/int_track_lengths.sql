@@ -10,13 +10,19 @@ track_infos as (
 
 ),
 
+top_tracks as (
+
+    select * from {{ ref('stg_lastfm__user_top_tracks') }}
+
+),
+
 album_tracks as (
 
     select * from {{ ref('stg_lastfm__album_tracks') }}
 
 ),
 
--- What last.fm says of the track itself comes before what an album's list says.
+-- What last.fm says of the track itself comes before what lists say of it.
 answered as (
 
     select
@@ -38,6 +44,21 @@ answered as (
         track_id,
         duration_seconds,
         2 as preference,
+        fetched_at,
+        load_id,
+        call_id,
+        item_index
+
+    from top_tracks
+
+    where duration_seconds > 0 and track_id is not null
+
+    union all
+
+    select
+        track_id,
+        duration_seconds,
+        3 as preference,
         fetched_at,
         load_id,
         call_id,
