@@ -50,7 +50,7 @@ def running(data_dir: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while True:
             try:
                 if httpx2.get(f"{address}/health").status_code == 200:
