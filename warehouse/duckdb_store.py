@@ -112,8 +112,8 @@ class DuckDBStore:
             connection.execute("force checkpoint")
         with duckdb.connect(str(path), read_only=True) as connection:
             names = connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts'"
-                " order by table_name"
+                "select table_name from information_schema.tables"
+                " where table_schema = 'marts' order by table_name"
             ).fetchall()
             counts = {
                 name: connection.execute(

@@ -15,7 +15,7 @@ MARTS = {
     "staging.stg_lastfm__artist_spellings": "artist_name, artist_mbid",
     "intermediate.int_names": "name",
 }
-SELECT = ("+fct_artist_values", "stg_lastfm__artist_spellings")
+SELECT = ("+fct_artist_values", "fct_artist_snapshots", "stg_lastfm__artist_spellings")
 
 
 def artist_id(key: str) -> str:

@@ -89,7 +89,8 @@ def all_marts(embedded: Daily, url: str) -> dict[str, tuple[list[Any], list[Any]
         names = {
             name
             for (name,) in duck.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts'"
+                "select table_name from information_schema.tables"
+                " where table_schema = 'marts'"
             ).fetchall()
         }
         views = set(
