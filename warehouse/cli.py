@@ -263,78 +263,6 @@ def _table_of_runs(runs: list[dict[str, Any]]) -> Table:
     return table
 
 
-_OPEN_DEAD_LETTERS)[1][0][0])
-        fresh = _query(settings, _LAST_ANSWERS.format(current.built_through))[1]
-    return _Status(
-        published=current,
-        versions=kept,
-        runs=last_runs(engine, runs),
-        bytes={
-            name: _bytes_below(settings.data_dir / name)
-            for name in ("landing", "versions", "work")
-        },
-        dead_letters=dead,
-        freshness=fresh,
-    )
-
-
-def _print_status(seen: _Status) -> None:
-    console = Console(highlight=False, markup=False)
-    if seen.published is None:
-        console.print("nothing is published yet: run `make daily`")
-    else:
-        age = (datetime.now(UTC).date() - seen.published.as_of_date).days
-        console.print(
-            f"published: {seen.published.version}, day {seen.published.as_of_date}"
-            f" ({age} days old), {sum(seen.published.row_counts.values()):,} rows"
-        )
-    console.print(_table_of_runs(seen.runs))
-    for run in seen.runs:
-        if run["error"]:
-            console.print(f"{run['run_id']}: {run['error']}")
-    table = Table("version", "day", "published", "MB", "rows")
-    for version in seen.versions:
-        table.add_row(
-            version.version + (" ←" if version == seen.published else ""),
-            str(version.as_of_date),
-            f"{version.published_at:%Y-%m-%d %H:%M:%S}",
-            f"{version.bytes / 1e6:,.1f}",
-            f"{sum(version.row_counts.values()):,}",
-        )
-    console.print(table)
-    sizes = (f"{name} {size / 1e6:,.1f} MB" for name, size in seen.bytes.items())
-    console.print("sizes: " + ", ".join(sizes))
-    if seen.freshness:
-        console.print(f"oldest source: {seen.freshness[0][0]}, {seen.freshness[0][1]}")
-    if seen.dead_letters:
-        console.print(
-            f"dead letters: {seen.dead_letters} (`scrobble dead-letters list`)"
-        )
-
-
-def _table_of_runs(runs: list[dict[str, Any]]) -> Table:
-    table = Table("run", "command", "day", "state", "step", "seconds", "steps")
-    for run in runs:
-        ended = run["finished_at"] or ops.utcnow()
-        table.add_row(
-            run["run_id"],
-            run["command"],
-            str(run["as_of_date"]),
-            run["state"],
-            run["step"] or "",
-            f"{(ended - run['started_at']).total_seconds():.1f}",
-            " ".join(
-                f"{step.step} {step.detail.get('seconds', step.state)}"
-                for step in run["steps"]
-            ),
-        )
-    return table
-
-
-_FRESHNESS = (
-    "select source, last_as_of_date, last_fetched_at from marts.freshness"
-    " order by last_as_of_date, source"
-)
 _OPEN_DEAD_LETTERS = """
     select count(*) from raw.dead_letters as letters
     where not exists (
@@ -346,7 +274,7 @@ _OPEN_DEAD_LETTERS = """
 
 _LAST_ANSWERS = """
     select method, max(as_of_date) as last_date, max(fetched_at) as last_fetched_at
-    from raw.answers
+    from raw.lastfm__answers
     where outcome in ('rows', 'empty') and load_id <= {}
     group by method
     order by last_date, method

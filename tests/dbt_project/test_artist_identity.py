@@ -15,7 +15,11 @@ MARTS = {
     "staging.base_lastfm__artist_spellings": "artist_name, artist_mbid",
     "staging.base_lastfm__names": "name",
 }
-SELECT = ("+fct_artist_values", "base_lastfm__artist_spellings")
+SELECT = (
+    "+fct_artist_values",
+    "fct_artist_snapshots",
+    "base_lastfm__artist_spellings",
+)
 
 
 def artist_id(key: str) -> str:

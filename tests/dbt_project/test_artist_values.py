@@ -24,7 +24,7 @@ from tests.dbt_project.project import (
 from tests.dbt_project.reference_value import ALPHA, BETA, PHI, Day, World
 from warehouse.run import Target
 
-VALUES = "+fct_artist_values"
+VALUES = "+fct_artist_values", "fct_artist_snapshots"
 SEED = 20250101
 Rows = list[dict[str, Any]]
 
@@ -104,7 +104,7 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> RawWarehouse:
     print("seed", SEED)
     warehouse = RawWarehouse(tmp_path_factory.mktemp("dirty"))
     warehouse.insert("lastfm__artist_infos", counters(40, 130, is_dirty=True))
-    warehouse.build(VALUES)
+    warehouse.build(*VALUES)
     return warehouse
 
 
@@ -189,11 +189,11 @@ def test_a_further_day_costs_one_step_and_gives_what_a_full_build_gives(
             "lastfm__artist_infos",
             [row for row in rows if built_through < row["load_id"] <= last],
         )
-        warehouse.build(VALUES, built_through=built_through)
+        warehouse.build(*VALUES, built_through=built_through)
         built_through = last
     snapshots = warehouse.rows("marts.fct_artist_snapshots", "snapshot_date, artist_id")
     grown = values(warehouse)
-    warehouse.build(VALUES, full_refresh=True)
+    warehouse.build(*VALUES, full_refresh=True)
     assert not differences(
         snapshots,
         warehouse.rows("marts.fct_artist_snapshots", "snapshot_date, artist_id"),
@@ -207,13 +207,13 @@ def test_a_restated_day_restates_what_follows_and_nothing_before(
     rows = counters(12, 80, is_dirty=False)
     warehouse = RawWarehouse(tmp_path)
     warehouse.insert("lastfm__artist_infos", rows)
-    warehouse.build(VALUES)
+    warehouse.build(*VALUES)
     before = values(warehouse)
     again = dict(next(row for row in rows if row["as_of_date"] == day(60)))
     again |= {"load_id": 81, "call_id": "again", "playcount": again["playcount"] + 900}
     again["fetched_at"] += timedelta(hours=1)
     warehouse.insert("lastfm__artist_infos", [again])
-    warehouse.build(VALUES, built_through=80)
+    warehouse.build(*VALUES, built_through=80)
     after = values(warehouse)
     early = [row for row in before if row["value_date"] < day(60)]
     assert early == [row for row in after if row["value_date"] < day(60)]
@@ -223,15 +223,15 @@ def test_a_restated_day_restates_what_follows_and_nothing_before(
         if old["value"] != new["value"]
     }
     assert changed == {day(number) for number in range(60, 80)}
-    warehouse.build(VALUES, full_refresh=True)
+    warehouse.build(*VALUES, full_refresh=True)
     assert not differences(after, values(warehouse), 1e-12)
 
 
 def test_building_twice_changes_nothing(dirty: RawWarehouse) -> None:
     before = values(dirty)
-    dirty.build(VALUES, built_through=130)
+    dirty.build(*VALUES, built_through=130)
     assert values(dirty) == before
-    dirty.build(VALUES, built_through=129)
+    dirty.build(*VALUES, built_through=129)
     assert not differences(before, values(dirty), 1e-12)
 
 
@@ -267,7 +267,7 @@ def test_changes_of_the_price_cannot_be_told_from_those_before(
         else counters(60, 250, is_dirty=False, seed=7)
     )
     warehouse.insert("lastfm__artist_infos", rows)
-    warehouse.build(VALUES)
+    warehouse.build(*VALUES)
     prices: dict[str, list[float]] = {}
     levels: dict[str, list[float]] = {}
     for row in values(warehouse):
@@ -335,7 +335,7 @@ def test_real_counters_with_stalls_and_holes_are_valued_on_every_day(
             for answer in answers
         ],
     )
-    warehouse.build(VALUES)
+    warehouse.build(*VALUES)
     snapshots = warehouse.rows("marts.fct_artist_snapshots", "snapshot_date")
     stalls = [row["snapshot_date"] for row in snapshots if row["is_stalled"]]
     assert [when.isoformat() for when in stalls] == [
@@ -364,7 +364,7 @@ def test_postgresql_gives_the_same_values_row_by_row(
     dirty: RawWarehouse, tmp_path: Path, postgres_url: str
 ) -> None:
     dirty.copy_raw_to(postgres_url)
-    run_dbt(Target(url=postgres_url), tmp_path, VALUES)
+    run_dbt(Target(url=postgres_url), tmp_path, *VALUES)
     order = "artist_id, value_date"
     found = postgres_rows(postgres_url, "marts_build.fct_artist_values", order)
     assert not differences(dirty.rows("marts.fct_artist_values", order), found)

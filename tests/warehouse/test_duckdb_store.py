@@ -97,6 +97,19 @@ def read(settings: Settings) -> int:
         return int(connection.execute("select n from marts.totals").fetchall()[0][0])
 
 
+def test_a_mart_that_is_a_view_is_counted_like_a_table(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    run = make_run(settings, engine, "a")
+    target = files.open_candidate(run, None)
+    with duckdb.connect(str(target.duckdb_path)) as connection:
+        connection.execute("create table intermediate.three as from range(3)")
+        connection.execute("create view marts.three as from intermediate.three")
+        connection.execute("create table marts.two as from range(2)")
+    assert files.seal(run).row_counts == {"three": 3, "two": 2}
+    run.lease.release()
+
+
 def test_before_the_first_publish_a_reader_is_told_what_to_do(
     settings: Settings,
 ) -> None:

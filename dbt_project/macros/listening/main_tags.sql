@@ -5,7 +5,7 @@
     select
         artist_id,
         tag_id
-    from {{ ref('artist_tags') }}
+    from {{ ref('int_artist_tags') }}
     where
         rank <= {{ var('main_tags') }}
         and weight >= {{ var('main_tag_weight') }}

@@ -1,7 +1,7 @@
 {# Returns a query: one row per row of `relation` from the day `first_day` on, with the
    median of `value` over the last `days` rows of its `key` as trailing_median.
    `relation` has one row per key and day, without holes.
-   Exists because PostgreSQL has no medians over a window: it joins, DuckDB slides. #}
+   Exists because PostgreSQL has no medians over a window: it sorts arrays. #}
 {% macro trailing_median(relation, key, day, value, days, first_day) -%}
     {{ return(adapter.dispatch('trailing_median')(
         relation, key, day, value, days, first_day
@@ -10,19 +10,23 @@
 
 {% macro default__trailing_median(relation, key, day, value, days, first_day) %}
     select
-        late.{{ key }},
-        late.{{ day }},
-        percentile_cont(0.5) within group (
-            order by early.{{ value }}
+        windowed.{{ key }},
+        windowed.{{ day }},
+        (
+            select percentile_cont(0.5) within group (order by listed.item)
+            from unnest(windowed.items) as listed (item)
         ) as trailing_median
-    from {{ relation }} as late
-    inner join {{ relation }} as early
-        on
-            late.{{ key }} = early.{{ key }}
-            and early.{{ day }} > late.{{ day }} - {{ days }}
-            and early.{{ day }} <= late.{{ day }}
-    where late.{{ day }} >= {{ first_day }}
-    group by late.{{ key }}, late.{{ day }}
+    from (
+        select
+            {{ key }},
+            {{ day }},
+            array_agg({{ value }}) over (
+                partition by {{ key }} order by {{ day }}
+                rows between {{ days - 1 }} preceding and current row
+            ) as items
+        from {{ relation }}
+    ) as windowed
+    where windowed.{{ day }} >= {{ first_day }}
 {% endmacro %}
 
 {% macro duckdb__trailing_median(relation, key, day, value, days, first_day) %}

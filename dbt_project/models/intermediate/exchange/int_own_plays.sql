@@ -21,7 +21,7 @@ holdings as (
 
 snapshots as (
 
-    select * from {{ ref('fct_artist_snapshots') }}
+    select * from {{ ref('int_artist_snapshots') }}
 
 ),
 
@@ -122,13 +122,9 @@ final as (
         max(load_id) as load_id,
         cast(count(distinct scrobble_id) as bigint) as own_scrobbles,
         {{
-            ratio(
-                whole_ratio(
-                    'cast(count(distinct scrobble_id) as bigint)',
-                    'cast(floor(max(seconds)) as bigint)',
-                    86400000000,
-                ),
-                1000000,
+            per_day(
+                'cast(count(distinct scrobble_id) as bigint)',
+                'cast(floor(max(seconds)) as bigint)',
             )
         }} as own_plays_per_day
 

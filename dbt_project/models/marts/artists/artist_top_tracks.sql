@@ -7,46 +7,13 @@ answered as (
 
 ),
 
--- The last answer that named anything has the say.
-calls as (
-
-    select
-        artist_id,
-        call_id,
-        row_number() over (
-            partition by artist_id
-            order by max(as_of_date) desc, max(fetched_at) desc, call_id desc
-        ) as recency
-
-    from answered
-
-    group by artist_id, call_id
-
-),
-
 listed as (
 
-    select
-        answered.artist_id,
-        answered.track_id,
-        answered.track_name,
-        answered.playcount,
-        answered.listeners,
-        answered.position,
-        answered.as_of_date,
-        row_number() over (
-            partition by answered.artist_id, answered.track_id
-            order by answered.position, answered.item_index
-        ) as repetition
-
-    from answered
-
-    inner join calls
-        on
-            answered.artist_id = calls.artist_id
-            and answered.call_id = calls.call_id
-
-    where calls.recency = 1
+    {{
+        last_artist_answers(
+            'answered', 'track_id', ['track_name', 'playcount', 'listeners']
+        )
+    }}
 
 ),
 
@@ -66,8 +33,6 @@ final as (
         as_of_date
 
     from listed
-
-    where repetition = 1
 
 )
 

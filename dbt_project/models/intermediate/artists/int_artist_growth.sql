@@ -1,0 +1,165 @@
+-- One row per artist and UTC day with the growth of the artist's value.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='value_date',
+        indexes=postgres_indexes([['value_date']]),
+    )
+}}
+{%- set value = var('value') %}
+{%- set all_days = value.growth_days + value.growth_base_days %}
+with
+
+snapshots as (
+
+    select * from {{ ref('int_artist_snapshots') }}
+
+),
+
+states as (
+
+    select * from {{ ref('int_artist_states') }}
+
+),
+
+standings as (
+
+    select * from {{ ref('int_artist_standings') }}
+
+),
+
+due as (
+
+    {{ days_to_value('snapshots') }}
+
+),
+
+-- Sums of exact numbers: they do not depend on the order of adding.
+windows as (
+
+    select
+        states.artist_id,
+        states.value_date,
+        sum(cast(states.value as numeric(38, 20))) over late as late_sum,
+        count(*) over late as late_days,
+        sum(cast(states.value as numeric(38, 20))) over base as base_sum,
+        count(*) over base as base_days
+
+    from states
+
+    inner join due on states.value_date > {{ add_days('due.first_date', -all_days) }}
+
+    window
+        late as (
+            partition by states.artist_id
+            order by states.value_date
+            rows between {{ value.growth_days - 1 }} preceding and current row
+        ),
+        base as (
+            partition by states.artist_id
+            order by states.value_date
+            rows between
+            {{ all_days - 1 }} preceding and {{ value.growth_days }} preceding
+        )
+
+),
+
+growths as (
+
+    select
+        standings.artist_id,
+        standings.value_date,
+        standings.stage,
+        case
+            when windows.base_days >= {{ value.growth_base_least_days }}
+                then
+                    ln(
+                        {{ ratio('windows.late_sum', 'windows.late_days') }}
+                        / {{ ratio('windows.base_sum', 'windows.base_days') }}
+                    )
+        end as log_growth
+
+    from standings
+
+    inner join due on standings.value_date >= due.first_date
+
+    inner join windows
+        on
+            standings.artist_id = windows.artist_id
+            and standings.value_date = windows.value_date
+
+),
+
+-- The robust spread of growth in a stage and, with a null for the stage, in all.
+centres as (
+
+    select
+        value_date,
+        stage,
+        {{ median('log_growth') }} as centre,
+        count(log_growth) as artists
+
+    from growths
+
+    group by grouping sets ((value_date, stage), (value_date))
+
+),
+
+spreads as (
+
+    select
+        growths.value_date,
+        centres.stage,
+        1.4826 * {{ median('abs(growths.log_growth - centres.centre)') }} as spread
+
+    from growths
+
+    inner join centres
+        on
+            growths.value_date = centres.value_date
+            and (
+                centres.stage is null
+                or (
+                    growths.stage = centres.stage
+                    and centres.artists >= {{ value.growth_least_artists }}
+                )
+            )
+
+    group by growths.value_date, centres.stage
+
+),
+
+-- A stage of a few artists has no spread of its own and takes that of all.
+final as (
+
+    select
+        growths.artist_id,
+        growths.value_date,
+        case
+            when growths.log_growth is not null
+                then
+                    coalesce(
+                        {{
+                            ratio(
+                                'growths.log_growth',
+                                'coalesce(of_stage.spread, of_all.spread)',
+                            )
+                        }},
+                        0
+                    )
+        end as growth
+
+    from growths
+
+    left join spreads as of_stage
+        on
+            growths.value_date = of_stage.value_date
+            and growths.stage = of_stage.stage
+
+    left join spreads as of_all
+        on growths.value_date = of_all.value_date and of_all.stage is null
+
+)
+
+select * from final

@@ -1,0 +1,134 @@
+-- One row per artist and UTC day with the slope of the artist's log share.
+--
+-- Slopes between equal weekdays, so that a weekday's own height cancels out: Theil-Sen
+-- within each season, pooled (Hirsch, Slack, Smith 1982, "Techniques of trend analysis
+-- for monthly water quality data").
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='value_date',
+        indexes=postgres_indexes([['value_date']]),
+    )
+}}
+{%- set days = var('value').trend_days %}
+{%- set lags = range(7, days, 7) | list %}
+with
+
+snapshots as (
+
+    select * from {{ ref('int_artist_snapshots') }}
+
+),
+
+states as (
+
+    select * from {{ ref('int_artist_states') }}
+
+),
+
+due as (
+
+    {{ days_to_value('snapshots') }}
+
+),
+
+slopes as (
+
+    select
+        states.artist_id,
+        states.value_date,
+        {%- for lag in lags %}
+        (states.log_share - lag(states.log_share, {{ lag }}) over series) / {{ lag }}
+            as slope_{{ lag }},
+        {%- endfor %}
+        cast(states.log_share is not null as integer)
+        {%- for lag in lags %}
+        + cast(lag(states.log_share, {{ lag }}) over series is not null as integer)
+        {%- endfor %} as same_weekdays
+
+    from states
+
+    inner join due on states.value_date > {{ add_days('due.first_date', -days) }}
+
+    window series as (partition by states.artist_id order by states.value_date)
+
+),
+
+windows as (
+
+    select
+        artist_id,
+        value_date,
+        {%- for lag in lags %}
+        {% if not loop.first %}|| {% endif %}array_agg(slope_{{ lag }}) over (
+            partition by artist_id
+            order by value_date
+            rows between {{ days - lag - 1 }} preceding and current row
+        )
+        {%- endfor %} as slopes,
+        sum(
+            cast(same_weekdays * (same_weekdays - 1) as double precision)
+            * (2 * same_weekdays + 5) / 18
+        ) over (
+            partition by artist_id
+            order by value_date
+            rows between 6 preceding and current row
+        ) as slope_variance
+
+    from slopes
+
+),
+
+-- Once: PostgreSQL would otherwise sort again for each use of the sorted array.
+sorted as {{ worked_out_once() }} (
+
+    select
+        windows.artist_id,
+        windows.value_date,
+        {{ sorted_array('windows.slopes') }} as slopes,
+        1.96 * sqrt(windows.slope_variance) as slope_spread
+
+    from windows
+
+    inner join due on windows.value_date >= due.first_date
+
+),
+
+counted as (
+
+    select
+        artist_id,
+        value_date,
+        slopes,
+        coalesce(cast(cardinality(slopes) as integer), 0) as pairs,
+        slope_spread
+
+    from sorted
+
+),
+
+-- The median and the order statistics of its 95 % interval.
+final as (
+
+    select
+        artist_id,
+        value_date,
+        (
+            slopes[cast(floor((pairs + 1) * 0.5) as integer)]
+            + slopes[cast(floor((pairs + 2) * 0.5) as integer)]
+        ) / 2 as trend_slope,
+        case
+            when (pairs - slope_spread) / 2 >= 1
+                then slopes[cast(floor((pairs - slope_spread) / 2) as integer)]
+        end as trend_slope_low,
+        case
+            when (pairs - slope_spread) / 2 >= 1
+                then slopes[cast(ceil((pairs + slope_spread) / 2 + 1) as integer)]
+        end as trend_slope_high
+
+    from counted
+
+)
+
+select * from final
