@@ -14,11 +14,16 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
 
 from local_lastfm import LocalLastfm
 from serve.app import create_app
 from serve.settings import load_serve_settings
 from tests.daily_runs import ROOT, SECOND_DAY, Daily, copy_of
+from warehouse.build import parsed_project
+from warehouse.duckdb_store import FILE
+from warehouse.marts import Mart, read_marts
+from warehouse.run import Target
 from warehouse.settings import Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -60,6 +65,44 @@ def client(daily: Daily, published: dict[str, object]) -> Iterator[FlaskClient]:
 
 def test_the_table_of_questions_is_there() -> None:
     assert len(QUESTIONS) >= 15
+
+
+@pytest.fixture(scope="module")
+def marts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mart]:
+    """The marts of the project."""
+    folder = tmp_path_factory.mktemp("project")
+    target = Target(duckdb_path=folder / FILE)
+    return read_marts(parsed_project(target, folder / "parsed", folder))
+
+
+def test_the_table_of_questions_is_that_of_the_marts(marts: dict[str, Mart]) -> None:
+    asked = [
+        (question.question, mart.name, question.route)
+        for mart in marts.values()
+        for question in mart.meta.questions
+    ]
+    assert sorted(QUESTIONS) == sorted(asked)
+
+
+def test_the_routes_and_pages_of_a_mart_are_those_of_the_service(
+    marts: dict[str, Mart], client: FlaskClient
+) -> None:
+    rules = client.application.url_map.bind("localhost")
+
+    def is_there(path: str) -> bool:
+        try:
+            rules.match(re.sub(r"\{\w+\}", "x", path).partition("?")[0])
+        except HTTPException:
+            return False
+        return True
+
+    wrong = []
+    for mart in marts.values():
+        asked = [question.route for question in mart.meta.questions]
+        paths = [f"/api/v1{route}" for route in (*mart.meta.routes, *asked)]
+        wrong += [(mart.name, p) for p in (*paths, *mart.meta.pages) if not is_there(p)]
+    assert wrong == []
+    assert not is_there("/api/v1/no-such-route") and not is_there("/artists/x/nothing")
 
 
 @pytest.mark.parametrize(("question", "mart", "route"), QUESTIONS)
