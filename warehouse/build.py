@@ -95,9 +95,9 @@ def build(
     if failed or not result.success:
         raise BuildFailed(_explain(failed, result.exception, dbt_target))
     kinds = [node.node.resource_type for node in found]
-    tests = sum(kind in ("test", "unit_test") for kind in kinds)
     if (missing := watcher.expected - len(found)) > 0:
         raise BuildFailed(f"{missing} dbt nodes never ran; see {dbt_target}/dbt.log")
+    tests = kinds.count("test") + _check_generic_tests(target, dbt_target, day, project)
     by_time = sorted(found, key=lambda node: -node.execution_time)
     return BuildResult(
         models=sum(kind in ("model", "seed", "snapshot") for kind in kinds),
@@ -112,11 +112,33 @@ def build(
 
 
 def scope(built_through: int) -> list[str]:
-    """dbt's arguments for what is to be made, and how, on a day like this."""
+    """dbt's arguments for what is to be made, and how, on a day like this.
+
+    Generic tests are no nodes here: :func:`_check_generic_tests` runs them as one.
+    """
     if built_through == 0:
-        return ["--full-refresh"]
-    # They are there since the first day of this project; their tests run anyway.
-    return ["--exclude", "config.materialized:view", "--indirect-selection", "empty"]
+        return ["--full-refresh", "--exclude", "test_type:generic"]
+    # Views are there since the first day of this project.
+    left_out = ["test_type:generic", "config.materialized:view"]
+    return ["--exclude", *left_out, "--indirect-selection", "empty"]
+
+
+def _check_generic_tests(
+    target: Target, dbt_target: Path, day: dict[str, str], project: Any
+) -> int:
+    """Run the tests declared beside the models, as one statement; returns how many.
+
+    Raises:
+        BuildFailed: naming those that failed.
+    """
+    command = ["run-operation", "check_generic_tests"]
+    result = invoke_dbt(target, command, dbt_target, day, project=project)
+    if not result.success:
+        raise BuildFailed(_explain([], result.exception, dbt_target))
+    return sum(
+        getattr(node, "test_metadata", None) is not None
+        for node in project.nodes.values()
+    )
 
 
 def parsed_project(target: Target, cache_dir: Path, work_dir: Path) -> Any:
