@@ -57,11 +57,12 @@ def test_money_is_flat_within_one_percent_a_month_for_who_holds_the_index() -> N
     """Nobody else trades, so what comes in is the issuance alone."""
     scenario = Scenario(seed=2, days=60, players=8, artists=100, listing_floor_plays=0)
     # Enough cash for one share of every artist, the dearest included.
-    rich = replace(
-        RULES,
-        novice_days=0,
-        holding_limit_pct=100,
-        starting_cash_units=30_000 * UNITS_PER_CREDIT,
+    rich = RULES.model_copy(
+        update={
+            "novice_days": 0,
+            "holding_limit_pct": 100,
+            "starting_cash_units": 30_000 * UNITS_PER_CREDIT,
+        }
     )
     year = simulator._Year(scenario, rich)
     for player in year.players:

@@ -1,7 +1,5 @@
 """Quotes and trades on both databases."""
 
-from dataclasses import replace
-
 import pytest
 
 from exchange import ledger, schema
@@ -157,10 +155,8 @@ def test_a_holding_is_at_most_a_fifth_of_net_worth(game: Game) -> None:
 def test_no_artist_can_be_moved_beyond_the_limit_of_its_depth(game: Game) -> None:
     rich = Game(
         game.database,
-        settings=replace(
-            SETTINGS,
-            starting_cash_units=10**13,
-            holding_limit_pct=100,
+        settings=SETTINGS.model_copy(
+            update={"starting_cash_units": 10**13, "holding_limit_pct": 100}
         ),
     )
     ann = rich.join("ann")

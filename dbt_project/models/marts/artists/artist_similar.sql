@@ -1,19 +1,10 @@
 -- One row per artist and artist that last.fm calls similar.
+{{ config(materialized='view') }}  -- the rows of int_artist_similar
 with
 
-answered as (
+similar_artists as (
 
-    select * from {{ ref('stg_lastfm__artist_similar') }}
-
-),
-
-listed as (
-
-    {{
-        last_artist_answers(
-            'answered', 'similar_artist_id', ['similar_artist_name', 'match']
-        )
-    }}
+    select * from {{ ref('int_artist_similar') }}
 
 ),
 
@@ -24,16 +15,10 @@ final as (
         similar_artist_id,
         similar_artist_name,
         match,
-        cast(
-            row_number() over (
-                partition by artist_id order by position, similar_artist_id
-            ) as integer
-        ) as rank,
+        rank,
         as_of_date
 
-    from listed
-
-    where similar_artist_id <> artist_id
+    from similar_artists
 
 )
 

@@ -1,123 +1,24 @@
 -- One row per listener and neighbour.
---
--- Who listens most alike.
+{{ config(materialized='view') }}  -- the rows of int_listener_neighbours
 with
 
-libraries as (
+neighbours as (
 
-    select * from {{ ref('int_listener_libraries') }}
-
-),
-
-numbers as (
-
-    select
-        listener_id,
-        cast(row_number() over (order by md5(listener_id)) as integer) as number
-
-    from libraries
-
-    group by listener_id
-
-),
-
-compared as (
-
-    select
-        numbers.number,
-        libraries.artist_id,
-        libraries.weight
-
-    from libraries
-
-    inner join numbers on libraries.listener_id = numbers.listener_id
-
-    where libraries.place <= {{ var('neighbours').artists }}
-
-),
-
-pairs as (
-
-    select
-        one.number as one_number,
-        other.number as other_number,
-        cast(count(*) as bigint) as shared_artists,
-        cast(sum(one.weight * other.weight) as bigint) as product
-
-    from compared as one
-
-    inner join compared as other
-        on one.artist_id = other.artist_id and one.number < other.number
-
-    group by one.number, other.number
-
-),
-
-most as (
-
-    select max(shared_artists) as shared_artists from pairs
-
-),
-
-directed as (
-
-    select
-        one_number,
-        other_number,
-        shared_artists,
-        product
-
-    from pairs
-
-    union all
-
-    select
-        other_number as one_number,
-        one_number as other_number,
-        shared_artists,
-        product
-
-    from pairs
-
-),
-
-ranked as (
-
-    select
-        one_number,
-        other_number,
-        shared_artists,
-        product,
-        row_number() over (
-            partition by one_number
-            order by product desc, shared_artists desc, other_number
-        ) as rank
-
-    from directed
-
-    where shared_artists >= {{ var('neighbours').least_shared }} and product > 0
+    select * from {{ ref('int_listener_neighbours') }}
 
 ),
 
 final as (
 
     select
-        listeners.listener_id,
-        neighbours.listener_id as neighbour_id,
-        cast(ranked.rank as integer) as rank,
-        least({{ ratio('ranked.product', 1000000000000) }}, 1) as affinity,
-        {{ ratio('ranked.shared_artists', 'most.shared_artists') }} as intensity,
-        ranked.shared_artists
+        listener_id,
+        neighbour_id,
+        rank,
+        affinity,
+        intensity,
+        shared_artists
 
-    from ranked
-
-    inner join numbers as listeners on ranked.one_number = listeners.number
-
-    inner join numbers as neighbours on ranked.other_number = neighbours.number
-
-    cross join most
-
-    where ranked.rank <= {{ var('neighbours').size }}
+    from neighbours
 
 )
 

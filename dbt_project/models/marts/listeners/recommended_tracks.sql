@@ -35,9 +35,13 @@ tracks as (
 
 ),
 
-years as (
+heard as (
 
-    select * from {{ ref('int_listener_years') }}
+    select distinct
+        listener_id,
+        entity_id as track_id
+
+    from {{ ref('int_listener_years') }}
 
     where entity_type = 'track'
 
@@ -89,104 +93,63 @@ from_artists as (
 
 ),
 
-found as (
-
-    select
-        listener_id,
-        track_id
-
-    from from_neighbours
-
-    union
-
-    select
-        listener_id,
-        track_id
-
-    from from_artists
-
-),
-
-heard as (
-
-    select distinct
-        years.listener_id,
-        years.entity_id as track_id
-
-    from years
-
-    inner join found
-        on
-            years.listener_id = found.listener_id
-            and years.entity_id = found.track_id
-
-),
-
 unheard as (
 
     select
-        found.listener_id,
-        found.track_id,
+        coalesce(from_neighbours.listener_id, from_artists.listener_id) as listener_id,
+        coalesce(from_neighbours.track_id, from_artists.track_id) as track_id,
         coalesce(from_neighbours.points, 0) as neighbour_points,
         coalesce(from_artists.points, 0) as artist_points,
         from_neighbours.voices,
         from_artists.reason_kind,
         from_artists.reason
 
-    from found
+    from from_neighbours
+
+    full outer join from_artists
+        on
+            from_neighbours.listener_id = from_artists.listener_id
+            and from_neighbours.track_id = from_artists.track_id
 
     left join heard
-        on found.listener_id = heard.listener_id and found.track_id = heard.track_id
-
-    left join from_neighbours
         on
-            found.listener_id = from_neighbours.listener_id
-            and found.track_id = from_neighbours.track_id
-
-    left join from_artists
-        on
-            found.listener_id = from_artists.listener_id
-            and found.track_id = from_artists.track_id
+            coalesce(from_neighbours.listener_id, from_artists.listener_id)
+            = heard.listener_id
+            and coalesce(from_neighbours.track_id, from_artists.track_id)
+            = heard.track_id
 
     where heard.track_id is null
 
 ),
 
-loudest as (
-
-    select
-        listener_id,
-        max(neighbour_points) as neighbour_points,
-        max(artist_points) as artist_points
-
-    from unheard
-
-    group by listener_id
-
-),
-
+-- Each voice on a scale from 0 to 1: the listener's loudest is 1.
 parts as (
 
     select
-        unheard.listener_id,
-        unheard.track_id,
+        listener_id,
+        track_id,
         coalesce(
-            {{ ratio('unheard.neighbour_points', 'loudest.neighbour_points') }}, 0
+            {{ ratio(
+                'neighbour_points',
+                'max(neighbour_points) over (partition by listener_id)'
+            ) }},
+            0
         ) as neighbour_part,
         coalesce(
-            {{ ratio('unheard.artist_points', 'loudest.artist_points') }}, 0
+            {{ ratio(
+                'artist_points', 'max(artist_points) over (partition by listener_id)'
+            ) }},
+            0
         ) as artist_part,
-        unheard.voices,
-        unheard.reason_kind,
-        unheard.reason
+        voices,
+        reason_kind,
+        reason
 
     from unheard
 
-    inner join loudest on unheard.listener_id = loudest.listener_id
-
 ),
 
-ranked as (
+final as (
 
     select
         parts.listener_id,
@@ -208,34 +171,17 @@ ranked as (
                 'A favourite of ' || parts.voices
                 || ' listeners with a taste like yours'
         end as reason,
-        row_number() over (
-            partition by parts.listener_id
-            order by parts.neighbour_part + parts.artist_part desc, parts.track_id
+        cast(
+            row_number() over (
+                partition by parts.listener_id
+                order by parts.neighbour_part + parts.artist_part desc, parts.track_id
+            ) as integer
         ) as rank
 
     from parts
 
     inner join tracks on parts.track_id = tracks.track_id
 
-),
-
-final as (
-
-    select
-        listener_id,
-        cast(rank as integer) as rank,
-        track_id,
-        track_name,
-        artist_id,
-        artist_name,
-        score,
-        reason,
-        reason_kind
-
-    from ranked
-
-    where rank <= {{ sizes.size }}
-
 )
 
-select * from final
+select * from final where rank <= {{ sizes.size }}
