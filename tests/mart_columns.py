@@ -21,6 +21,6 @@ def mart_columns() -> dict[str, dict[str, str]]:
         model["name"]: {
             column["name"]: column["data_type"] for column in model["columns"]
         }
-        for path in sorted(MODELS.rglob("*.yml"))
+        for path in sorted(MODELS.rglob("*__models.yml"))
         for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
     }
