@@ -16,8 +16,8 @@ import click
 
 from exchange.settings import ExchangeSettings, load_exchange_settings
 from exchange.simulator import Scenario, Simulation, WealthDay, simulate
-from serve.pages import words
-from serve.pages.pictures import Line, Pen, framed, line_marks, nice_ticks
+from serve.pages import formatting
+from serve.pages.drawing import Line, Pen, framed, line_marks, nice_ticks
 from warehouse.settings import group_options, take_flags
 
 _HEIGHT = 420
@@ -144,6 +144,6 @@ def _names(
             f'<circle cx="{x + 1.5}%" cy="{last:.1f}" r="4"'
             f" {pen('dot', lines.index(line))}/>"
             f'<text x="{x + 3}%" y="{last + 4:.1f}" {pen("label")}>'
-            f"{line.label} {words.number(line.points[-1][1])}</text>"
+            f"{line.label} {formatting.number(line.points[-1][1])}</text>"
         )
     return marks

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, render_template
 
 from serve.context import reading, services
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.site import Figure, page, table
 from serve.queries import about as queries
 from serve.store.contract import Reader
@@ -49,28 +49,32 @@ def _freshness(reader: Reader) -> Figure:
         for row in rows
         if row["last_as_of_date"] is None or (as_of - row["last_as_of_date"]).days > 1
     ]
-    says = f"{words.plural(len(rows), 'source')}; the bars show rows kept."
+    says = f"{formatting.plural(len(rows), 'source')}; the bars show rows kept."
     if stale:
         says += f" {len(stale)} of them older than a day."
     return Figure(
         key="freshness",
         title="Sources and their freshness",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "freshness",
             "Rows by source",
             says,
             [
-                (row["source"], row["rows"] or 0, words.number(row["rows"]))
+                (row["source"], row["rows"] or 0, formatting.number(row["rows"]))
                 for row in sorted(rows, key=lambda row: -(row["rows"] or 0))[:10]
             ],
         ),
         table=table(
             rows,
             ("Source", lambda row: row["source"], False),
-            ("Last day", lambda row: words.short_day(row["last_as_of_date"]), False),
-            ("Fetched", lambda row: words.moment(row["last_fetched_at"]), False),
-            ("Rows", lambda row: words.number(row["rows"]), True),
+            (
+                "Last day",
+                lambda row: formatting.short_day(row["last_as_of_date"]),
+                False,
+            ),
+            ("Fetched", lambda row: formatting.moment(row["last_fetched_at"]), False),
+            ("Rows", lambda row: formatting.number(row["rows"]), True),
         ),
         csv="/api/v1/freshness.csv",
         empty="No source has been fetched yet. Run `make daily`.",

@@ -13,7 +13,7 @@ from pydantic import Field
 from serve.api.artists import ArtistsQuery, SeriesQuery
 from serve.api.parameters import ArtistPath, Whole
 from serve.context import reading
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.site import Figure, Table, asked, page, pick, picture, table
 from serve.problems import Problem
 from serve.queries import artists as queries
@@ -93,7 +93,7 @@ def search() -> Any:
                 "/artists", "sort", _SORTS.items(), query.sort, q=query.q, tag=query.tag
             ),
             has_more=len(rows) > limit,
-            more=words.address(
+            more=formatting.address(
                 "/artists",
                 q=query.q,
                 tag=query.tag,
@@ -112,7 +112,7 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
         key="artists",
         title="Artists",
         summary=summary,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "artists",
             f"Artists by {_SORTS.get(measure, measure)}",
             summary,
@@ -120,7 +120,7 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
                 (
                     row["artist_name"],
                     max(row[measure] or 0, 0),
-                    words.number(row[measure], digits),
+                    formatting.number(row[measure], digits),
                 )
                 for row in rows[:12]
                 if row[measure] is not None
@@ -130,17 +130,23 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
             rows,
             (
                 "Artist",
-                lambda row: words.artist_link(row["artist_id"], row["artist_name"]),
+                lambda row: formatting.artist_link(
+                    row["artist_id"], row["artist_name"]
+                ),
                 False,
             ),
-            ("Tag", lambda row: words.named(row["top_tag"] or words.NOTHING), False),
-            ("Listeners", lambda row: words.number(row["listeners"]), True),
-            ("Plays", lambda row: words.number(row["playcount"]), True),
-            ("Panel scrobbles", lambda row: words.number(row["scrobbles"]), True),
-            ("Score", lambda row: words.number(row["score"], 1), True),
-            ("Growth", lambda row: row["growth_label"] or words.NOTHING, False),
+            (
+                "Tag",
+                lambda row: formatting.named(row["top_tag"] or formatting.NOTHING),
+                False,
+            ),
+            ("Listeners", lambda row: formatting.number(row["listeners"]), True),
+            ("Plays", lambda row: formatting.number(row["playcount"]), True),
+            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            ("Score", lambda row: formatting.number(row["score"], 1), True),
+            ("Growth", lambda row: row["growth_label"] or formatting.NOTHING, False),
         ),
-        csv=words.address(
+        csv=formatting.address(
             "/api/v1/artists.csv",
             q=query.q,
             tag=query.tag,
@@ -170,7 +176,7 @@ def artist(artist_id: str) -> Any:
             reader.published,
             artist=found,
             query=query,
-            lastfm=words.lastfm("music", found["artist_name"]),
+            lastfm=formatting.lastfm("music", found["artist_name"]),
             main=series_figure(reader, found, query.measure, first, last, "main"),
             flow=[
                 series_figure(reader, found, measure, first, last, measure)
@@ -180,7 +186,7 @@ def artist(artist_id: str) -> Any:
             measures=pick(
                 f"/artists/{key}",
                 "measure",
-                ((name, words.MEASURES[name]) for name in SHOWN),
+                ((name, formatting.MEASURES[name]) for name in SHOWN),
                 query.measure,
                 days=query.days if query.days != 365 else None,
             ),
@@ -214,7 +220,7 @@ def series_picture(artist_id: str) -> Response:
         )
         title, body = drawn[0], drawn[2]
         if not body:
-            body = pictures.blank(
+            body = drawing.blank(
                 "series", title, "There is no observation in these days.", query.theme
             )
         return picture(reader.published, str(body))
@@ -263,27 +269,29 @@ def _drawn(
             for name in ("value_low", "value_high")
         )
         band = [(day, low[day], high[day]) for day in low if day in high]
-    title = f"{words.MEASURES[measure]} of {words.clipped(found['artist_name'], 60)}"
+    name = formatting.clipped(found["artist_name"], 60)
+    title = f"{formatting.MEASURES[measure]} of {name}"
     known = [value for _, value, _ in points if value is not None]
-    says = f"{words.UNITS[measure]}, by day (UTC)."
+    says = f"{formatting.UNITS[measure]}, by day (UTC)."
     if known:
         says += (
-            f" From {words.exact(known[0])} to {words.exact(known[-1])}, lowest"
-            f" {words.exact(min(known))}, highest {words.exact(max(known))}."
+            f" From {formatting.exact(known[0])} to {formatting.exact(known[-1])},"
+            f" lowest {formatting.exact(min(known))},"
+            f" highest {formatting.exact(max(known))}."
         )
     gaps = sum(is_gap for _, _, is_gap in points)
     if gaps:
-        says += f" {words.plural(gaps, 'day')} without an observation, shaded."
+        says += f" {formatting.plural(gaps, 'day')} without an observation, shaded."
     if band:
         says += " The band is the 95 % interval of the level."
     says = says[0].upper() + says[1:]
-    drawn = pictures.lines(
+    drawn = drawing.lines(
         key,
         title,
         says,
         [
-            pictures.Line(
-                words.MEASURES[measure],
+            drawing.Line(
+                formatting.MEASURES[measure],
                 [(day, None if is_gap else value) for day, value, is_gap in points],
                 band,
             )
@@ -309,29 +317,29 @@ def series_figure(
     days = (last - first).days + 1
     return Figure(
         key=key,
-        title=words.MEASURES[measure],
+        title=formatting.MEASURES[measure],
         summary=says,
         picture=drawn,
         table=Table(
-            ["Day", words.MEASURES[measure]],
+            ["Day", formatting.MEASURES[measure]],
             [
                 [
-                    words.short_day(day),
-                    "no observation" if is_gap else words.exact(value),
+                    formatting.short_day(day),
+                    "no observation" if is_gap else formatting.exact(value),
                 ]
                 for day, value, is_gap in reversed(points)
             ],
             frozenset({1}),
             places_of([point[0] for point in points])[::-1],
         ),
-        csv=words.address(
+        csv=formatting.address(
             f"/api/v1/artists/{found['artist_id']}/series.csv",
             measure=measure,
             from_=max(first, date(2002, 10, 1)),
             to=last,
             limit=min(days, 3660),
         ),
-        embed=words.address(path, measure=measure),
+        embed=formatting.address(path, measure=measure),
         empty="No observation in these days. Counters come in once a day:"
         " flows need two days, values a few more.",
     )
@@ -357,14 +365,14 @@ def _runs(
         rows = _run_rows(reader, found["artist_id"], row)
         if len(rows) < 2:
             continue
-        title = (
-            f"{words.chart(row['chart'], row['scope'])}, {words.PERIODS[row['period']]}"
-        )
+        chart = formatting.chart(row["chart"], row["scope"])
+        title = f"{chart}, {formatting.PERIODS[row['period']]}"
         best = min(entry["rank"] for entry in rows)
         says = (
             f"Rank by issue, 1 at the top: best {best}, now"
-            f" {rows[0]['rank']} ({words.issue(row['period'], rows[0]['issue_date'])});"
-            f" {words.plural(row['issues_on_chart'], 'issue')} on the chart."
+            f" {rows[0]['rank']}"
+            f" ({formatting.issue(row['period'], rows[0]['issue_date'])});"
+            f" {formatting.plural(row['issues_on_chart'], 'issue')} on the chart."
         )
         key = f"run-{len(figures)}"
         steps = _with_holes(rows, row["period"])
@@ -373,11 +381,11 @@ def _runs(
                 key=key,
                 title=title,
                 summary=says,
-                picture=pictures.lines(
+                picture=drawing.lines(
                     key,
-                    f"Ranks of {words.clipped(found['artist_name'], 60)}: {title}",
+                    f"Ranks of {formatting.clipped(found['artist_name'], 60)}: {title}",
                     says,
-                    [pictures.Line("Rank", steps)],
+                    [drawing.Line("Rank", steps)],
                     height=220,
                     is_rank=True,
                 ),
@@ -388,14 +396,14 @@ def _runs(
                         _issue_of(row["period"]),
                         False,
                     ),
-                    ("Rank", lambda entry: words.number(entry["rank"]), True),
-                    ("", words.movement, False),
-                    ("Peak", lambda entry: words.number(entry["peak_rank"]), True),
+                    ("Rank", lambda entry: formatting.number(entry["rank"]), True),
+                    ("", formatting.movement, False),
+                    ("Peak", lambda entry: formatting.number(entry["peak_rank"]), True),
                     places=places_of([entry["issue_date"] for entry in rows][::-1])[
                         ::-1
                     ],
                 ),
-                csv=words.address(
+                csv=formatting.address(
                     f"/api/v1/charts/{row['chart']}/runs/{found['artist_id']}.csv",
                     scope=row["scope"],
                     period=row["period"],
@@ -407,7 +415,7 @@ def _runs(
 
 
 def _issue_of(period: str) -> Callable[[dict[str, Any]], str]:
-    return lambda entry: words.issue(period, entry["issue_date"])
+    return lambda entry: formatting.issue(period, entry["issue_date"])
 
 
 def _run_rows(
@@ -429,9 +437,9 @@ def _run_rows(
 _STEP = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half_year": 184, "year": 366}
 
 
-def _with_holes(rows: list[dict[str, Any]], period: str) -> list[pictures.Point]:
+def _with_holes(rows: list[dict[str, Any]], period: str) -> list[drawing.Point]:
     """Ranks oldest first; an issue without the artist opens the line."""
-    steps: list[pictures.Point] = []
+    steps: list[drawing.Point] = []
     for entry in reversed(rows):
         day = entry["issue_date"]
         if steps and (day - steps[-1][0]).days > _STEP.get(period, 366):
@@ -446,14 +454,14 @@ def _ranks(found: dict[str, Any]) -> Figure:
         key="ranks",
         title="On the charts now",
         summary="The last issue of each chart that had the artist.",
-        picture=pictures.bars(
+        picture=drawing.bars(
             "ranks",
             "Ranks by chart",
             "A longer bar is a better rank.",
             [
                 (
-                    f"{words.chart(row['chart'], row['scope'])},"
-                    f" {words.PERIODS[row['period']]}",
+                    f"{formatting.chart(row['chart'], row['scope'])},"
+                    f" {formatting.PERIODS[row['period']]}",
                     1 / row["rank"],
                     f"# {row['rank']}",
                 )
@@ -465,12 +473,12 @@ def _ranks(found: dict[str, Any]) -> Figure:
             ("Chart", lambda row: _chart_link(row), False),
             (
                 "Last issue",
-                lambda row: words.issue(row["period"], row["issue_date"]),
+                lambda row: formatting.issue(row["period"], row["issue_date"]),
                 False,
             ),
-            ("Rank", lambda row: words.number(row["rank"]), True),
-            ("Peak", lambda row: words.number(row["peak_rank"]), True),
-            ("Issues", lambda row: words.number(row["issues_on_chart"]), True),
+            ("Rank", lambda row: formatting.number(row["rank"]), True),
+            ("Peak", lambda row: formatting.number(row["peak_rank"]), True),
+            ("Issues", lambda row: formatting.number(row["issues_on_chart"]), True),
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/ranks.csv",
         empty="This artist has not been on a chart yet.",
@@ -478,11 +486,12 @@ def _ranks(found: dict[str, Any]) -> Figure:
 
 
 def _chart_link(row: dict[str, Any]) -> Markup:
-    href = words.address(
+    href = formatting.address(
         f"/charts/{row['chart']}", scope=row["scope"], period=row["period"]
     )
-    name = f"{words.chart(row['chart'], row['scope'])}, {words.PERIODS[row['period']]}"
-    return Markup('<a href="{}">{}</a>').format(href, words.named(name))
+    chart = formatting.chart(row["chart"], row["scope"])
+    name = f"{chart}, {formatting.PERIODS[row['period']]}"
+    return Markup('<a href="{}">{}</a>').format(href, formatting.named(name))
 
 
 def _tags(found: dict[str, Any]) -> Figure:
@@ -491,19 +500,23 @@ def _tags(found: dict[str, Any]) -> Figure:
         key="tags",
         title="Tags",
         summary="By weight; 100 is the strongest.",
-        picture=pictures.bars(
+        picture=drawing.bars(
             "tags",
             "Tags by weight",
             "Weight from 0 to 100.",
             [
-                (row["tag_name"], row["weight"] or 0, words.number(row["weight"]))
+                (row["tag_name"], row["weight"] or 0, formatting.number(row["weight"]))
                 for row in rows
             ],
         ),
         table=table(
             rows,
-            ("Tag", lambda row: words.tag_link(row["tag_id"], row["tag_name"]), False),
-            ("Weight", lambda row: words.number(row["weight"]), True),
+            (
+                "Tag",
+                lambda row: formatting.tag_link(row["tag_id"], row["tag_name"]),
+                False,
+            ),
+            ("Weight", lambda row: formatting.number(row["weight"]), True),
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/tags.csv",
         empty="last.fm gave no tags for this artist.",
@@ -516,7 +529,7 @@ def _similar(found: dict[str, Any]) -> Figure:
         key="similar",
         title="Similar artists",
         summary="As last.fm gives them; 100 % is the closest.",
-        picture=pictures.bars(
+        picture=drawing.bars(
             "similar",
             "Similar artists by match",
             "Match in percent.",
@@ -524,7 +537,9 @@ def _similar(found: dict[str, Any]) -> Figure:
                 (
                     row["artist_name"],
                     row["match"] or 0,
-                    words.pct(None if row["match"] is None else 100 * row["match"], 0),
+                    formatting.pct(
+                        None if row["match"] is None else 100 * row["match"], 0
+                    ),
                 )
                 for row in rows
             ],
@@ -534,14 +549,14 @@ def _similar(found: dict[str, Any]) -> Figure:
             (
                 "Artist",
                 lambda row: (
-                    words.artist_link(row["artist_id"], row["artist_name"])
+                    formatting.artist_link(row["artist_id"], row["artist_name"])
                     if row["listeners"] is not None
-                    else words.named(row["artist_name"])
+                    else formatting.named(row["artist_name"])
                 ),
                 False,
             ),
-            ("Match", lambda row: words.number(row["match"], 3), True),
-            ("Listeners", lambda row: words.number(row["listeners"]), True),
+            ("Match", lambda row: formatting.number(row["match"], 3), True),
+            ("Listeners", lambda row: formatting.number(row["listeners"]), True),
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/similar.csv",
         empty="last.fm named no similar artists.",
@@ -554,24 +569,28 @@ def _tracks(found: dict[str, Any]) -> Figure:
         key="tracks",
         title="Top tracks",
         summary="last.fm's order first; the bars show last.fm plays.",
-        picture=pictures.bars(
+        picture=drawing.bars(
             "tracks",
             "Top tracks by plays on last.fm",
             "last.fm plays, all time.",
             [
-                (row["track_name"], row["playcount"], words.short(row["playcount"]))
+                (
+                    row["track_name"],
+                    row["playcount"],
+                    formatting.short(row["playcount"]),
+                )
                 for row in rows
                 if row["playcount"] is not None
             ],
         ),
         table=table(
             rows,
-            ("#", lambda row: words.number(row["rank"]), True),
-            ("Track", lambda row: words.named(row["track_name"]), False),
-            ("Plays", lambda row: words.number(row["playcount"]), True),
-            ("Listeners", lambda row: words.number(row["listeners"]), True),
-            ("Panel scrobbles", lambda row: words.number(row["scrobbles"]), True),
-            ("Length", lambda row: words.length(row["duration_seconds"]), True),
+            ("#", lambda row: formatting.number(row["rank"]), True),
+            ("Track", lambda row: formatting.named(row["track_name"]), False),
+            ("Plays", lambda row: formatting.number(row["playcount"]), True),
+            ("Listeners", lambda row: formatting.number(row["listeners"]), True),
+            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            ("Length", lambda row: formatting.length(row["duration_seconds"]), True),
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/tracks.csv",
         empty="No track of this artist is known.",
@@ -584,22 +603,30 @@ def _listeners(found: dict[str, Any]) -> Figure:
         key="listeners",
         title="Top listeners of the panel",
         summary="By scrobbles of this artist.",
-        picture=pictures.bars(
+        picture=drawing.bars(
             "listeners",
             "Listeners by scrobbles",
             "Scrobbles of this artist.",
             [
-                (row["listener_name"], row["scrobbles"], words.number(row["scrobbles"]))
+                (
+                    row["listener_name"],
+                    row["scrobbles"],
+                    formatting.number(row["scrobbles"]),
+                )
                 for row in rows
             ],
         ),
         table=table(
             rows,
-            ("#", lambda row: words.number(row["rank"]), True),
-            ("Listener", lambda row: words.listener_link(row["listener_name"]), False),
-            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
-            ("First", lambda row: words.moment(row["first_scrobbled_at"]), False),
-            ("Last", lambda row: words.moment(row["last_scrobbled_at"]), False),
+            ("#", lambda row: formatting.number(row["rank"]), True),
+            (
+                "Listener",
+                lambda row: formatting.listener_link(row["listener_name"]),
+                False,
+            ),
+            ("Scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            ("First", lambda row: formatting.moment(row["first_scrobbled_at"]), False),
+            ("Last", lambda row: formatting.moment(row["last_scrobbled_at"]), False),
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/listeners.csv",
         empty="Nobody in the panel has played this artist yet.",

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from serve.api.charts import ChartPath, IssueQuery
 from serve.context import reading
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.site import Cell, Figure, Table, asked, page, pick, table
 from serve.problems import Problem
 from serve.queries import charts as queries
@@ -42,13 +42,15 @@ def all_charts() -> Response:
         ).records()
         groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
         for row in rows:
-            row["href"] = words.address(
+            row["href"] = formatting.address(
                 f"/charts/{row['chart']}", scope=row["scope"], period=row["period"]
             )
             groups.setdefault(row["chart"], {}).setdefault(row["scope"], []).append(row)
         for scopes in groups.values():
             for found in scopes.values():
-                found.sort(key=lambda row: list(words.PERIODS).index(row["period"]))
+                found.sort(
+                    key=lambda row: list(formatting.PERIODS).index(row["period"])
+                )
         return page("charts.html", reader.published, groups=groups, count=len(rows))
 
 
@@ -92,8 +94,8 @@ def one_chart(chart: str) -> Response:
             chart=chart,
             found=found,
             query=query,
-            title=words.chart(chart, found["scope"]),
-            when=words.issue(found["period"], found["issue_date"]),
+            title=formatting.chart(chart, found["scope"]),
+            when=formatting.issue(found["period"], found["issue_date"]),
             around=_around(issues, found["issue_date"]),
             issues=issues,
             revision=next(
@@ -120,10 +122,10 @@ def _links(
     here, kept = f"/charts/{chart}", _kept(query, found)
     return {
         "by": pick(here, "by", _BY.items(), query.by, **kept),
-        "more": words.address(
+        "more": formatting.address(
             here, **kept, by=query.by, limit=limit, offset=query.offset + limit
         ),
-        "feed": words.address(
+        "feed": formatting.address(
             f"/api/v1/charts/{chart}/feed.atom",
             scope=found["scope"],
             period=found["period"],
@@ -143,18 +145,18 @@ def _without_issue(reader: Reader, chart: str, query: IssueQuery) -> Response:
         and query.scope
     ):
         raise Problem(
-            "not_found", f"{words.chart(chart)} has nothing for {query.scope!r}"
+            "not_found", f"{formatting.chart(chart)} has nothing for {query.scope!r}"
         )
     if query.issue or query.revision or query.period:
-        raise Problem("not_found", f"{words.chart(chart)} has no such issue")
+        raise Problem("not_found", f"{formatting.chart(chart)} has no such issue")
     for row in rows:
-        row["href"] = words.address(
+        row["href"] = formatting.address(
             f"/charts/{chart}", scope=row["scope"], period=row["period"]
         )
     response = page(
         "chart_choose.html",
         reader.published,
-        title=words.chart(chart),
+        title=formatting.chart(chart),
         rows=rows,
         chart=chart,
     )
@@ -189,7 +191,7 @@ def _periods(reader: Reader, chart: str, found: dict[str, Any]) -> list[dict[str
     return pick(
         f"/charts/{chart}",
         "period",
-        [(name, text) for name, text in words.PERIODS.items() if name in known],
+        [(name, text) for name, text in formatting.PERIODS.items() if name in known],
         found["period"],
         scope=found["scope"],
     )
@@ -240,26 +242,27 @@ def _bump(
     dates = [row["issue_date"] for row in days]
     title = f"The first {_BUMP_DEPTH} over {len(dates)} issues"
     summary = (
-        f"A line an entry, rank 1 at the top, from {words.short_day(dates[0])} to"
-        f" {words.short_day(dates[-1])}. A line that ends left the first {_BUMP_DEPTH}."
+        f"A line an entry, rank 1 at the top, from {formatting.short_day(dates[0])} to"
+        f" {formatting.short_day(dates[-1])}."
+        f" A line that ends left the first {_BUMP_DEPTH}."
     )
     # Those that have left are drawn first, faint, under the others.
     drawn = [(names[key], ranks[key]) for key in order]
     rows: list[list[Cell]] = [
-        [words.named(names[key]), *(str(ranks[key].get(day, "")) for day in dates)]
+        [formatting.named(names[key]), *(str(ranks[key].get(day, "")) for day in dates)]
         for key in order
     ]
     return Figure(
         key="bump",
         title=title,
         summary=summary,
-        picture=pictures.bump("bump", title, summary, dates, drawn, _BUMP_DEPTH),
+        picture=drawing.bump("bump", title, summary, dates, drawn, _BUMP_DEPTH),
         table=Table(
-            ["Name", *(words.short_day(day) for day in dates)],
+            ["Name", *(formatting.short_day(day) for day in dates)],
             rows,
             frozenset(range(1, len(dates) + 1)),
         ),
-        csv=words.address(
+        csv=formatting.address(
             f"/api/v1/charts/{found['chart']}.csv",
             scope=found["scope"],
             period=found["period"],
@@ -272,16 +275,16 @@ def _bump(
 def _before(row: dict[str, Any]) -> str:
     """The rank before; who was not there counts as one place below the last."""
     if row["movement"] in ("NEW", "RE"):
-        return words.NOTHING
-    return words.number(row["previous_rank"])
+        return formatting.NOTHING
+    return formatting.number(row["previous_rank"])
 
 
 _MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "scrobbles": ("Scrobbles", words.number),
-    "scrobbles_capped": ("Counted", words.number),
-    "listeners": ("Listeners", words.number),
-    "minutes": ("Minutes", words.number),
-    "share_pct": ("Share", lambda value: words.pct(value, 2)),
+    "scrobbles": ("Scrobbles", formatting.number),
+    "scrobbles_capped": ("Counted", formatting.number),
+    "listeners": ("Listeners", formatting.number),
+    "minutes": ("Minutes", formatting.number),
+    "share_pct": ("Share", lambda value: formatting.pct(value, 2)),
 }
 _BARS = {"scrobbles_capped": "the scrobbles that count, which rank the chart"}
 
@@ -298,8 +301,8 @@ def _entries(
     if all(row["scrobbles_capped"] == row["scrobbles"] for row in rows):
         shown = [name for name in shown if name != "scrobbles_capped"]
     measure = next((name for name in order if name in shown), None)
-    title = words.chart(chart, found["scope"])
-    summary = f"{title}, {words.issue(found['period'], found['issue_date'])}."
+    title = formatting.chart(chart, found["scope"])
+    summary = f"{title}, {formatting.issue(found['period'], found['issue_date'])}."
     drawn = []
     if measure is not None:
         heading, say = _MEASURES[measure]
@@ -309,18 +312,18 @@ def _entries(
             for row in rows[:10]
         ]
     columns: list[tuple[str, Callable[[dict[str, Any]], Cell], bool]] = [
-        ("#", lambda row: words.number(row["rank"]), True),
-        ("", words.movement, False),
+        ("#", lambda row: formatting.number(row["rank"]), True),
+        ("", formatting.movement, False),
         (
             {"artists": "Artist", "tracks": "Track", "albums": "Album"}.get(
                 kind, "Tag"
             ),
-            lambda row: words.entry(kind, row),
+            lambda row: formatting.entry(kind, row),
             False,
         ),
         ("Before", _before, True),
-        ("Peak", lambda row: words.number(row["peak_rank"]), True),
-        ("Issues", lambda row: words.number(row["issues_on_chart"]), True),
+        ("Peak", lambda row: formatting.number(row["peak_rank"]), True),
+        ("Issues", lambda row: formatting.number(row["issues_on_chart"]), True),
     ]
     for name in shown:
         heading, say = _MEASURES[name]
@@ -329,9 +332,9 @@ def _entries(
         key="entries",
         title="All entries" if query.bubbling_under != "true" else "Bubbling under",
         summary=summary,
-        picture=pictures.bars("entries", title, summary, drawn, is_ranked=True),
+        picture=drawing.bars("entries", title, summary, drawn, is_ranked=True),
         table=table(rows, *columns),
-        csv=words.address(
+        csv=formatting.address(
             f"/api/v1/charts/{chart}.csv",
             scope=found["scope"],
             period=found["period"],

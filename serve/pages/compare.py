@@ -11,7 +11,7 @@ from pydantic import Field
 from serve.api.artists import CompareQuery
 from serve.api.parameters import Text, Whole
 from serve.context import reading
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.artists import SHOWN, SPANS, places_of
 from serve.pages.site import Figure, Table, asked, page, pick
 from serve.queries import artists as queries
@@ -46,7 +46,7 @@ def compare() -> Any:
                 missed = query.add
             else:
                 keys = list(dict.fromkeys([*keys, found["artist_id"]]))[-MOST:]
-                address = words.address("/compare", **_kept(query, keys))
+                address = formatting.address("/compare", **_kept(query, keys))
                 return redirect(address, 303)
         chosen = [
             row
@@ -57,7 +57,7 @@ def compare() -> Any:
         keys = [row["artist_id"] for row in chosen]
         for row in chosen:
             others = [key for key in keys if key != row["artist_id"]]
-            row["without"] = words.address("/compare", **_kept(query, others))
+            row["without"] = formatting.address("/compare", **_kept(query, others))
         last = reader.published.as_of_date
         first = last - timedelta(days=query.days - 1)
         return page(
@@ -73,7 +73,7 @@ def compare() -> Any:
             measures=pick(
                 "/compare",
                 "measure",
-                ((name, words.MEASURES[name]) for name in SHOWN),
+                ((name, formatting.MEASURES[name]) for name in SHOWN),
                 query.measure,
                 **{**_kept(query, keys), "measure": None},
             ),
@@ -120,7 +120,7 @@ def _suggestions(reader: Reader, query: Asked, keys: list[str]) -> list[dict[str
     ).records()
     rows = [row for row in rows if row["artist_id"] not in keys]
     for row in rows:
-        row["href"] = words.address(
+        row["href"] = formatting.address(
             "/compare", **_kept(query, [*keys, row["artist_id"]])
         )
     return rows[:6]
@@ -143,33 +143,33 @@ def _figure(
     for artist_id, _, day, value, is_gap in found.rows:
         values[artist_id][day] = None if is_gap else value
     days = sorted({day for known in values.values() for day in known})
-    names = [words.clipped(row["artist_name"], 40) for row in chosen]
-    title = f"{words.MEASURES[measure]}: {', '.join(names)}"
-    unit = words.UNITS[measure]
+    names = [formatting.clipped(row["artist_name"], 40) for row in chosen]
+    title = f"{formatting.MEASURES[measure]}: {', '.join(names)}"
+    unit = formatting.UNITS[measure]
     says = f"{unit[0].upper()}{unit[1:]}, by day (UTC). A line breaks where no"
     says += " observation is known."
     drawn = [
-        pictures.Line(row["artist_name"], sorted(values[row["artist_id"]].items()))
+        drawing.Line(row["artist_name"], sorted(values[row["artist_id"]].items()))
         for row in chosen
     ]
     return Figure(
         key="compared",
-        title=words.MEASURES[measure],
+        title=formatting.MEASURES[measure],
         summary=says,
-        picture=pictures.lines("compared", title, says, drawn, height=320),
+        picture=drawing.lines("compared", title, says, drawn, height=320),
         table=Table(
-            ["Day", *(words.named(row["artist_name"]) for row in chosen)],
+            ["Day", *(formatting.named(row["artist_name"]) for row in chosen)],
             [
                 [
-                    words.short_day(day),
-                    *(words.exact(values[key].get(day)) for key in keys),
+                    formatting.short_day(day),
+                    *(formatting.exact(values[key].get(day)) for key in keys),
                 ]
                 for day in reversed(days)
             ],
             frozenset(range(1, len(keys) + 1)),
             places_of(days)[::-1],
         ),
-        csv=words.address(
+        csv=formatting.address(
             "/api/v1/artists/compare.csv",
             artists=",".join(keys),
             measure=measure,
@@ -179,7 +179,7 @@ def _figure(
         ),
         empty="None of these artists has an observation in these days.",
         legend=[
-            (number, words.clipped(row["artist_name"], 40))
+            (number, formatting.clipped(row["artist_name"], 40))
             for number, row in enumerate(chosen)
         ],
     )

@@ -32,7 +32,7 @@ from serve.exchange_access import (
     read_own,
     recommended_artists,
 )
-from serve.pages import words
+from serve.pages import formatting
 from serve.pages.exchange_figures import (
     BOARD_WORDS,
     ECONOMY,
@@ -210,7 +210,7 @@ def market() -> Response:
         lists=pick("/exchange", "list", choices, query.list, tag=query.tag),
         query=query,
         figure=stocks_figure(page.artists, query),
-        more=words.address(
+        more=formatting.address(
             "/exchange", list=query.list, tag=query.tag, offset=page.next
         )
         if page.next
@@ -339,7 +339,7 @@ def portfolio() -> Response:
         worth=worth_figure(page.worth),
         holdings=holdings_figure(page.portfolio.holdings),
         history=history_figure(page.trades.trades),
-        more=words.address("/exchange/portfolio", offset=following)
+        more=formatting.address("/exchange/portfolio", offset=following)
         if following
         else None,
         dividends=dividends_figure(page.dividends),

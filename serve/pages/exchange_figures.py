@@ -14,7 +14,7 @@ from exchange.views.boards import BoardRow
 from exchange.views.market import Artist, ArtistRow, EconomyDay, PriceDay
 from exchange.views.players import Dividends, Holding, Trade, WorthDay
 from serve.api.exchange_models import BoardQuery, ListQuery
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.artists import places_of
 from serve.pages.site import Figure, Table, pick, table
 
@@ -47,21 +47,21 @@ class BoardsQuery(BoardQuery):
 def money(units: int | None, digits: int = 2) -> str:
     """Units (ten-thousandths of a credit) as credits."""
     if units is None:
-        return words.NOTHING
-    return words.number(units / UNITS_PER_CREDIT, digits)
+        return formatting.NOTHING
+    return formatting.number(units / UNITS_PER_CREDIT, digits)
 
 
 def percent(ppm: int | None) -> str:
     """Parts per million as a signed percentage."""
     if ppm is None:
-        return words.NOTHING
-    return f"{words.signed(100 * ppm / PPM, 2)} %" if ppm else "0.00 %"
+        return formatting.NOTHING
+    return f"{formatting.signed(100 * ppm / PPM, 2)} %" if ppm else "0.00 %"
 
 
 def moved(ppm: int | None) -> Markup:
     """A change with its sign, its arrow and its colour."""
     if ppm is None:
-        return Markup(words.NOTHING)
+        return Markup(formatting.NOTHING)
     kind, arrow = (
         ("up", "▲") if ppm > 0 else ("down", "▼") if ppm < 0 else ("same", "=")
     )
@@ -73,14 +73,14 @@ def moved(ppm: int | None) -> Markup:
 def when(moment: datetime | None) -> str:
     """A time of the exchange, UTC without a zone, as people read it."""
     if moment is None:
-        return words.NOTHING
-    return words.moment(moment.replace(tzinfo=UTC))
+        return formatting.NOTHING
+    return formatting.moment(moment.replace(tzinfo=UTC))
 
 
 def stock_link(artist_id: str, name: str) -> Markup:
     """A link to an artist on the market."""
     return Markup('<a href="/exchange/artists/{}">{}</a>').format(
-        artist_id, words.named(name)
+        artist_id, formatting.named(name)
     )
 
 
@@ -97,7 +97,7 @@ def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
         key="stocks",
         title=title[0].upper() + title[1:],
         summary=summary,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "stocks",
             title,
             summary,
@@ -120,14 +120,18 @@ def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
                 ),
                 False,
             ),
-            ("Tag", lambda row: words.named(row.top_tag or words.NOTHING), False),
+            (
+                "Tag",
+                lambda row: formatting.named(row.top_tag or formatting.NOTHING),
+                False,
+            ),
             ("Price", lambda row: money(row.price_units), True),
             ("Change", lambda row: moved(row.change_ppm), True),
             ("Fundamental", lambda row: money(row.fundamental_price_units), True),
-            ("Listeners", lambda row: words.number(row.listeners), True),
-            ("Trades today", lambda row: words.number(row.session_trades), True),
+            ("Listeners", lambda row: formatting.number(row.listeners), True),
+            ("Trades today", lambda row: formatting.number(row.session_trades), True),
         ),
-        csv=words.address(
+        csv=formatting.address(
             f"/api/v1/exchange/lists/{query.list}.csv",
             tag=query.tag,
             limit=query.limit,
@@ -149,7 +153,7 @@ def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
     )
     starts = [row.date for row in days]
     drawn = [
-        pictures.Line(
+        drawing.Line(
             name,
             [
                 (start, getattr(row, column) / UNITS_PER_CREDIT)
@@ -166,9 +170,9 @@ def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
         key="price",
         title="Price",
         summary=summary,
-        picture=pictures.lines(
+        picture=drawing.lines(
             "price",
-            f"Price of {words.clipped(artist.artist_name, 60)}",
+            f"Price of {formatting.clipped(artist.artist_name, 60)}",
             summary,
             drawn,
         ),
@@ -176,11 +180,11 @@ def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
             ["Day", "Close", "Fundamental", "Dividend a share", "Trades"],
             [
                 [
-                    words.short_day(start),
+                    formatting.short_day(start),
                     money(row.close_price_units),
                     money(row.fundamental_price_units),
                     money(row.dividend_units, 4),
-                    words.number(row.trades),
+                    formatting.number(row.trades),
                 ]
                 for start, row in zip(starts[::-1], days[::-1], strict=True)
             ],
@@ -205,14 +209,14 @@ def worth_figure(days: Sequence[WorthDay]) -> Figure:
         key="worth",
         title="Net worth",
         summary=summary,
-        picture=pictures.lines(
-            "worth", "Net worth by day", summary, [pictures.Line("Net worth", points)]
+        picture=drawing.lines(
+            "worth", "Net worth by day", summary, [drawing.Line("Net worth", points)]
         ),
         table=Table(
             ["Day", "Net worth", "Cash", "Holdings", "Return"],
             [
                 [
-                    words.short_day(start),
+                    formatting.short_day(start),
                     money(row.worth_units),
                     money(row.cash_units),
                     money(row.holdings_units),
@@ -235,7 +239,7 @@ def holdings_figure(rows: Sequence[Holding]) -> Figure:
         key="holdings",
         title="Holdings",
         summary=summary,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "holdings",
             "Holdings by worth",
             summary,
@@ -251,7 +255,7 @@ def holdings_figure(rows: Sequence[Holding]) -> Figure:
                 lambda row: stock_link(row.artist_id, row.artist_name),
                 False,
             ),
-            ("Shares", lambda row: words.number(row.shares), True),
+            ("Shares", lambda row: formatting.number(row.shares), True),
             ("Price", lambda row: money(row.price_units), True),
             ("Worth", lambda row: money(row.worth_units), True),
             ("Paid", lambda row: money(row.cost_units), True),
@@ -279,7 +283,7 @@ def history_figure(rows: Sequence[Trade]) -> Figure:
                 lambda row: stock_link(row.artist_id, row.artist_name),
                 False,
             ),
-            ("Shares", lambda row: words.number(row.shares), True),
+            ("Shares", lambda row: formatting.number(row.shares), True),
             ("Price", lambda row: money(row.price_units), True),
             ("Value", lambda row: money(row.value_units), True),
             ("Fee", lambda row: money(row.fee_units), True),
@@ -302,7 +306,7 @@ def dividends_figure(paid: Dividends) -> Figure:
             paid.dividends,
             (
                 "Day",
-                lambda row: words.short_day(row.date),
+                lambda row: formatting.short_day(row.date),
                 False,
             ),
             (
@@ -310,7 +314,7 @@ def dividends_figure(paid: Dividends) -> Figure:
                 lambda row: stock_link(row.artist_id, row.artist_name),
                 False,
             ),
-            ("Shares", lambda row: words.number(row.shares), True),
+            ("Shares", lambda row: formatting.number(row.shares), True),
             ("Paid", lambda row: money(row.amount_units, 4), True),
         ),
         csv="/api/v1/exchange/dividends.csv",
@@ -329,13 +333,13 @@ def board_figure(
     measured: Callable[[int], str] = money if is_worth else percent
     measure = "Net worth" if is_worth else "Return"
     summary = measure if is_worth else f"{measure}, {BOARD_WORDS[query.board]}"
-    summary += f", at the close of {words.day(board_date)}." if board_date else "."
+    summary += f", at the close of {formatting.day(board_date)}." if board_date else "."
     path = f"/api/v1/exchange/boards/{query.board}"
     return Figure(
         key=key,
         title="Near you" if key == "near" else "Board",
         summary=summary,
-        picture=pictures.bars(
+        picture=drawing.bars(
             key,
             summary,
             summary,
@@ -352,12 +356,12 @@ def board_figure(
         else Markup(""),
         table=table(
             rows,
-            ("#", lambda row: words.number(row.rank), True),
+            ("#", lambda row: formatting.number(row.rank), True),
             ("Player", _player_name, False),
             ("League", lambda row: row.league, False),
             (measure, lambda row: measured(row.measure), True),
         ),
-        csv=words.address(
+        csv=formatting.address(
             path + ("/near.csv" if key == "near" else ".csv"),
             league=query.league,
             friends_league=query.friends_league,
@@ -384,7 +388,7 @@ def board_pickers(query: BoardsQuery, *, is_player: bool) -> dict[str, Any]:
 
 
 def _player_name(row: BoardRow) -> Markup:
-    name = words.named(row.player_name)
+    name = formatting.named(row.player_name)
     if row.player_id:
         name = Markup('<a href="/exchange/players/{}">{}</a>').format(
             row.player_id, name
@@ -417,21 +421,21 @@ def economy_figure(
         key=name.removesuffix("_units").replace("_", "-"),
         title=title,
         summary=summary,
-        picture=pictures.lines(name, title, summary, [pictures.Line(title, points)]),
+        picture=drawing.lines(name, title, summary, [drawing.Line(title, points)]),
         table=Table(
             ["Day", title, "Players"],
             [
                 [
-                    words.short_day(start),
+                    formatting.short_day(start),
                     money(getattr(row, name)),
-                    words.number(row.players),
+                    formatting.number(row.players),
                 ]
                 for start, row in zip(starts[::-1], rows[::-1], strict=True)
             ],
             frozenset({1, 2}),
             places_of(starts)[::-1],
         ),
-        csv=words.address("/api/v1/exchange/economy.csv", days=days),
+        csv=formatting.address("/api/v1/exchange/economy.csv", days=days),
         empty="The first close writes the first report.",
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from serve.context import reading
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.site import Figure, page, table
 from serve.queries import artists, charts, insights, trends
 from serve.queries.windows import Plays
@@ -60,16 +60,16 @@ def _rising(reader: Reader) -> dict[str, Any]:
             first=last - timedelta(days=_SPARK_DAYS),
             last=last,
         )
-        points: dict[str, list[pictures.Point]] = {}
+        points: dict[str, list[drawing.Point]] = {}
         for artist_id, _, day, value, _ in series.rows:
             points.setdefault(artist_id, []).append((day, value))
         for row in rows:
-            row["spark"] = pictures.spark(points.get(row["artist_id"], []))
+            row["spark"] = drawing.spark(points.get(row["artist_id"], []))
     sort = "growth" if by_growth else "score"
     return {
         "rows": rows,
         "is_growth": bool(by_growth),
-        "csv": words.address("/api/v1/artists.csv", sort=sort, limit=_RISING),
+        "csv": formatting.address("/api/v1/artists.csv", sort=sort, limit=_RISING),
     }
 
 
@@ -113,7 +113,7 @@ def _climbers(reader: Reader) -> dict[str, Any] | None:
                 "found": found,
                 "moved": moved[:5],
                 "new": new[:5] if moved else [],
-                "href": words.address(f"/charts/{chart}", period=period),
+                "href": formatting.address(f"/charts/{chart}", period=period),
             }
     return None
 
@@ -135,11 +135,11 @@ def _leaders(reader: Reader) -> list[dict[str, Any]]:
         shown.append(
             {
                 "chart": chart,
-                "title": words.chart(chart),
-                "when": words.issue(found["period"], found["issue_date"]),
+                "title": formatting.chart(chart),
+                "when": formatting.issue(found["period"], found["issue_date"]),
                 "rows": rows,
-                "href": words.address(f"/charts/{chart}", period=period),
-                "csv": words.address(
+                "href": formatting.address(f"/charts/{chart}", period=period),
+                "csv": formatting.address(
                     f"/api/v1/charts/{chart}.csv", period=period, limit=10
                 ),
             }
@@ -159,10 +159,10 @@ def _top_lists(reader: Reader) -> list[dict[str, Any]]:
                 {
                     "chart": entity,
                     "title": f"{title} of the panel",
-                    "when": words.issue("month", days.first),
+                    "when": formatting.issue("month", days.first),
                     "rows": rows,
                     "href": "/charts",
-                    "csv": words.address(
+                    "csv": formatting.address(
                         f"/api/v1/insights/top/{entity}.csv", range="month", limit=10
                     ),
                 }
@@ -184,8 +184,8 @@ def _months(reader: Reader) -> Figure:
     for number, row in enumerate(rows):
         start = row["period_start"]
         name = f"{start:%b %Y}" if grain == "month" else f"{start.day} {start:%b}"
-        count = words.plural(int(row["value"]), "scrobble")
-        says = f"{words.issue(grain, start)}: {count}"
+        count = formatting.plural(int(row["value"]), "scrobble")
+        says = f"{formatting.issue(grain, start)}: {count}"
         is_named = (len(rows) - 1 - number) % every == 0
         bars.append((name if is_named else "", row["value"], says))
     summary = (
@@ -195,19 +195,19 @@ def _months(reader: Reader) -> Figure:
         key="months",
         title=f"Scrobbles by {grain}",
         summary=summary,
-        picture=pictures.columns("months", f"Scrobbles by {grain}", summary, bars),
+        picture=drawing.columns("months", f"Scrobbles by {grain}", summary, bars),
         table=table(
             rows[::-1],
             (
                 grain.capitalize(),
-                lambda row: words.issue(grain, row["period_start"]),
+                lambda row: formatting.issue(grain, row["period_start"]),
                 False,
             ),
-            ("Scrobbles", lambda row: words.number(row["value"]), True),
+            ("Scrobbles", lambda row: formatting.number(row["value"]), True),
             ("A year before", lambda row: _year_before(row), True),
-            ("Change", lambda row: words.signed(row["change_pct"]) + " %", True),
+            ("Change", lambda row: formatting.signed(row["change_pct"]) + " %", True),
         ),
-        csv=words.address(
+        csv=formatting.address(
             f"/api/v1/trends/{grain}.csv",
             from_=rows[0]["period_start"] if rows else days.first,
             limit=len(rows) or 1,
@@ -217,7 +217,7 @@ def _months(reader: Reader) -> Figure:
 
 
 def _year_before(row: dict[str, Any]) -> str:
-    return words.number(row["previous_year_scrobbles"])
+    return formatting.number(row["previous_year_scrobbles"])
 
 
 def _trend(reader: Reader, grain: str) -> list[dict[str, Any]]:

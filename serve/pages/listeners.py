@@ -18,7 +18,7 @@ from serve.api.parameters import ListenerPath, Year
 from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.site import Figure, asked, page, pick, table
 from serve.pages.trends import GRAINS, over_time, week_figure, year_figure
 from serve.problems import Problem
@@ -84,7 +84,7 @@ def panel() -> Response:
             sorts=pick("/listeners", "sort", _SORTS.items(), query.sort, **kept),
             ranking=_ranking(rows[:limit], query, limit),
             has_more=len(rows) > limit,
-            more=words.address(
+            more=formatting.address(
                 "/listeners",
                 sort=query.sort,
                 direction=query.direction,
@@ -103,7 +103,7 @@ def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
             (
                 row["listener_name"],
                 float(row[measure] or 0),
-                words.number(_in_minutes(measure, row[measure])),
+                formatting.number(_in_minutes(measure, row[measure])),
             )
             for row in rows[:12]
         ]
@@ -115,28 +115,32 @@ def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
         key="ranking",
         title="Listeners",
         summary=says,
-        picture=pictures.bars("ranking", "Listeners of the panel", says, drawn),
+        picture=drawing.bars("ranking", "Listeners of the panel", says, drawn),
         table=table(
             rows,
-            ("#", lambda row: words.number(row["rank"]), True),
-            ("Listener", lambda row: words.listener_link(row["listener_name"]), False),
+            ("#", lambda row: formatting.number(row["rank"]), True),
             (
-                "Country",
-                lambda row: words.named(row["country"] or words.NOTHING),
+                "Listener",
+                lambda row: formatting.listener_link(row["listener_name"]),
                 False,
             ),
-            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
-            ("Artists", lambda row: words.number(row["artists"]), True),
-            ("Tracks", lambda row: words.number(row["tracks"]), True),
-            ("Active days", lambda row: words.number(row["active_days"]), True),
-            ("A day", lambda row: words.number(row["scrobbles_per_day"], 1), True),
+            (
+                "Country",
+                lambda row: formatting.named(row["country"] or formatting.NOTHING),
+                False,
+            ),
+            ("Scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            ("Artists", lambda row: formatting.number(row["artists"]), True),
+            ("Tracks", lambda row: formatting.number(row["tracks"]), True),
+            ("Active days", lambda row: formatting.number(row["active_days"]), True),
+            ("A day", lambda row: formatting.number(row["scrobbles_per_day"], 1), True),
             (
                 "Missing",
-                lambda row: words.number(row["missing_scrobbles"]),
+                lambda row: formatting.number(row["missing_scrobbles"]),
                 True,
             ),
         ),
-        csv=words.address(
+        csv=formatting.address(
             "/api/v1/rankings/listeners.csv",
             sort=query.sort,
             direction=query.direction,
@@ -163,7 +167,7 @@ def _pairs(reader: Reader) -> Figure:
         key="pairs",
         title="Closest in taste",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "pairs",
             "Pairs by affinity",
             says,
@@ -171,18 +175,26 @@ def _pairs(reader: Reader) -> Figure:
                 (
                     f"{row['listener_name']} and {row['neighbour_name']}",
                     row["affinity"],
-                    words.pct(100 * row["affinity"], 0),
+                    formatting.pct(100 * row["affinity"], 0),
                 )
                 for row in rows[:8]
             ],
         ),
         table=table(
             rows,
-            ("One", lambda row: words.listener_link(row["listener_name"]), False),
-            ("Other", lambda row: words.listener_link(row["neighbour_name"]), False),
-            ("Affinity", lambda row: words.number(row["affinity"], 3), True),
-            ("Shared artists", lambda row: words.number(row["shared_artists"]), True),
-            ("Intensity", lambda row: words.number(row["intensity"], 3), True),
+            ("One", lambda row: formatting.listener_link(row["listener_name"]), False),
+            (
+                "Other",
+                lambda row: formatting.listener_link(row["neighbour_name"]),
+                False,
+            ),
+            ("Affinity", lambda row: formatting.number(row["affinity"], 3), True),
+            (
+                "Shared artists",
+                lambda row: formatting.number(row["shared_artists"]),
+                True,
+            ),
+            ("Intensity", lambda row: formatting.number(row["intensity"], 3), True),
         ),
         csv="/api/v1/rankings/pairs.csv?limit=20",
         empty="Neighbours are found once two listeners share artists.",
@@ -267,11 +279,15 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         is_public=is_public,
         csrf=csrf_token(owner) if owner else None,
         jobs=_jobs(owner) if owner else [],
-        lastfm=words.lastfm("user", name),
+        lastfm=formatting.lastfm("user", name),
         ranges=pick(
-            here, "range", words.RANGES.items(), query.range, **{**kept, "range": None}
+            here,
+            "range",
+            formatting.RANGES.items(),
+            query.range,
+            **{**kept, "range": None},
         ),
-        range_words=words.RANGES[query.range],
+        range_words=formatting.RANGES[query.range],
         grains=pick(
             here, "grain", GRAINS.items(), query.grain, **{**kept, "grain": None}
         ),
@@ -290,7 +306,7 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
             ),
             query.grain,
             "scrobbles",
-            words.address(f"{root}/trends/{query.grain}.csv", limit=10_000),
+            formatting.address(f"{root}/trends/{query.grain}.csv", limit=10_000),
         ),
         week=week_figure(
             trends.by_weekday_and_hour(reader, plays=everything, all_days=True),
@@ -319,34 +335,38 @@ def _top(
         limit=_TOP,
         offset=0,
     ).records()
-    says = f"By scrobbles, {words.RANGES[range_]}."
+    says = f"By scrobbles, {formatting.RANGES[range_]}."
     key = f"top-{entity}"
     return Figure(
         key=key,
         title=f"Top {entity}",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             key,
             f"Top {entity}",
             says,
             [
-                (row["entity_name"], row["scrobbles"], words.number(row["scrobbles"]))
+                (
+                    row["entity_name"],
+                    row["scrobbles"],
+                    formatting.number(row["scrobbles"]),
+                )
                 for row in rows[:10]
             ],
             is_ranked=True,
         ),
         table=table(
             rows,
-            ("#", lambda row: words.number(row["rank"]), True),
+            ("#", lambda row: formatting.number(row["rank"]), True),
             (
                 entity[:-1].capitalize(),
-                lambda row: words.entry(entity, row),
+                lambda row: formatting.entry(entity, row),
                 False,
             ),
-            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
-            ("Share", lambda row: words.pct(row["share_pct"]), True),
+            ("Scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            ("Share", lambda row: formatting.pct(row["share_pct"]), True),
         ),
-        csv=words.address(f"{root}/top/{entity}.csv", range=range_, limit=_TOP),
+        csv=formatting.address(f"{root}/top/{entity}.csv", range=range_, limit=_TOP),
         empty=f"No {entity} in this time. Choose a longer one.",
     )
 
@@ -358,7 +378,7 @@ def _development(reader: Reader, listener_id: str, root: str) -> Figure:
         key="development",
         title="Year by year",
         summary=says,
-        picture=pictures.columns(
+        picture=drawing.columns(
             "development",
             "Scrobbles by year",
             says,
@@ -366,8 +386,8 @@ def _development(reader: Reader, listener_id: str, root: str) -> Figure:
                 (
                     str(row["year"]),
                     row["scrobbles"],
-                    f"{row['year']}: {words.plural(row['scrobbles'], 'scrobble')},"
-                    f" {words.plural(row['new_artists'], 'new artist')}",
+                    f"{row['year']}: {formatting.plural(row['scrobbles'], 'scrobble')},"
+                    f" {formatting.plural(row['new_artists'], 'new artist')}",
                 )
                 for row in rows
             ],
@@ -377,10 +397,10 @@ def _development(reader: Reader, listener_id: str, root: str) -> Figure:
         table=table(
             rows,
             ("Year", lambda row: str(row["year"]), False),
-            ("Scrobbles", lambda row: words.number(row["scrobbles"]), True),
-            ("Artists", lambda row: words.number(row["artists"]), True),
-            ("New artists", lambda row: words.number(row["new_artists"]), True),
-            ("Tracks", lambda row: words.number(row["tracks"]), True),
+            ("Scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            ("Artists", lambda row: formatting.number(row["artists"]), True),
+            ("New artists", lambda row: formatting.number(row["new_artists"]), True),
+            ("Tracks", lambda row: formatting.number(row["tracks"]), True),
         ),
         csv=f"{root}/development.csv",
         empty="A second year of listening gives this picture.",
@@ -395,7 +415,7 @@ def _neighbours(reader: Reader, listener_id: str, root: str) -> Figure:
         key="neighbours",
         title="Neighbours",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "neighbours",
             "Neighbours by affinity",
             says,
@@ -403,17 +423,25 @@ def _neighbours(reader: Reader, listener_id: str, root: str) -> Figure:
                 (
                     row["listener_name"],
                     row["affinity"],
-                    words.pct(100 * row["affinity"], 0),
+                    formatting.pct(100 * row["affinity"], 0),
                 )
                 for row in rows
             ],
         ),
         table=table(
             rows,
-            ("#", lambda row: words.number(row["rank"]), True),
-            ("Listener", lambda row: words.listener_link(row["listener_name"]), False),
-            ("Affinity", lambda row: words.number(row["affinity"], 3), True),
-            ("Shared artists", lambda row: words.number(row["shared_artists"]), True),
+            ("#", lambda row: formatting.number(row["rank"]), True),
+            (
+                "Listener",
+                lambda row: formatting.listener_link(row["listener_name"]),
+                False,
+            ),
+            ("Affinity", lambda row: formatting.number(row["affinity"], 3), True),
+            (
+                "Shared artists",
+                lambda row: formatting.number(row["shared_artists"]),
+                True,
+            ),
         ),
         csv=f"{root}/neighbours.csv?limit=10",
         empty="Neighbours appear once others in the panel share artists.",
@@ -433,7 +461,7 @@ def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Fi
         key=f"recommended-{entity}",
         title=f"{entity.capitalize()} to try",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             f"recommended-{entity}",
             f"Recommended {entity} by score",
             says,
@@ -443,7 +471,7 @@ def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Fi
                     if entity == "artists"
                     else f"{row['track_name']} – {row['artist_name']}",
                     row["score"] or 0,
-                    words.number(row["score"], 2),
+                    formatting.number(row["score"], 2),
                 )
                 for row in rows
             ],
@@ -453,15 +481,15 @@ def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Fi
             (
                 name.capitalize(),
                 lambda row: (
-                    words.artist_link(row["artist_id"], row["artist_name"])
+                    formatting.artist_link(row["artist_id"], row["artist_name"])
                     if entity == "artists"
-                    else words.named(row["track_name"])
-                    + words.by_artist(row["artist_id"], row["artist_name"])
+                    else formatting.named(row["track_name"])
+                    + formatting.by_artist(row["artist_id"], row["artist_name"])
                 ),
                 False,
             ),
-            ("Why", lambda row: words.named(row["reason"]), False),
-            ("Score", lambda row: words.number(row["score"], 2), True),
+            ("Why", lambda row: formatting.named(row["reason"]), False),
+            ("Score", lambda row: formatting.number(row["score"], 2), True),
         ),
         csv=f"{root}/recommendations/{entity}.csv?limit=10",
         empty="Recommendations need neighbours, similar artists or tags; they come with"

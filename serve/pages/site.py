@@ -31,7 +31,7 @@ from pydantic import BaseModel, ValidationError
 from serve import answers
 from serve.accounts import current_account
 from serve.cache import PUBLIC
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.problems import CODES, Problem
 from serve.store.contract import Published
 
@@ -151,7 +151,7 @@ def pick(
     """Links that change one word of the address: for `picker` in the templates."""
     return [
         {
-            "href": words.address(path, **{**rest, name: value}),
+            "href": formatting.address(path, **{**rest, name: value}),
             "text": text,
             "is_chosen": value == chosen,
         }
@@ -192,8 +192,8 @@ def _navigation() -> tuple[tuple[str, str], ...]:
 
 def _shared() -> dict[str, Any]:
     return {
-        "words": words,
-        "pictures": pictures,
+        "formatting": formatting,
+        "drawing": drawing,
         "static_file": static_file,
         "navigation": _navigation(),
         "has_exchange": "exchange" in current_app.extensions,

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from serve.api.parameters import Page
 from serve.api.tags import TagPath, TagsQuery
 from serve.context import reading
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.site import Figure, asked, page, pick, table
 from serve.problems import Problem
 from serve.queries import charts
@@ -49,7 +49,7 @@ def all_tags() -> Response:
             sorts=pick("/tags", "sort", _SORTS.items(), query.sort, q=query.q),
             figure=_tags(rows[:limit], query, limit),
             has_more=len(rows) > limit,
-            more=words.address(
+            more=formatting.address(
                 "/tags",
                 q=query.q,
                 sort=query.sort,
@@ -70,24 +70,28 @@ def _tags(rows: list[dict[str, Any]], query: TagsQuery, limit: int) -> Figure:
         key="tags",
         title="Tags",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "tags",
             "Tags",
             says,
             [
-                (row["tag_name"], row[measure], words.number(row[measure]))
+                (row["tag_name"], row[measure], formatting.number(row[measure]))
                 for row in rows[:12]
                 if row[measure] is not None
             ],
         ),
         table=table(
             rows,
-            ("Tag", lambda row: words.tag_link(row["tag_id"], row["tag_name"]), False),
-            ("Reach", lambda row: words.number(row["reach"]), True),
-            ("Taggings", lambda row: words.number(row["taggings"]), True),
-            ("Artists here", lambda row: words.number(row["artists"]), True),
+            (
+                "Tag",
+                lambda row: formatting.tag_link(row["tag_id"], row["tag_name"]),
+                False,
+            ),
+            ("Reach", lambda row: formatting.number(row["reach"]), True),
+            ("Taggings", lambda row: formatting.number(row["taggings"]), True),
+            ("Artists here", lambda row: formatting.number(row["artists"]), True),
         ),
-        csv=words.address(
+        csv=formatting.address(
             "/api/v1/tags.csv",
             q=query.q,
             sort=query.sort,
@@ -123,8 +127,8 @@ def tag(tag_id: str) -> Response:
             "tag.html",
             reader.published,
             tag=found,
-            lastfm=words.lastfm("tag", found["tag_name"]),
-            chart=words.address("/charts/tag_artists", scope=found["tag_name"])
+            lastfm=formatting.lastfm("tag", found["tag_name"]),
+            chart=formatting.address("/charts/tag_artists", scope=found["tag_name"])
             if chart
             else None,
             artists=_artists(
@@ -143,12 +147,16 @@ def _artists(tag_id: str, found: Result, limit: int) -> Figure:
         key="artists",
         title="Artists",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "artists",
             "Artists by weight of the tag",
             says,
             [
-                (row["artist_name"], row["weight"] or 0, words.number(row["weight"]))
+                (
+                    row["artist_name"],
+                    row["weight"] or 0,
+                    formatting.number(row["weight"]),
+                )
                 for row in rows[:12]
             ],
         ),
@@ -156,15 +164,17 @@ def _artists(tag_id: str, found: Result, limit: int) -> Figure:
             rows,
             (
                 "Artist",
-                lambda row: words.artist_link(row["artist_id"], row["artist_name"]),
+                lambda row: formatting.artist_link(
+                    row["artist_id"], row["artist_name"]
+                ),
                 False,
             ),
-            ("Weight", lambda row: words.number(row["weight"]), True),
-            ("Listeners", lambda row: words.number(row["listeners"]), True),
-            ("Plays", lambda row: words.number(row["playcount"]), True),
-            ("Panel scrobbles", lambda row: words.number(row["scrobbles"]), True),
+            ("Weight", lambda row: formatting.number(row["weight"]), True),
+            ("Listeners", lambda row: formatting.number(row["listeners"]), True),
+            ("Plays", lambda row: formatting.number(row["playcount"]), True),
+            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
         ),
-        csv=words.address(f"/api/v1/tags/{tag_id}/artists.csv", limit=limit),
+        csv=formatting.address(f"/api/v1/tags/{tag_id}/artists.csv", limit=limit),
         empty="No artist here carries this tag.",
     )
 
@@ -176,7 +186,7 @@ def _tracks(tag_id: str, found: Result, limit: int) -> Figure:
         key="tracks",
         title="Tracks",
         summary=says,
-        picture=pictures.bars(
+        picture=drawing.bars(
             "tracks",
             "Tracks by panel scrobbles",
             says,
@@ -184,7 +194,7 @@ def _tracks(tag_id: str, found: Result, limit: int) -> Figure:
                 (
                     f"{row['track_name']} – {row['artist_name']}",
                     row["scrobbles"] or 0,
-                    words.number(row["scrobbles"]),
+                    formatting.number(row["scrobbles"]),
                 )
                 for row in rows[:12]
             ],
@@ -194,15 +204,15 @@ def _tracks(tag_id: str, found: Result, limit: int) -> Figure:
             (
                 "Track",
                 lambda row: (
-                    words.named(row["track_name"])
-                    + words.by_artist(row["artist_id"], row["artist_name"])
+                    formatting.named(row["track_name"])
+                    + formatting.by_artist(row["artist_id"], row["artist_name"])
                 ),
                 False,
             ),
-            ("Panel scrobbles", lambda row: words.number(row["scrobbles"]), True),
-            ("Listeners", lambda row: words.number(row["listeners"]), True),
-            ("Plays", lambda row: words.number(row["playcount"]), True),
+            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            ("Listeners", lambda row: formatting.number(row["listeners"]), True),
+            ("Plays", lambda row: formatting.number(row["playcount"]), True),
         ),
-        csv=words.address(f"/api/v1/tags/{tag_id}/tracks.csv", limit=limit),
+        csv=formatting.address(f"/api/v1/tags/{tag_id}/tracks.csv", limit=limit),
         empty="No track of an artist with this tag is known.",
     )

@@ -13,7 +13,7 @@ from pydantic import Field
 from serve.api.parameters import Whole, Year
 from serve.api.trends import TrendQuery
 from serve.context import reading
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 from serve.pages.artists import places_of
 from serve.pages.site import Figure, Table, asked, page, pick, table
 from serve.queries import artists, insights, tags
@@ -56,7 +56,7 @@ def trends() -> Response:
             query=query,
             grains=pick("/trends", "grain", GRAINS.items(), query.grain, **kept),
             statistics=STATISTICS,
-            ranges=words.RANGES,
+            ranges=formatting.RANGES,
             range=query.range or ("all_time" if not query.from_ else ""),
             active=queries.active_listeners(reader, plays),
             artist=_named_artist(reader, query.artist),
@@ -72,13 +72,13 @@ def trends() -> Response:
                 ),
                 query.grain,
                 query.statistic,
-                words.address(f"/api/v1/trends/{query.grain}.csv", **_api(query)),
+                formatting.address(f"/api/v1/trends/{query.grain}.csv", **_api(query)),
             ),
             week=week_figure(
                 queries.by_weekday_and_hour(
                     reader, plays=plays, all_days=queries.whole(plays.days)
                 ),
-                words.address(
+                formatting.address(
                     "/api/v1/trends/week-hours.csv",
                     **{**_api(query), "statistic": None, "limit": None},
                 ),
@@ -124,42 +124,42 @@ def over_time(found: Result, grain: str, statistic: str, csv: str) -> Figure:
     if rows:
         best = max(rows, key=lambda row: row["value"])
         says += (
-            f" Most: {words.number(best['value'])} in"
-            f" {words.issue(grain, best['period_start'])}."
+            f" Most: {formatting.number(best['value'])} in"
+            f" {formatting.issue(grain, best['period_start'])}."
         )
     if len(rows) > _BARS:
         points = [(row["period_start"], row["value"]) for row in rows]
-        drawn = pictures.lines(
+        drawn = drawing.lines(
             "time",
             title,
             says,
-            [pictures.Line(name, points)],
+            [drawing.Line(name, points)],
             from_zero=True,
             is_filled=True,
         )
         places = places_of([day for day, _ in points])
     else:
-        drawn = pictures.columns("time", title, says, _upright(rows, grain, name))
+        drawn = drawing.columns("time", title, says, _upright(rows, grain, name))
         places = [(number + 0.5) / len(rows) for number in range(len(rows))]
     columns: list[tuple[str, Callable[[dict[str, Any]], str], bool]] = [
         (
             grain.capitalize(),
-            lambda row: words.issue(grain, row["period_start"]),
+            lambda row: formatting.issue(grain, row["period_start"]),
             False,
         ),
-        (name.capitalize(), lambda row: words.number(row["value"]), True),
+        (name.capitalize(), lambda row: formatting.number(row["value"]), True),
     ]
     if any(row["previous_year_scrobbles"] is not None for row in rows):
         columns += [
             (
                 "Scrobbles a year before",
-                lambda row: words.number(row["previous_year_scrobbles"]),
+                lambda row: formatting.number(row["previous_year_scrobbles"]),
                 True,
             ),
             (
                 "Change of scrobbles",
                 lambda row: (
-                    words.signed(row["change_pct"])
+                    formatting.signed(row["change_pct"])
                     + (" %" if row["change_pct"] is not None else "")
                 ),
                 True,
@@ -189,7 +189,8 @@ def _upright(
                 "year": f"{start:%Y}",
                 "month": f"{start:%b} {start:%y}",
             }.get(grain, f"{start.day} {start:%b}")
-        says = f"{words.issue(grain, start)}: {words.number(row['value'])} {name}"
+        value = formatting.number(row["value"])
+        says = f"{formatting.issue(grain, start)}: {value} {name}"
         given.append((label, row["value"], says))
     return given
 
@@ -203,22 +204,25 @@ def week_figure(grid: Result, csv: str, key: str = "week") -> Figure:
         weekday, hour, count = max(cells, key=lambda cell: cell[2])
         says += (
             f" Most on {_WEEKDAYS[weekday - 1]} from {hour:02}:00:"
-            f" {words.plural(count, 'scrobble')}."
+            f" {formatting.plural(count, 'scrobble')}."
         )
     counts = {(weekday, hour): count for weekday, hour, count in cells}
     return Figure(
         key=key,
         title="In the week",
         summary=says,
-        picture=pictures.week_hours(key, "Scrobbles by weekday and hour", says, cells)
+        picture=drawing.week_hours(key, "Scrobbles by weekday and hour", says, cells)
         if whole
         else Markup(""),
         table=Table(
-            ["Hour (UTC)", *words.WEEKDAYS],
+            ["Hour (UTC)", *formatting.WEEKDAYS],
             [
                 [
                     f"{hour:02}",
-                    *(words.number(counts.get((day, hour), 0)) for day in range(1, 8)),
+                    *(
+                        formatting.number(counts.get((day, hour), 0))
+                        for day in range(1, 8)
+                    ),
                 ]
                 for hour in range(24)
             ],
@@ -259,22 +263,26 @@ def year_figure(
     if heard:
         best = max(days, key=lambda day: day[3])
         says += (
-            f" {words.plural(whole, 'scrobble')} on {words.plural(len(heard), 'day')};"
-            f" most on {words.day(best[0])}: {words.number(best[3])}."
+            f" {formatting.plural(whole, 'scrobble')}"
+            f" on {formatting.plural(len(heard), 'day')};"
+            f" most on {formatting.day(best[0])}: {formatting.number(best[3])}."
         )
     figure = Figure(
         key="calendar",
         title=f"The year {year}",
         summary=says,
-        picture=pictures.calendar("calendar", f"Scrobbles by day, {year}", says, days)
+        picture=drawing.calendar("calendar", f"Scrobbles by day, {year}", says, days)
         if heard
         else Markup(""),
         table=Table(
             ["Day", "Scrobbles"],
-            [[words.short_day(day[0]), words.number(day[3])] for day in heard[::-1]],
+            [
+                [formatting.short_day(day[0]), formatting.number(day[3])]
+                for day in heard[::-1]
+            ],
             frozenset({1}),
         ),
-        csv=words.address(csv, year=year),
+        csv=formatting.address(csv, year=year),
         empty=f"There are no scrobbles in {year}.",
     )
     first = insights.panel_days(reader)
@@ -282,10 +290,10 @@ def year_figure(
     return {
         "figure": figure,
         "year": year,
-        "before": words.address(path, **{**kept, "year": year - 1})
+        "before": formatting.address(path, **{**kept, "year": year - 1})
         if year > oldest
         else None,
-        "after": words.address(path, **{**kept, "year": year + 1})
+        "after": formatting.address(path, **{**kept, "year": year + 1})
         if year < newest
         else None,
     }

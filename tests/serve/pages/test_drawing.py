@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serve.pages import pictures, words
+from serve.pages import drawing, formatting
 
 FINITE = st.floats(-1e15, 1e15, allow_nan=False, allow_infinity=False)
 START = date(2026, 1, 1)
@@ -22,7 +22,7 @@ def test_the_numbers_of_an_axis_hold_the_values_and_stay_few(
     one: float, other: float
 ) -> None:
     low, high = min(one, other), max(one, other)
-    ticks = pictures.nice_ticks(low, high)
+    ticks = drawing.nice_ticks(low, high)
     assert ticks == sorted(set(ticks))
     slack = 1e-9 * max(abs(low), abs(high), 1e-9)
     assert ticks[0] <= low + slack and ticks[-1] >= high - slack
@@ -34,7 +34,7 @@ def test_the_numbers_of_an_axis_hold_the_values_and_stay_few(
 def test_the_days_of_an_axis_stay_few_and_inside(offset: int, span: int) -> None:
     first = date(2003, 1, 1) + timedelta(days=offset)
     last = first + timedelta(days=span)
-    ticks = pictures.day_ticks(first, last)
+    ticks = drawing.day_ticks(first, last)
     assert len(ticks) <= 8
     assert all(first <= day <= last for day, _ in ticks)
 
@@ -48,11 +48,11 @@ def test_any_series_and_any_name_give_well_formed_pictures(
     values: list[float | None], is_filled: bool, theme: str | None, name: str
 ) -> None:
     points = [(START + timedelta(days=n), value) for n, value in enumerate(values)]
-    drawn = pictures.lines(
+    drawn = drawing.lines(
         "k",
-        words.clipped(name, 40),
+        formatting.clipped(name, 40),
         "d",
-        [pictures.Line(name, points)],
+        [drawing.Line(name, points)],
         is_filled=is_filled,
         theme=theme,
     )
@@ -66,26 +66,24 @@ def test_any_series_and_any_name_give_well_formed_pictures(
         for value in part.attrib.values()
     ]
     assert "nan" not in " ".join(places) and "inf" not in " ".join(places)
-    ElementTree.fromstring(
-        pictures.bars("k", "t", "d", [(name, 1.0, name[:5] and "1")])
-    )
+    ElementTree.fromstring(drawing.bars("k", "t", "d", [(name, 1.0, name[:5] and "1")]))
 
 
 def test_a_hole_opens_the_line_and_a_lone_point_is_a_dot() -> None:
     values = [1.0, 2.0, None, 3.0, None, 4.0, 5.0]
     points = [(START + timedelta(days=n), value) for n, value in enumerate(values)]
-    drawn = pictures.lines("k", "t", "d", [pictures.Line("x", points)])
+    drawn = drawing.lines("k", "t", "d", [drawing.Line("x", points)])
     path = drawn.split('<path d="')[1].split('"')[0]
     assert path.count("M") == 3
     assert drawn.count("no observation:") == 2
     assert drawn.count('r="2.5"') == 1
-    whole = pictures.lines("k", "t", "d", [pictures.Line("x", points[:2])])
+    whole = drawing.lines("k", "t", "d", [drawing.Line("x", points[:2])])
     assert "no observation" not in whole
 
 
 def test_ranks_have_the_first_at_the_top() -> None:
     points = [(START, 1.0), (START + timedelta(days=1), 20.0)]
-    drawn = pictures.lines("k", "t", "d", [pictures.Line("x", points)], is_rank=True)
+    drawn = drawing.lines("k", "t", "d", [drawing.Line("x", points)], is_rank=True)
     path = drawn.split('d="M')[1].split('"')[0]
     (_, top), (_, bottom) = (part.split(" ") for part in path.split(" L"))
     assert float(top) < float(bottom)
@@ -95,28 +93,28 @@ def test_ranks_have_the_first_at_the_top() -> None:
     ("value", "level"), [(0, 0), (10, 1), (30, 3), (50, 5), (49, 5), (18, 2)]
 )
 def test_a_cell_is_as_warm_as_its_count(value: float, level: int) -> None:
-    assert pictures.level(value, (10, 50)) == level
+    assert drawing.level(value, (10, 50)) == level
 
 
 @pytest.mark.parametrize(
     ("said", "words_"),
     [
-        (words.number(1234567.4), "1,234,567"),
-        (words.number(None), "–"),
-        (words.short(1_234_567), "1.2 M"),
-        (words.short(999), "999"),
-        (words.short(52_000_000), "52 M"),
-        (words.exact(0.05261), "0.0526"),
-        (words.exact(129_807), "129,807"),
-        (words.signed(-3.25, 1), "−3.2"),
-        (words.rough(296_943), "297 thousand"),
-        (words.issue("week", date(2026, 3, 9)), "week of 9 March 2026"),
-        (words.issue("quarter", date(2026, 4, 1)), "quarter 2 of 2026"),
-        (words.plural(1, "issue"), "1 issue"),
-        (words.plural(1234, "issue"), "1,234 issues"),
-        (words.clipped("\u202eevil", 10), "\u2068evil\u2069"),
-        (words.lastfm("music", "AC/DC"), "https://www.last.fm/music/AC%2FDC"),
-        (words.address("/x", a=None, from_=START, b=""), "/x?from=2026-01-01"),
+        (formatting.number(1234567.4), "1,234,567"),
+        (formatting.number(None), "–"),
+        (formatting.short(1_234_567), "1.2 M"),
+        (formatting.short(999), "999"),
+        (formatting.short(52_000_000), "52 M"),
+        (formatting.exact(0.05261), "0.0526"),
+        (formatting.exact(129_807), "129,807"),
+        (formatting.signed(-3.25, 1), "−3.2"),
+        (formatting.rough(296_943), "297 thousand"),
+        (formatting.issue("week", date(2026, 3, 9)), "week of 9 March 2026"),
+        (formatting.issue("quarter", date(2026, 4, 1)), "quarter 2 of 2026"),
+        (formatting.plural(1, "issue"), "1 issue"),
+        (formatting.plural(1234, "issue"), "1,234 issues"),
+        (formatting.clipped("\u202eevil", 10), "\u2068evil\u2069"),
+        (formatting.lastfm("music", "AC/DC"), "https://www.last.fm/music/AC%2FDC"),
+        (formatting.address("/x", a=None, from_=START, b=""), "/x?from=2026-01-01"),
     ],
 )
 def test_values_are_said_as_people_read_them(said: str, words_: str) -> None:
@@ -125,8 +123,8 @@ def test_values_are_said_as_people_read_them(said: str, words_: str) -> None:
 
 def test_a_picture_on_its_own_carries_its_colours_and_one_in_a_page_does_not() -> None:
     points = [(START + timedelta(days=n), math.sin(n)) for n in range(9)]
-    given_ = [pictures.Line("x", points)]
-    alone = pictures.lines("k", "t", "d", given_, theme="dark")
-    inside = pictures.lines("k", "t", "d", given_)
+    given_ = [drawing.Line("x", points)]
+    alone = drawing.lines("k", "t", "d", given_, theme="dark")
+    inside = drawing.lines("k", "t", "d", given_)
     assert "#62c6c4" in alone and "xmlns" in alone and "class=" not in alone
     assert "#" not in inside and "class=" in inside

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup, escape
 
-from serve.pages import words
+from serve.pages import formatting
 
 Format = Callable[[float | int | None], str]
 Point = tuple[date, float | None]
@@ -151,7 +151,7 @@ def day_ticks(first: date, last: date) -> list[tuple[date, str]]:
     """At most seven days for the axis, at the start of months or years."""
     span = (last - first).days
     if span < 1:
-        return [(first, words.short_day(first))]
+        return [(first, formatting.short_day(first))]
     if span <= 45:
         step = max(1, math.ceil(span / 5))
         return [
@@ -180,7 +180,7 @@ def lines(
     given: Sequence[Line],
     *,
     height: int = 260,
-    unit: Format = words.short,
+    unit: Format = formatting.short,
     from_zero: bool = False,
     is_rank: bool = False,
     is_filled: bool = False,
@@ -278,8 +278,8 @@ def _gaps(
         if before is not None and (day - before).days > 1:
             x = 100 * across(before)
             width = 100 * across(day) - x
-            since = words.short_day(before + timedelta(days=1))
-            until = words.short_day(day - timedelta(days=1))
+            since = formatting.short_day(before + timedelta(days=1))
+            until = formatting.short_day(day - timedelta(days=1))
             text = since if since == until else f"{since} to {until}"
             marks.append(
                 f'<rect x="{x:.2f}%" width="{width:.2f}%" y="16" height="{plot}"'
@@ -351,7 +351,7 @@ def columns(
     given: Sequence[tuple[str, float, str]],
     *,
     height: int = 240,
-    unit: Format = words.short,
+    unit: Format = formatting.short,
 ) -> Markup:
     """Upright bars: (label on the axis or empty, value, what a pointer reads).
 
@@ -412,7 +412,7 @@ def bars(
         place = f"{number + 1}  " if is_ranked else ""
         marks.append(
             f'<text x="0" y="{y + 13}" {pen("label")}>'
-            f"{place}{escape(words.clipped(name, 42))}</text>"
+            f"{place}{escape(formatting.clipped(name, 42))}</text>"
             f'<text x="100%" y="{y + 13}" text-anchor="end" {pen("tick")}>'
             f"{escape(says)}</text>"
             f'<rect x="0" y="{y + 19}" width="100%" height="7" rx="3.5"'
@@ -445,12 +445,12 @@ def week_hours(
     ends = _ends([count for _, _, count in cells])
     marks: list[str] = []
     left, step = 9.0, (100 - 9.0) / 24
-    for weekday, name in enumerate(words.WEEKDAYS, 1):
+    for weekday, name in enumerate(formatting.WEEKDAYS, 1):
         marks.append(f'<text x="0" y="{weekday * 24 - 6}" class="p-tick">{name}</text>')
     for weekday, hour, count in cells:
         says = (
-            f"{words.WEEKDAYS[weekday - 1]} {hour:02}:00–{hour:02}:59 UTC:"
-            f" {words.plural(count, 'scrobble')}"
+            f"{formatting.WEEKDAYS[weekday - 1]} {hour:02}:00–{hour:02}:59 UTC:"
+            f" {formatting.plural(count, 'scrobble')}"
         )
         marks.append(
             f'<rect x="{left + hour * step:.2f}%" y="{(weekday - 1) * 24 + 2}"'
@@ -478,13 +478,13 @@ def calendar(
     for weekday in (1, 3, 5, 7):
         marks.append(
             f'<text x="0" y="{18 + weekday * 15}" class="p-tick">'
-            f"{words.WEEKDAYS[weekday - 1]}</text>"
+            f"{formatting.WEEKDAYS[weekday - 1]}</text>"
         )
     for day, week, weekday, count in days:
         x = left + week * step
         if day.day == 1:
             marks.append(f'<text x="{x:.2f}%" y="12" class="p-tick">{day:%b}</text>')
-        says = f"{words.short_day(day)}: {words.plural(count, 'scrobble')}"
+        says = f"{formatting.short_day(day)}: {formatting.plural(count, 'scrobble')}"
         marks.append(
             f'<rect x="{x:.3f}%" y="{7 + weekday * 15}" width="{step * 0.86:.3f}%"'
             f' height="13" rx="2" class="h{level(count, ends)}">'
@@ -542,7 +542,7 @@ def bump(
             marks.append(
                 f'<circle cx="{wide}%" cy="{y}" r="4" class="p-dot b{shade}"/>'
                 f'<text x="{wide + 2}%" y="{y + 4}" class="p-label">{last}\u2002'
-                f"{escape(words.clipped(name, 21))}</text>"
+                f"{escape(formatting.clipped(name, 21))}</text>"
             )
     marks.insert(
         0,
@@ -553,7 +553,7 @@ def bump(
         marks.append(
             f'<text x="{wide * place / (len(issues) - 1):.1f}%" y="{height - 2}"'
             f' text-anchor="{anchor}" class="p-tick">'
-            f"{words.short_day(issues[place])}</text>"
+            f"{formatting.short_day(issues[place])}</text>"
         )
     return framed(key, title, description, height, pen, marks)
 
