@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from werkzeug.serving import make_server
@@ -296,8 +297,10 @@ def test_a_player_buys_in_a_browser_while_the_seconds_run(trader: Browser) -> No
     trader.open(f"/exchange/artists/{LOW}")
     find = trader.driver.find_element
     find(By.CSS_SELECTOR, "form[action$='/quote'] button").click()
-    left = find(By.CSS_SELECTOR, "[data-left]")
-    WebDriverWait(trader.driver, 5).until(lambda _: "15" not in left.text)
+    # Found anew each time: the click's own page may still be on its way.
+    WebDriverWait(
+        trader.driver, 10, ignored_exceptions=[StaleElementReferenceException]
+    ).until(lambda _: "15" not in find(By.CSS_SELECTOR, "[data-left]").text)
     trader.shoot("exchange-quote-wide-light", 1200)
     find(By.CSS_SELECTOR, "form[action$='/trade'] button").click()
     WebDriverWait(trader.driver, 10).until(
