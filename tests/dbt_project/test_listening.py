@@ -47,7 +47,7 @@ MARTS = {
     "top_charts": "entity_type, period, period_start, place",
     "fct_chart_positions": "chart, scope, period, issue_date, position",
 }
-SELECT = (*(f"+{mart}" for mart in MARTS), "restatements")
+SELECT = (*(f"+{mart}" for mart in MARTS), "+restatements")
 Rows = list[dict[str, Any]]
 
 
