@@ -29,6 +29,7 @@ from typing import Any
 import duckdb
 
 from bench import load as load_bench
+from bench import models
 from bench.load import FIRST, LISTENERS, SPAN
 from warehouse import build as warehouse_build
 from warehouse.run import Target
@@ -80,9 +81,14 @@ def dbt(folder: Path, command: str, built_through: int) -> Used:
             (
                 run.node.config.materialized,
                 run.node.relation_name,
-                run.node.compiled_code,
+                models.by_hand(
+                    run.node.config.materialized,
+                    run.node.compiled_code,
+                    {c.name: c.data_type for c in run.node.columns.values()},
+                ),
             )
             for run in sorted(result.result, key=lambda run: run.timing[0].started_at)
+            if run.node.resource_type == "model"
         ]
         (folder / "statements.json").write_text(json.dumps(statements))
     starting = {
@@ -198,7 +204,8 @@ def rows_of_marts(path: Path) -> dict[str, int]:
     """How many rows each mart has."""
     with duckdb.connect(str(path), read_only=True) as connection:
         names = connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'marts'"
+            "select table_name from information_schema.tables"
+            " where table_schema = 'marts' order by table_name"
         ).fetchall()
         return {
             name: connection.execute(f"select count(*) from marts.{name}").fetchall()[

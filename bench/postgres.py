@@ -30,10 +30,12 @@ import psutil
 from sqlalchemy import create_engine, make_url, text
 
 from bench import load as load_bench
+from bench import models
 from tests.system import start_postgres
 from warehouse import ops, store
 from warehouse.build import invoke_dbt, parsed_project, scope
 from warehouse.lease import Lease
+from warehouse.marts import read_marts
 from warehouse.postgres_store import PostgresStore
 from warehouse.report import Reporter
 from warehouse.run import Run, Target
@@ -108,7 +110,7 @@ def dbt(target: Target, work: Path, built_through: int, command: str = "run") ->
 def psql_script(work: Path) -> str:
     """The statements of all models in their order, as tables in schema peer."""
     manifest = json.loads((work / "manifest.json").read_text())
-    models = {
+    nodes = {
         key: node
         for key, node in manifest["nodes"].items()
         if node["resource_type"] == "model"
@@ -116,20 +118,24 @@ def psql_script(work: Path) -> str:
     ordered: dict[str, None] = {}
 
     def put(key: str) -> None:
-        for before in models[key]["depends_on"]["nodes"]:
-            if before in models:
+        for before in nodes[key]["depends_on"]["nodes"]:
+            if before in nodes:
                 put(before)
         ordered.setdefault(key)
 
-    for key in sorted(models):
+    for key in sorted(nodes):
         put(key)
     lines = ["drop schema if exists peer cascade;", "create schema peer;", SETTINGS]
     for key in ordered:
-        node = models[key]
+        node = nodes[key]
         kind = "view" if node["config"]["materialized"] == "view" else "table"
         if node["config"]["materialized"] == "ephemeral":
             continue
-        sql = node["compiled_code"].strip().rstrip(";")
+        sql = models.by_hand(
+            node["config"]["materialized"],
+            node["compiled_code"],
+            {name: c["data_type"] for name, c in node["columns"].items()},
+        )
         lines.append(f"create {kind} peer.{node['name']} as {sql};")
         if kind == "table":
             lines.append(f"analyze peer.{node['name']};")
@@ -155,8 +161,8 @@ def psql(binaries: Path, url: str, script: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def begin(settings: Settings, name: str) -> tuple[Run, PostgresStore]:
-    """A run that holds the lease."""
+def begin(settings: Settings, name: str, cache_dir: Path) -> tuple[Run, PostgresStore]:
+    """A run that holds the lease and knows the marts of the parsed project."""
     engine = ops.open_ops(settings)
     lease = Lease(engine, name, settings.data_dir / "alive", 600)
     lease.acquire()
@@ -173,6 +179,8 @@ def begin(settings: Settings, name: str) -> tuple[Run, PostgresStore]:
     )
     warehouse = PostgresStore(settings, engine)
     run.target = warehouse.open_candidate(run, None)
+    run.work_dir.mkdir(parents=True, exist_ok=True)
+    run.marts = read_marts(parsed_project(run.target, cache_dir, run.work_dir))
     return run, warehouse
 
 
@@ -226,7 +234,7 @@ def compare(
         load_bench.run_copy(folder, url)
     engine = create_engine(url)
     settings = Settings(data_dir=folder / "data", warehouse_url=url, lease_seconds=600)
-    run, warehouse = begin(settings, "full")
+    run, warehouse = begin(settings, "full", folder / "parsed")
     with clock("load into PostgreSQL"):
         load_bench.run_load(folder, run.target.url)
     embedded = Target(duckdb_path=folder / "loaded.duckdb")
@@ -253,7 +261,7 @@ def compare(
     further = folder / "further"
     first = load_bench.FIRST + load_bench.SPAN
     load_bench.make(further, load_bench.PAGE, "further", first=first, span=86_400)
-    run, warehouse = begin(settings, "further")
+    run, warehouse = begin(settings, "further", folder / "parsed")
     with clock("further day: load"):
         load_bench.run_load(further, run.target.url)
     with clock("further day: dbt run"):
