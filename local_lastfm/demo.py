@@ -177,7 +177,7 @@ class _Counters:
         self.listeners: list[int] = [int(self._listeners)]
 
     def extend(self, day: int) -> None:
-        """Work out all days up to and including `day`."""
+        """Compute all days up to and including `day`."""
         if self._day >= day:
             return
         with self._lock:

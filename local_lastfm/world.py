@@ -1,4 +1,4 @@
-"""What the API asks a world for, with answers worked out from plays by default.
+"""What the API asks a world for, with answers computed from plays by default.
 
 A world knows artists, tracks, listeners and their plays at any instant. It knows no
 HTTP, no JSON and no paging. Instants are Unix seconds.

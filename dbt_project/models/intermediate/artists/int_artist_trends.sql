@@ -81,7 +81,7 @@ windows as (
 ),
 
 -- Once: PostgreSQL would otherwise sort again for each use of the sorted array.
-sorted as {{ worked_out_once() }} (
+sorted as {{ materialized_cte() }} (
 
     select
         windows.artist_id,

@@ -13,7 +13,7 @@ listeners as (
 
 ),
 
--- The last day that answered has the say; its pages are several calls.
+-- The last day that answered wins; its pages are several calls.
 last_days as (
 
     select

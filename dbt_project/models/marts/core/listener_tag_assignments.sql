@@ -7,7 +7,7 @@ answered as (
 
 ),
 
--- The last day that answered has the say; its pages are several calls.
+-- The last day that answered wins; its pages are several calls.
 last_days as (
 
     select

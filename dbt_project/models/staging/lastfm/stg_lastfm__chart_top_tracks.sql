@@ -13,7 +13,7 @@ names as (
 
 ),
 
--- The last answer of a day has the say; a call is asked again after a crash.
+-- The last answer of a day wins; a call is asked again after a crash.
 ranked as (
 
     select
