@@ -97,7 +97,13 @@ def build(
     kinds = [node.node.resource_type for node in found]
     if (missing := watcher.expected - len(found)) > 0:
         raise BuildFailed(f"{missing} dbt nodes never ran; see {dbt_target}/dbt.log")
-    tests = kinds.count("test") + _check_generic_tests(target, dbt_target, day, project)
+    if built_through == 0:
+        operate("drop_leftovers", target, dbt_target, day, project)
+    operate("check_generic_tests", target, dbt_target, day, project)
+    tests = kinds.count("test") + sum(
+        getattr(node, "test_metadata", None) is not None
+        for node in project.nodes.values()
+    )
     by_time = sorted(found, key=lambda node: -node.execution_time)
     return BuildResult(
         models=sum(kind in ("model", "seed", "snapshot") for kind in kinds),
@@ -114,7 +120,7 @@ def build(
 def scope(built_through: int) -> list[str]:
     """dbt's arguments for what is to be made, and how, on a day like this.
 
-    Generic tests are no nodes here: :func:`_check_generic_tests` runs them as one.
+    Generic tests are no nodes here: the macro `check_generic_tests` runs them as one.
     """
     if built_through == 0:
         return ["--full-refresh", "--exclude", "test_type:generic"]
@@ -123,22 +129,31 @@ def scope(built_through: int) -> list[str]:
     return ["--exclude", *left_out, "--indirect-selection", "empty"]
 
 
-def _check_generic_tests(
-    target: Target, dbt_target: Path, day: dict[str, str], project: Any
-) -> int:
-    """Run the tests declared beside the models, as one statement; returns how many.
+def operate(
+    macro: str, target: Target, dbt_target: Path, day: dict[str, str], project: Any
+) -> None:
+    """Run a macro of the project by itself.
 
     Raises:
-        BuildFailed: naming those that failed.
+        BuildFailed: with what the macro says.
     """
-    command = ["run-operation", "check_generic_tests"]
-    result = invoke_dbt(target, command, dbt_target, day, project=project)
+    command = ["run-operation", macro]
+    errors: list[str] = []
+
+    def note(event: Any) -> None:
+        # The result of an operation does not say why it failed.
+        if str(event.info.level) == "error":
+            errors.append(" ".join(event.info.msg.split()))
+
+    result = invoke_dbt(target, command, dbt_target, day, note, project)
     if not result.success:
-        raise BuildFailed(_explain([], result.exception, dbt_target))
-    return sum(
-        getattr(node, "test_metadata", None) is not None
-        for node in project.nodes.values()
-    )
+        reason = " ".join(errors) or result.exception or "no reason given"
+        raise BuildFailed(
+            redact(
+                f"{macro} failed; the last version stays published\n  {reason}\n"
+                f"  log: {dbt_target}/dbt.log"
+            )
+        )
 
 
 def parsed_project(target: Target, cache_dir: Path, work_dir: Path) -> Any:

@@ -13,7 +13,8 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- call statement('main') -%}
-        {%- if existing is none %}
+        {%- if existing is none or (is_full and not is_log) %}
+            drop table if exists {{ this }};
             create table {{ this }} (
                 {%- for column in columns %}
                 {{ column.name }} {{ column.data_type }} {{- ',' if not loop.last }}
@@ -21,8 +22,7 @@
             )
         {%- else %}
             delete from {{ this }}
-            where {{ 'false' if is_log else 'true' if is_full
-                else 'built_through <> ' ~ built_through() }}
+            where {{ 'false' if is_log else 'built_through <> ' ~ built_through() }}
         {%- endif %}
         {%- if not is_full %};
             insert into {{ this }} (built_through, {{ names }})

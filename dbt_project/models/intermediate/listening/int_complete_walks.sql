@@ -27,11 +27,30 @@ decisions as (
 
 replayed as (
 
-    select dead_letter_id
+    select
+        dead_letter_id,
+        load_id
 
     from decisions
 
     where decision = 'replayed'
+
+),
+
+-- A walk is complete only since the last of its dead letters was replayed.
+replays as (
+
+    select
+        walk_pages.walk_id,
+        max(replayed.load_id) as load_id
+
+    from walk_pages
+
+    inner join dead_letters on walk_pages.call_id = dead_letters.call_id
+
+    inner join replayed on dead_letters.dead_letter_id = replayed.dead_letter_id
+
+    group by walk_pages.walk_id
 
 ),
 
@@ -55,12 +74,14 @@ final as (
     select
         walks.walk_id,
         walks.listener_id,
-        walks.load_id,
+        greatest(walks.load_id, replays.load_id) as load_id,
         walks.walk_from_uts,
         walks.walk_to_uts,
         walks.first_fetched_at
 
     from walks
+
+    left join replays on walks.walk_id = replays.walk_id
 
     left join walks_with_dead_letters
         on walks.walk_id = walks_with_dead_letters.walk_id
