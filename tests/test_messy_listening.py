@@ -19,9 +19,7 @@ from warehouse.settings import Settings
 # Yesterday: all of its plays lie in the past, so a walk can see them.
 pytestmark = pytest.mark.long
 DAY = datetime.now(UTC).date() - timedelta(days=1)
-PLAN = FetchPlan(
-    listeners=("trouble",), top_artists=10, track_infos=0, album_infos=0, weeks=1
-)
+PLAN = FetchPlan(listeners=("trouble",), top_artists=10, track_infos=0, album_infos=0)
 Play = tuple[int, str, str, str]
 
 

@@ -101,6 +101,9 @@ def test_a_mart_that_is_a_view_is_counted_like_a_table(
     files: DuckDBStore, settings: Settings, engine: Engine
 ) -> None:
     run = make_run(settings, engine, "a")
+    run.marts = {
+        name: small_mart(name, "One row.", segment="range") for name in ("three", "two")
+    }
     target = files.open_candidate(run, None)
     with duckdb.connect(str(target.duckdb_path)) as connection:
         connection.execute("create table intermediate.three as from range(3)")
