@@ -19,7 +19,10 @@
             ~ sql ~ ") as failing"
         ) -%}
     {%- endfor -%}
+    {#- As the models' own: PostgreSQL would sort, and compile this for seconds. -#}
+    {%- set settings = planned_for_whole_tables() | trim -%}
     {%- set query -%}
+        {{ settings ~ ';' if settings }}
         select test, failures
         from ({{ statements | join(' union all ') }}) as tests
         where failures > 0

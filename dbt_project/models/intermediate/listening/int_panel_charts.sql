@@ -53,11 +53,9 @@ lengths as (
     select
         periods.period,
         periods.period_start,
-        coalesce(periods.days, history.days) as days
+        coalesce(periods.days, (select history.days from history)) as days
 
     from periods
-
-    cross join history
 
 ),
 
