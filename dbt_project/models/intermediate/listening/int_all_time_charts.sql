@@ -138,7 +138,10 @@ counted as (
             sum(
                 {{ capped_scrobbles(
                     'totals.scrobbles',
-                    days_between('history.first_date', 'issues.next_period_start')
+                    days_between(
+                        '(select history.first_date from history)',
+                        'issues.next_period_start'
+                    )
                 ) }}
             ) as bigint
         ) as scrobbles_capped,
@@ -155,8 +158,6 @@ counted as (
                 totals.next_month_start is null
                 or totals.next_month_start > issues.issue_date
             )
-
-    cross join history
 
     group by
         issues.chart,
