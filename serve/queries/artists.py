@@ -384,7 +384,7 @@ def series(
     At least the newest `days` days are in, and one before them when there is one.
 
     A day without an observation is a row with `is_gap`; its value is null where nothing
-    is known. Panel counts have no gaps: no play is 0.
+    is known. Panel counts have no gaps: no play is 0; flagged days do not count.
     """
     binds: dict[str, Any] = {f"a{index}": key for index, key in enumerate(artist_ids)}
     keys = ", ".join(f":a{index}" for index in range(len(artist_ids)))
@@ -396,6 +396,7 @@ def series(
                 cast({_PANEL[measure]} as double precision) as value, false as is_gap
             from marts.fct_scrobbles
             where artist_id in ({keys}) and scrobbled_date between :first and :last
+                and not is_flagged
             group by artist_id, scrobbled_date
         """
     elif measure in _SNAPSHOTS:
