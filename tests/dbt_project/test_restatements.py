@@ -1,0 +1,296 @@
+"""The log of what was published otherwise: the truth, row by row, and never rewritten.
+
+Libraries change from load to load over a turn of the year; a truth in plain Python says
+what the log has to say, and what each version published is kept and asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.dbt_project.project import (
+    RawWarehouse,
+    version_name,
+)
+
+SHARED = Path(os.environ.get("SHARED_DIR", Path(__file__).parents[3] / "shared"))
+SELECT = ("+restatements", "+chart_issues", "+chart_revisions", "+fct_chart_positions")
+LOG = {
+    "restatements": "fence, subject, entity_type, entity_id, restated_date",
+    "chart_issues": "chart, scope, period, issue_date, revision",
+    "chart_revisions": "chart, scope, period, issue_date, revision, position",
+    "fct_chart_positions": "chart, scope, period, issue_date, position",
+}
+CONTENT = ("position", "rank", "entity_id", "scrobbles", "scrobbles_capped")
+Rows = list[dict[str, Any]]
+# (second, artist, track) of a play, and its album.
+Library = dict[tuple[int, str, str], str | None]
+
+
+def second(day: date, number: int) -> int:
+    """The n-th second of a UTC day that a play can have."""
+    return int(datetime.combine(day, time(1), UTC).timestamp()) + 600 * number
+
+
+class History:
+    """Libraries, the loads that bring them, and the versions that are published."""
+
+    def __init__(self, folder: Path) -> None:
+        self.warehouse = RawWarehouse(folder)
+        self.libraries: dict[str, Library] = {}
+        self.loads: list[date] = []
+        self.as_published: list[dict[str, Library]] = []
+        self.logs: list[dict[str, Rows]] = []
+
+    def play(self, listener: str, day: date, plays: int, *, artists: int = 5) -> None:
+        """New plays of a day, after those that are there."""
+        library = self.libraries.setdefault(listener, {})
+        taken = {uts for uts, _, _ in library}
+        number = 0
+        while plays:
+            uts = second(day, number)
+            if uts not in taken:
+                artist = (number * 7 + day.toordinal()) % artists
+                key = (uts, f"Artist {artist}", f"Track {number % 3}")
+                library[key] = f"Album {artist}"
+                plays -= 1
+            number += 1
+
+    def of_day(self, listener: str, day: date) -> list[tuple[int, str, str]]:
+        """The plays of a listener's day, in order."""
+        start = second(day, 0)
+        return sorted(
+            key for key in self.libraries[listener] if 0 <= key[0] - start < 80_000
+        )
+
+    def deliver(self, load_id: int, day: date, listener: str, since: date) -> None:
+        """A complete walk over the library from a day on."""
+        call = {
+            "load_id": load_id,
+            "call_id": f"{listener} {load_id} {since}",
+            "as_of_date": day,
+            "fetched_at": datetime.combine(day, time(22)),
+        }
+        from_uts = second(since, -6)
+        found = [
+            (*k, a) for k, a in self.libraries[listener].items() if k[0] > from_uts
+        ]
+        self.warehouse.insert(
+            "lastfm__user_recent_tracks",
+            [
+                {
+                    **call,
+                    "item_index": index,
+                    "listener_name": listener,
+                    "is_now_playing": False,
+                    "scrobbled_uts": uts,
+                    "artist_name": artist,
+                    "track_name": track,
+                    "album_name": album,
+                }
+                for index, (uts, artist, track, album) in enumerate(found)
+            ],
+        )
+        self.warehouse.insert(
+            "lastfm__scrobble_walks",
+            [
+                {
+                    **call,
+                    "listener_name": listener,
+                    "walk_id": f"{listener} {load_id} {since}",
+                    "walk_from_uts": from_uts,
+                    "walk_to_uts": second(day, 125),
+                    "pages": 1,
+                    "page": 1,
+                    "total": len(found),
+                }
+            ],
+        )
+
+    def answer(self, load_id: int, day: date) -> None:
+        """The record that the load's calls were answered, and the load's own row."""
+        at = datetime.combine(day, time(22))
+        self.warehouse.insert(
+            "lastfm__answers",
+            [
+                {
+                    "load_id": load_id,
+                    "as_of_date": day,
+                    "fetched_at": at,
+                    "call_id": f"any {load_id}",
+                    "attempt": 1,
+                    "run_id": "run",
+                    "method": "user.getRecentTracks",
+                    "status": 200,
+                    "bytes": 1,
+                    "outcome": "rows",
+                    "items": 0,
+                    "loaded": 0,
+                    "dead": 0,
+                }
+            ],
+        )
+        self.warehouse.insert(
+            "loads",
+            [
+                {
+                    "load_id": load_id,
+                    "run_id": "run",
+                    "as_of_date": day,
+                    "loaded_at": at,
+                    **dict.fromkeys(("answers", "items", "rows", "dead"), 0),
+                }
+            ],
+        )
+
+    def publish(self, load_id: int, day: date) -> None:
+        """Build what the load touches, and publish it."""
+        self.answer(load_id, day)
+        self.warehouse.build(
+            *SELECT, built_through=load_id - 1, version=version_name(load_id, day)
+        )
+        self.loads.append(day)
+        self.as_published.append({n: dict(x) for n, x in self.libraries.items()})
+        self.logs.append(
+            {mart: self.warehouse.rows(f"marts.{mart}", LOG[mart]) for mart in LOG}
+        )
+        self.warehouse.publish(load_id, day)
+
+
+def truth_of_plays(history: History) -> Counter[tuple[Any, ...]]:
+    """What the log has to say of plays: version, subject, listener, day, plays."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for number in range(1, len(history.loads)):
+        today, published = history.loads[number], history.loads[number - 1]
+        before, now = history.as_published[number - 1 : number + 1]
+        for listener, library in now.items():
+            old = before.get(listener, {})
+            came = Counter(key[0] for key in library.keys() - old.keys())
+            went = Counter(key[0] for key in old.keys() - library.keys())
+            edited = Counter(
+                key[0]
+                for key in old.keys() & library.keys()
+                if old[key] != library[key]
+            )
+            for uts in came.keys() | went.keys() | edited.keys():
+                day = datetime.fromtimestamp(uts, UTC).date()
+                if day > today - timedelta(days=2) or day >= published:
+                    continue
+                moved = min(came[uts], went[uts])
+                for subject, plays in (
+                    ("came_late", came[uts] - moved),
+                    ("went", went[uts] - moved),
+                    ("edited", moved + edited[uts]),
+                ):
+                    if plays:
+                        found[number + 1, subject, listener, day] += plays
+    return found
+
+
+def said_of_plays(rows: Iterable[dict[str, Any]]) -> Counter[tuple[Any, ...]]:
+    return Counter(
+        {
+            (r["fence"], r["subject"], r["entity_id"], r["restated_date"]): r["plays"]
+            for r in rows
+            if r["plays"] is not None
+        }
+    )
+
+
+# ---------------------------------------------------------------------------- the case
+
+
+def day_of(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """The loads of case 16, run in order."""
+    path = SHARED / "cases" / "16-restatements.json"
+    if not path.exists():
+        pytest.skip("the shared cases are not here")
+    loads = json.loads(path.read_text())["loads"]
+    history = History(tmp_path_factory.mktemp("case"))
+    for load in loads:
+        number, day = load["load"], day_of(load["day"])
+        for field in ("plays", "plays_new", "late"):
+            for played, plays in load.get(field, {}).items():
+                history.play("ann", day_of(played), plays)
+        library = history.libraries["ann"]
+        for played, plays in load.get("deleted", {}).items():
+            for key in history.of_day("ann", day_of(played))[:plays]:
+                del library[key]
+        for played, plays in load.get("retitled", {}).items():
+            for uts, artist, track in history.of_day("ann", day_of(played))[-plays:]:
+                album = library.pop((uts, artist, track))
+                library[uts, artist, f"{track} (Live)"] = album
+        since = day - timedelta(days=1)
+        if "late" in load or "whole_history_walked_again" in load or number == 1:
+            since = day_of(loads[0]["day"]) - timedelta(days=30)
+        history.deliver(number, day, "ann", since)
+        if number == 2:
+            history.deliver(number, day, "ann", day - timedelta(days=2))
+        history.publish(number, day)
+    return history
+
+
+def test_the_log_says_what_changed_and_nothing_that_was_only_delivered_again(
+    case: History,
+) -> None:
+    logs = [log["restatements"] for log in case.logs]
+    assert [len(log) for log in logs] == [0, 0, 3, 3]
+    said = {
+        (row["subject"], row["restated_date"], row["plays"]): row for row in logs[2]
+    }
+    late = said["came_late", date(2026, 11, 9), 3]
+    went = said["went", date(2026, 11, 10), 2]
+    edited = said["edited", date(2026, 11, 10), 1]
+    assert (late["old_value"], late["new_value"]) == ("12 plays", "15 plays")
+    assert (went["old_value"], went["new_value"]) == ("8 plays", "6 plays")
+    assert edited["new_value"] == edited["old_value"].replace(
+        " (Album", " (Live) (Album"
+    )
+    assert {row["version"] for row in logs[2]} == {"20261112-000003"}
+    assert logs[3] == logs[2], "old rows stay as they were"
+
+
+def test_a_full_build_from_the_same_landing_has_the_same_log(
+    case: History, tmp_path: Path
+) -> None:
+    assert anew(case, tmp_path, "load_id") == case.logs[-1]
+    # As a fresh warehouse loads it: all of landing in one load.
+    assert anew(case, tmp_path, "1") == case.logs[-1]
+
+
+def anew(history: History, folder: Path, load_id: str) -> dict[str, Rows]:
+    """The log of a full build in another file, with the loads numbered anew."""
+    folder = folder / f"anew {load_id}"
+    folder.mkdir()
+    other = RawWarehouse(folder)
+    with duckdb.connect(str(other.path)) as connection:
+        connection.execute(f"attach '{history.warehouse.path}' as old (read_only)")
+        tables = connection.execute(
+            "select table_name from duckdb_tables()"
+            " where database_name = 'old' and schema_name = 'raw'"
+        ).fetchall()
+        for (table,) in tables:
+            where = "where load_id = 5" if table == "loads" and load_id == "1" else ""
+            replaced = (
+                "" if table == "load_parts" else f"replace ({load_id} as load_id)"
+            )
+            connection.execute(
+                f"insert into raw.{table} by name"
+                f" select * {replaced} from old.raw.{table} {where}"
+            )
+    other.build(*SELECT, version="29990101-000099")
+    return {mart: other.rows(f"marts.{mart}", order) for mart, order in LOG.items()}
