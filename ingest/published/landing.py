@@ -33,8 +33,9 @@ _PLACES = """
         places.chart, places.scope, places.period, places.issue_date as issued_on,
         issues.revision, places.position, places.rank, places.entity_id,
         places.entity_name as entity, places.artist_id, places.artist_name as artist,
-        places.scrobbles, places.scrobbles_capped, places.listeners, places.minutes,
-        places.share_pct, places.previous_rank, places.movement, places.peak_rank,
+        places.scrobbles, places.scrobbles_flagged, places.scrobbles_counted,
+        places.listeners, places.listeners_counted, places.minutes,
+        places.minutes_counted, places.share_pct, places.previous_rank, places.movement, places.peak_rank,
         places.issues_on_chart
     from intermediate.int_new_chart_issues as issues
     inner join intermediate.int_chart_histories as places

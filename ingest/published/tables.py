@@ -31,7 +31,9 @@ PUBLISHED_TABLES: tuple[tuple[str, str, str], ...] = (
         "One row per place of a revision of a chart's issue.",
         "chart! scope period! issued_on! revision:bigint! position:bigint! "
         "rank:bigint! entity_id! entity! artist_id artist scrobbles:bigint "
-        "scrobbles_capped:bigint listeners:bigint minutes:bigint share_pct:double "
-        "previous_rank:bigint movement peak_rank:bigint issues_on_chart:bigint",
+        "scrobbles_flagged:bigint scrobbles_counted:bigint listeners:bigint "
+        "listeners_counted:bigint minutes:bigint minutes_counted:bigint "
+        "share_pct:double previous_rank:bigint movement peak_rank:bigint "
+        "issues_on_chart:bigint",
     ),
 )

@@ -30,7 +30,7 @@ LOG = {
     "chart_revisions": "chart, scope, period, issue_date, revision, position",
     "fct_chart_positions": "chart, scope, period, issue_date, position",
 }
-CONTENT = ("position", "rank", "entity_id", "scrobbles", "scrobbles_capped")
+CONTENT = ("position", "rank", "entity_id", "scrobbles", "scrobbles_counted", "listeners")
 Rows = list[dict[str, Any]]
 # (second, artist, track) of a play, and its album.
 Library = dict[tuple[int, str, str], str | None]
@@ -284,7 +284,9 @@ def anew(history: History, folder: Path, load_id: str) -> dict[str, Rows]:
             " where database_name = 'old' and schema_name = 'raw'"
         ).fetchall()
         for (table,) in tables:
-            where = "where load_id = 5" if table == "loads" and load_id == "1" else ""
+            # The last load's row stands for the one load.
+            last = f"where load_id = {len(history.loads)}"
+            where = last if table == "loads" and load_id == "1" else ""
             replaced = (
                 "" if table == "load_parts" else f"replace ({load_id} as load_id)"
             )

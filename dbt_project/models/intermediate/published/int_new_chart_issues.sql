@@ -57,8 +57,9 @@ before as (
         places.entity_id,
         places.entity_name,
         places.scrobbles,
-        places.scrobbles_capped,
-        places.listeners
+        places.scrobbles_counted,
+        places.listeners,
+        places.listeners_counted
 
     from {{ ref('stg_published__places') }} as places
 
@@ -85,8 +86,9 @@ compared as (
                 before.entity_id is distinct from drawn.entity_id
                 or before.rank is distinct from drawn.rank
                 or before.scrobbles is distinct from drawn.scrobbles
-                or before.scrobbles_capped is distinct from drawn.scrobbles_capped
+                or before.scrobbles_counted is distinct from drawn.scrobbles_counted
                 or before.listeners is distinct from drawn.listeners
+                or before.listeners_counted is distinct from drawn.listeners_counted
                 then 1
             else 0
         end as is_changed,
@@ -127,12 +129,7 @@ changed as (
 
 months_and_more as (
 
-    select
-        period,
-        period_start,
-        period_end
-
-    from {{ ref('int_periods') }}
+    select * from {{ ref('int_periods') }}
 
     where period <> 'day'
 

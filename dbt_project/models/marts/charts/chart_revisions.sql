@@ -50,9 +50,12 @@ final as (
         places.peak_rank,
         places.issues_on_chart,
         places.scrobbles,
-        places.scrobbles_capped,
+        places.scrobbles_flagged,
+        places.scrobbles_counted,
         places.listeners,
+        places.listeners_counted,
         places.minutes,
+        places.minutes_counted,
         places.share_pct,
         places.position > {{ var('chart_size') }} as is_bubbling_under
 
