@@ -35,8 +35,8 @@ _PLACES = """
         places.entity_name as entity, places.artist_id, places.artist_name as artist,
         places.scrobbles, places.scrobbles_flagged, places.scrobbles_counted,
         places.listeners, places.listeners_counted, places.minutes,
-        places.minutes_counted, places.share_pct, places.previous_rank, places.movement, places.peak_rank,
-        places.issues_on_chart
+        places.minutes_counted, places.share_pct, places.previous_rank,
+        places.movement, places.peak_rank, places.issues_on_chart
     from intermediate.int_new_chart_issues as issues
     inner join intermediate.int_chart_histories as places
         on places.chart = issues.chart and places.scope = issues.scope

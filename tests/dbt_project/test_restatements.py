@@ -30,7 +30,14 @@ LOG = {
     "chart_revisions": "chart, scope, period, issue_date, revision, position",
     "fct_chart_positions": "chart, scope, period, issue_date, position",
 }
-CONTENT = ("position", "rank", "entity_id", "scrobbles", "scrobbles_counted", "listeners")
+CONTENT = (
+    "position",
+    "rank",
+    "entity_id",
+    "scrobbles",
+    "scrobbles_counted",
+    "listeners",
+)
 Rows = list[dict[str, Any]]
 # (second, artist, track) of a play, and its album.
 Library = dict[tuple[int, str, str], str | None]
