@@ -6,8 +6,10 @@ what the log has to say, and what each version published is kept and asked for a
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import random
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,8 +21,12 @@ import pytest
 
 from tests.dbt_project.project import (
     RawWarehouse,
+    differences,
+    postgres_rows,
+    run_dbt,
     version_name,
 )
+from warehouse.run import Target
 
 SHARED = Path(os.environ.get("SHARED_DIR", Path(__file__).parents[3] / "shared"))
 SELECT = ("+restatements", "+chart_issues", "+chart_revisions", "+fct_chart_positions")
@@ -85,7 +91,7 @@ class History:
             "load_id": load_id,
             "call_id": f"{listener} {load_id} {since}",
             "as_of_date": day,
-            "fetched_at": datetime.combine(day, time(22)),
+            "fetched_at": datetime.combine(day, time(22, load_id)),
         }
         from_uts = second(since, -6)
         found = [
@@ -125,7 +131,7 @@ class History:
 
     def answer(self, load_id: int, day: date) -> None:
         """The record that the load's calls were answered, and the load's own row."""
-        at = datetime.combine(day, time(22))
+        at = datetime.combine(day, time(22, load_id))
         self.warehouse.insert(
             "lastfm__answers",
             [
@@ -158,6 +164,40 @@ class History:
                 }
             ],
         )
+
+    def answer_facts(self, load_id: int, day: date) -> None:
+        """Names, tags and corrections: each changes once."""
+        call = {"load_id": load_id, "as_of_date": day}
+        if load_id == 4:
+            self.warehouse.insert(
+                "lastfm__artist_infos",
+                [{**call, "artist_name": "ARTIST 1", "listeners": 1, "playcount": 2}],
+            )
+        if load_id in (1, 6):
+            tag = "rock" if load_id == 1 else "pop"
+            self.warehouse.insert(
+                "lastfm__artist_top_tags",
+                [
+                    {
+                        **call,
+                        "artist_name": "Artist 4",
+                        "position": 1,
+                        "tag_name": tag,
+                        "tag_count": 100,
+                    }
+                ],
+            )
+        if load_id == 8:
+            self.warehouse.insert(
+                "lastfm__artist_corrections",
+                [
+                    {
+                        **call,
+                        "requested_name": "Artist 2",
+                        "artist_name": "Artist 3",
+                    }
+                ],
+            )
 
     def publish(self, load_id: int, day: date) -> None:
         """Build what the load touches, and publish it."""
@@ -279,8 +319,13 @@ def test_a_full_build_from_the_same_landing_has_the_same_log(
     assert anew(case, tmp_path, "1") == case.logs[-1]
 
 
-def anew(history: History, folder: Path, load_id: str) -> dict[str, Rows]:
-    """The log of a full build in another file, with the loads numbered anew."""
+def anew(
+    history: History, folder: Path, load_id: str, without: str = "?"
+) -> dict[str, Rows]:
+    """The log of a full build in another file, with the loads numbered anew.
+
+    Without the rows of the raw tables whose names begin with `without`.
+    """
     folder = folder / f"anew {load_id}"
     folder.mkdir()
     other = RawWarehouse(folder)
@@ -291,6 +336,8 @@ def anew(history: History, folder: Path, load_id: str) -> dict[str, Rows]:
             " where database_name = 'old' and schema_name = 'raw'"
         ).fetchall()
         for (table,) in tables:
+            if table.startswith(without):
+                continue
             # The last load's row stands for the one load.
             last = f"where load_id = {len(history.loads)}"
             where = last if table == "loads" and load_id == "1" else ""
@@ -303,3 +350,160 @@ def anew(history: History, folder: Path, load_id: str) -> dict[str, Rows]:
             )
     other.build(*SELECT, version="29990101-000099")
     return {mart: other.rows(f"marts.{mart}", order) for mart, order in LOG.items()}
+
+
+# -------------------------------------------------------------- a turn of the year
+
+FIRST = date(2025, 12, 24)
+#: The days of the loads after the first; runs are missed, and one day has two runs.
+RUNS = (*range(1, 9), 11, 12, 12, 16)
+
+
+@pytest.fixture(scope="module")
+def years(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """Two weeks over the turn of the year with every kind of change."""
+    history = History(tmp_path_factory.mktemp("years"))
+    listeners = ("ann", "bob", "cat")
+    chance = random.Random(20)
+    for listener in listeners:
+        for back in range(40, 0, -1):
+            history.play(listener, FIRST - timedelta(days=back), 3)
+    for number, offset in enumerate((0, *RUNS), 1):
+        day = FIRST + timedelta(days=offset)
+        for listener in listeners:
+            library = history.libraries[listener]
+            missed = offset - (0, *RUNS)[max(number - 2, 0)]
+            for back in range(max(missed, 1)):
+                history.play(listener, day - timedelta(days=back), 2)
+            if number > 1 and chance.random() < 0.6:
+                for _ in range(2):
+                    history.play(
+                        listener, day - timedelta(days=chance.randrange(1, 30)), 1
+                    )
+                for key in chance.sample(sorted(library), 4):
+                    uts, artist, track = key
+                    match chance.choice(("delete", "album", "title", "artist")):
+                        case "delete":
+                            del library[key]
+                        case "album":
+                            library[key] = f"Edited {number}"
+                        case "title":
+                            library[uts, artist, f"Title {number}"] = library.pop(key)
+                        case "artist":
+                            library[uts, f"By {number}", track] = library.pop(key)
+            # Every play is delivered again and again; only content may count.
+            history.deliver(number, day, listener, FIRST - timedelta(days=60))
+        history.answer_facts(number, day)
+        history.publish(number, day)
+    return history
+
+
+def test_the_log_of_plays_is_the_truth_row_by_row(years: History) -> None:
+    truth = truth_of_plays(years)
+    assert said_of_plays(years.logs[-1]["restatements"]) == truth
+    assert {subject for _, subject, _, _ in truth} == {"came_late", "went", "edited"}
+    days = {day for *_, day in truth}
+    assert min(days) < date(2026, 1, 1) <= max(days), "over the turn of the year"
+
+
+def test_names_tags_and_merges_are_logged_once_each(years: History) -> None:
+    said = [
+        (row["fence"], row["subject"], row["old_value"], row["new_value"])
+        for row in years.logs[-1]["restatements"]
+        if row["plays"] is None
+    ]
+    assert said == [
+        (4, "renamed", "Artist 1", "ARTIST 1"),
+        (6, "retagged", "rock", "pop"),
+        (8, "merged", "Artist 2", "Artist 3"),
+    ]
+
+
+def test_old_rows_of_the_log_are_never_rewritten(years: History) -> None:
+    for before, after in itertools.pairwise(years.logs):
+        for mart in ("restatements", "chart_issues", "chart_revisions"):
+            kept = [row for row in after[mart] if row in before[mart]]
+            assert kept == before[mart], mart
+    # The control: the log grows.
+    assert len(years.logs[-1]["restatements"]) > len(years.logs[5]["restatements"]) > 5
+
+
+def test_every_version_can_be_asked_for_what_it_published(years: History) -> None:
+    now = years.logs[-1]
+    revisions: dict[tuple[Any, ...], Rows] = {}
+    for row in (*now["chart_revisions"], *now["fct_chart_positions"]):
+        revisions.setdefault((*issue_of(row), row["revision"]), []).append(row)
+    replaced = 0
+    for fence, log in enumerate(years.logs, 1):
+        shown: dict[tuple[Any, ...], int] = {}
+        for row in now["chart_issues"]:
+            if row["fence"] <= fence:
+                shown[issue_of(row)] = row["revision"]
+        published: dict[tuple[Any, ...], Rows] = {}
+        for row in log["fct_chart_positions"]:
+            published.setdefault(issue_of(row), []).append(row)
+        for issue, rows in published.items():
+            found = revisions[*issue, shown[issue]]
+            assert content(found) == content(rows), (fence, issue)
+            replaced += shown[issue] < max(
+                row["revision"] for row in now["chart_issues"] if issue_of(row) == issue
+            )
+    assert replaced > 20, "revisions that others replaced were asked for"
+
+
+def issue_of(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["chart"], row["scope"], row["period"], row["issue_date"]
+
+
+def content(rows: Rows) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row[name] for name in CONTENT) for row in rows)
+
+
+def test_a_restatement_names_the_final_charts_that_changed_with_it(
+    years: History,
+) -> None:
+    log = years.logs[-1]
+    changed = [row for row in log["restatements"] if row["charts_changed"]]
+    assert changed
+    for row in changed:
+        if row["restated_date"] is None:
+            continue
+        issues = [
+            issue
+            for issue in log["chart_issues"]
+            if issue["fence"] == row["fence"]
+            and issue["revision"] > 1
+            and issue["finality"] == "final"
+        ]
+        names = {f"{issue['chart']} {issue['period']}" for issue in issues}
+        assert set(row["charts_changed"].split(", ")) <= names
+        assert row["issues_changed"] <= len(issues)
+
+
+def test_a_full_build_has_the_same_log_and_revisions(
+    years: History, tmp_path: Path
+) -> None:
+    assert anew(years, tmp_path, "load_id") == years.logs[-1]
+    fresh = anew(years, tmp_path, "1")
+    for mart in ("restatements", "chart_issues", "chart_revisions"):
+        assert fresh[mart] == years.logs[-1][mart], mart
+
+
+def test_without_what_was_landed_there_is_no_log(
+    years: History, tmp_path: Path
+) -> None:
+    """The control of the full build: nothing but the landed rows makes the log."""
+    found = anew(years, tmp_path, "load_id", without="published__")
+    assert found["restatements"] == []
+    assert {row["revision"] for row in found["chart_issues"]} == {1}
+
+
+@pytest.mark.postgres
+def test_both_engines_have_the_same_log_and_revisions(
+    years: History, postgres_url: str, tmp_path: Path
+) -> None:
+    years.warehouse.copy_raw_to(postgres_url)
+    run_dbt(Target(url=postgres_url), tmp_path, *SELECT)
+    for mart, order in LOG.items():
+        found = postgres_rows(postgres_url, f"marts_build.{mart}", order)
+        assert not differences(years.logs[-1][mart], found), mart
