@@ -47,7 +47,7 @@ _PLACES = """
 NEWS: dict[str, str] = {
     "restatements": """
         select
-            version, fence, subject, entity_type, entity_id, entity_name as entity,
+            version, edition, subject, entity_type, entity_id, entity_name as entity,
             restated_date as restated_on, plays, old_value, new_value, reason,
             charts_changed, issues_changed
         from intermediate.int_new_restatements
@@ -55,7 +55,7 @@ NEWS: dict[str, str] = {
     """,
     "issues": """
         select
-            version, fence, chart, scope, period, issue_date as issued_on, revision,
+            version, edition, chart, scope, period, issue_date as issued_on, revision,
             finality, places, changed_places, first_before, first_now
         from intermediate.int_new_chart_issues
         order by chart, scope, period, issue_date
@@ -64,8 +64,10 @@ NEWS: dict[str, str] = {
 }
 """What each list of a body is made of, asked from the sealed candidate."""
 
-_ANSWERED_THROUGH = f"""
-    select max(fetched_at) as answered_through
+_OWN = f"""
+    select
+        (select coalesce(max(edition), 0) + 1 from raw.published__versions) as edition,
+        max(fetched_at) as answered_through
     from raw.lastfm__answers where method <> '{METHOD}'
 """
 
@@ -94,12 +96,11 @@ def land(run: Run, version: Version) -> Iterator[Enter]:
 def records(target: Target, run_id: str, version: Version) -> Iterator[Record]:
     """The landing records of a version: its own row first, then what it newly says."""
     with _candidate(target) as ask:
-        (through,) = ask(_ANSWERED_THROUGH)
+        (facts,) = ask(_OWN)
         own = {
             "version": version.version,
-            "fence": version.fence,
             "published_at": version.published_at,
-            **through,
+            **facts,
         }
         rows = [("versions", own)]
         for name, query in NEWS.items():

@@ -11,19 +11,19 @@ PUBLISHED_TABLES: tuple[tuple[str, str, str], ...] = (
     (
         "versions",
         "One row per version that was published.",
-        "version! fence:bigint! published_at! answered_through",
+        "version! edition:bigint! published_at! answered_through",
     ),
     (
         "restatements",
         "One row per thing that a version told otherwise than the one before.",
-        "version! fence:bigint! subject! entity_type! entity_id! entity! restated_on "
+        "version! edition:bigint! subject! entity_type! entity_id! entity! restated_on "
         "plays:bigint old_value new_value reason! charts_changed "
         "issues_changed:bigint!",
     ),
     (
         "issues",
         "One row per revision of a chart's issue that a version published.",
-        "version! fence:bigint! chart! scope period! issued_on! revision:bigint! "
+        "version! edition:bigint! chart! scope period! issued_on! revision:bigint! "
         "finality! places:bigint! changed_places:bigint! first_before first_now",
     ),
     (

@@ -388,11 +388,6 @@ def status(reader: Reader, found: dict[str, Any]) -> Status:
     )
 
 
-def fence_of(version: str | None) -> int | None:
-    """The number in a version's name, which only grows."""
-    return None if version is None else int(version.partition("-")[2])
-
-
 def _find(
     reader: Reader,
     chart: str,
@@ -410,7 +405,7 @@ def _find(
         period=period,
         day=day,
         revision=revision,
-        fence=fence_of(as_of),
+        as_of=as_of,
     )
     if found is None:
         asked = {

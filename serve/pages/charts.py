@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from serve.api.charts import ChartPath, IssueQuery, fence_of, status
+from serve.api.charts import ChartPath, IssueQuery, status
 from serve.api.charts import entries as chart_entries
 from serve.context import reading
 from serve.pages import drawing, formatting
@@ -69,7 +69,7 @@ def one_chart(chart: str) -> Response:
             period=query.period,
             day=query.issue,
             revision=query.revision,
-            fence=fence_of(query.as_of),
+            as_of=query.as_of,
         )
         if found is None:
             return _without_issue(reader, chart, query)

@@ -44,7 +44,7 @@ def restatements(
         shown as (
 
             select
-                fence, version, subject, entity_type, restated_date, plays, reason,
+                edition, version, subject, entity_type, restated_date, plays, reason,
                 charts_changed, issues_changed,
                 case when entity_type <> 'listener' then entity_id end as entity_id,
                 case when entity_type <> 'listener' then entity_name end
@@ -76,10 +76,10 @@ def restatements(
             reason, charts_changed, issues_changed
         from shown
         group by
-            fence, version, subject, entity_type, entity_id, entity_name,
+            edition, version, subject, entity_type, entity_id, entity_name,
             restated_date, reason, charts_changed, issues_changed
         order by
-            fence desc, restated_date desc nulls last, subject, entity_type,
+            edition desc, restated_date desc nulls last, subject, entity_type,
             entity_id nulls first
         limit :limit offset :offset
         """,

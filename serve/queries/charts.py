@@ -92,12 +92,12 @@ def find_issue(
     period: str | None,
     day: date | None,
     revision: int | None = None,
-    fence: int | None = None,
+    as_of: str | None = None,
 ) -> dict[str, Any] | None:
     """The issue in force on `day` (or the last): its period, date and revision.
 
     Without `period` it is the shortest one the chart has. With `revision` it is that
-    revision of the issue; with the `fence` of a version, the issue that this version
+    revision of the issue; with `as_of`, a version's name, the issue that this version
     had in force and its revision then. None where there was none.
     """
     known = _issues(reader, chart, scope)
@@ -112,14 +112,14 @@ def find_issue(
                 "issue_date": issue_date,
                 "revision": number,
             }
-            if fence is None and revision in (None, number):
+            if as_of is None and revision in (None, number):
                 return found
-            return _find_revision(reader, found, revision, fence)
+            return _find_revision(reader, found, revision, as_of)
     return None
 
 
 def _find_revision(
-    reader: Reader, found: dict[str, Any], revision: int | None, fence: int | None
+    reader: Reader, found: dict[str, Any], revision: int | None, as_of: str | None
 ) -> dict[str, Any] | None:
     """That revision of the issue, or the newest issue that a version had, if any."""
     row = reader.query(
@@ -128,7 +128,13 @@ def _find_revision(
         from marts.chart_issues
         where chart = :chart and scope = :scope and period = :period
             and issue_date <= :issue_date and places > 0
-            and (cast(:fence as bigint) is null or fence <= :fence)
+            and (
+                cast(:as_of as text) is null
+                -- A version that changed no issue shows those of the one before.
+                or edition <= (
+                    select max(edition) from marts.chart_issues where version <= :as_of
+                )
+            )
             and (
                 cast(:asked as integer) is null
                 or (revision = :asked and issue_date = :issue_date)
@@ -136,7 +142,7 @@ def _find_revision(
         order by issue_date desc, revision desc
         limit 1
         """,
-        {**found, "asked": revision, "fence": fence},
+        {**found, "asked": revision, "as_of": as_of},
     ).first()
     return None if row is None else {**found, **row}
 
@@ -335,7 +341,7 @@ def revisions(
             and (cast(:period as text) is null or period = :period)
             and (cast(:issue_date as date) is null or issue_date = :issue_date)
             and (not :is_restated or (revision > 1 and finality = 'final'))
-        order by fence desc, issue_date desc, chart, scope, period, revision desc
+        order by edition desc, issue_date desc, chart, scope, period, revision desc
         limit :limit offset :offset
         """,
         {

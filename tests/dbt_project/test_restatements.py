@@ -31,7 +31,7 @@ from warehouse.run import Target
 SHARED = Path(os.environ.get("SHARED_DIR", Path(__file__).parents[3] / "shared"))
 SELECT = ("+restatements", "+chart_issues", "+chart_revisions", "+fct_chart_positions")
 LOG = {
-    "restatements": "fence, subject, entity_type, entity_id, restated_date",
+    "restatements": "edition, subject, entity_type, entity_id, restated_date",
     "chart_issues": "chart, scope, period, issue_date, revision",
     "chart_revisions": "chart, scope, period, issue_date, revision, position",
     "fct_chart_positions": "chart, scope, period, issue_date, position",
@@ -246,7 +246,7 @@ def truth_of_plays(history: History) -> Counter[tuple[Any, ...]]:
 def said_of_plays(rows: Iterable[dict[str, Any]]) -> Counter[tuple[Any, ...]]:
     return Counter(
         {
-            (r["fence"], r["subject"], r["entity_id"], r["restated_date"]): r["plays"]
+            (r["edition"], r["subject"], r["entity_id"], r["restated_date"]): r["plays"]
             for r in rows
             if r["plays"] is not None
         }
@@ -408,7 +408,7 @@ def test_the_log_of_plays_is_the_truth_row_by_row(years: History) -> None:
 
 def test_names_tags_and_merges_are_logged_once_each(years: History) -> None:
     said = [
-        (row["fence"], row["subject"], row["old_value"], row["new_value"])
+        (row["edition"], row["subject"], row["old_value"], row["new_value"])
         for row in years.logs[-1]["restatements"]
         if row["plays"] is None
     ]
@@ -434,17 +434,17 @@ def test_every_version_can_be_asked_for_what_it_published(years: History) -> Non
     for row in (*now["chart_revisions"], *now["fct_chart_positions"]):
         revisions.setdefault((*issue_of(row), row["revision"]), []).append(row)
     replaced = 0
-    for fence, log in enumerate(years.logs, 1):
+    for edition, log in enumerate(years.logs, 1):
         shown: dict[tuple[Any, ...], int] = {}
         for row in now["chart_issues"]:
-            if row["fence"] <= fence:
+            if row["edition"] <= edition:
                 shown[issue_of(row)] = row["revision"]
         published: dict[tuple[Any, ...], Rows] = {}
         for row in log["fct_chart_positions"]:
             published.setdefault(issue_of(row), []).append(row)
         for issue, rows in published.items():
             found = revisions[*issue, shown[issue]]
-            assert content(found) == content(rows), (fence, issue)
+            assert content(found) == content(rows), (edition, issue)
             replaced += shown[issue] < max(
                 row["revision"] for row in now["chart_issues"] if issue_of(row) == issue
             )
@@ -471,7 +471,7 @@ def test_a_restatement_names_the_final_charts_that_changed_with_it(
         issues = [
             issue
             for issue in log["chart_issues"]
-            if issue["fence"] == row["fence"]
+            if issue["edition"] == row["edition"]
             and issue["revision"] > 1
             and issue["finality"] == "final"
         ]

@@ -1,22 +1,29 @@
 {# Returns the newest version that was published before this build, rolled back since or
-   not: a dictionary of load_id, answered_through_at and version_date; none before
-   anything was published. #}
+   not: a dictionary of load_id, answered_through_at, version_date, and last_edition, the
+   highest there was; none before anything was published. By time: editions begin anew
+   where a warehouse is made from the landing files of another. #}
 {% macro newest_published() -%}
     {%- set versions = ref('stg_published__versions') -%}
     {%- if not execute -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set query -%}
-        select load_id, answered_through_at, version_date
+        select
+            load_id,
+            answered_through_at,
+            version_date,
+            (select max(edition) from {{ versions }}) as last_edition
         from {{ versions }}
-        order by fence desc
+        order by published_at desc
         limit 1
     {%- endset -%}
-    {%- for load_id, answered_through_at, version_date in run_query(query).rows -%}
+    {%- for load_id, answered_through_at, version_date, last_edition
+        in run_query(query).rows -%}
         {{ return({
             'load_id': load_id | int,
             'answered_through_at': answered_through_at,
             'version_date': version_date,
+            'last_edition': last_edition | int,
         }) }}
     {%- endfor -%}
     {{ return(none) }}

@@ -63,7 +63,7 @@ logged as (
         entity_id,
         new_value,
         row_number() over (
-            partition by subject, entity_type, entity_id order by fence desc
+            partition by subject, entity_type, entity_id order by edition desc
         ) as recency
 
     from {{ ref('stg_published__restatements') }}

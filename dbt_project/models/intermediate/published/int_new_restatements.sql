@@ -181,7 +181,7 @@ final as (
 
     select
         '{{ this_version().name }}' as version,
-        cast({{ this_version().fence }} as bigint) as fence,
+        cast({{ this_version().edition }} as bigint) as edition,
         subject,
         entity_type,
         entity_id,

@@ -17,7 +17,7 @@ final as (
         issue_date,
         revision,
         version,
-        fence,
+        edition,
         finality,
         places,
         changed_places,

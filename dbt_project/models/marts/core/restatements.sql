@@ -18,7 +18,7 @@ final as (
 
     select
         version,
-        fence,
+        edition,
         subject,
         entity_type,
         entity_id,
@@ -37,7 +37,7 @@ final as (
 
     select
         version,
-        fence,
+        edition,
         subject,
         entity_type,
         entity_id,

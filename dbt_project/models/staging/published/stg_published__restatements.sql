@@ -12,7 +12,7 @@ final as (
     select
         load_id,
         version,
-        fence,
+        edition,
         as_of_date as version_date,
         subject,
         entity_type,

@@ -12,7 +12,7 @@ final as (
     select
         load_id,
         version,
-        fence,
+        edition,
         as_of_date as version_date,
         cast(published_at as timestamp) as published_at,
         cast(answered_through as timestamp) as answered_through_at
