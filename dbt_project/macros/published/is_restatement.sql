@@ -1,5 +1,6 @@
-{# Returns the condition that a change to a day counts as a restatement: the day is final
-   now, and was over when the newest version was published. False before anything was. #}
+{# Returns the condition that a change to a day counts as a restatement: the day is
+   final now, and was over when the newest version was published. False before anything
+   was published. #}
 {% macro is_restatement(day) -%}
     {%- set final = is_final(day) -%}
     {%- set newest = newest_published() -%}

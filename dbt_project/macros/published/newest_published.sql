@@ -1,7 +1,7 @@
-{# Returns the newest version that was published before this build, rolled back since or
-   not: a dictionary of load_id, answered_through_at, version_date, and last_edition, the
-   highest there was; none before anything was published. By time: editions begin anew
-   where a warehouse is made from the landing files of another. #}
+{# Returns the newest version that was published before this build, rolled back since
+   or not: a dictionary of load_id, answered_through_at, version_date, and last_edition,
+   the highest there was; none before anything was published. By time: two warehouses
+   that share landing files count editions each for itself. #}
 {% macro newest_published() -%}
     {%- set versions = ref('stg_published__versions') -%}
     {%- if not execute -%}

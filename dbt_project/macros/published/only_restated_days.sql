@@ -1,5 +1,5 @@
-{# Returns an "and …" that is false in a partial build which touches no day whose change
-   would be a restatement: most days bring none, and nothing has to be read then. #}
+{# Returns an "and …" that is false in a partial build which touches no day whose
+   change would be a restatement: most days bring none, and nothing is read then. #}
 {% macro only_restated_days() -%}
     {%- set touched_days = ref('int_touched_days') -%}
     {%- if execute and is_partial_build() -%}
