@@ -56,9 +56,7 @@ of_plays as (
             when 'edited' then restated_plays.first_new_title
             when 'went'
                 then
-                    cast(
-                        restated_plays.published_plays - restated_plays.plays as text
-                    )
+                    cast(restated_plays.published_plays - restated_plays.plays as text)
                     || ' plays'
             else
                 cast(restated_plays.published_plays + restated_plays.plays as text)
