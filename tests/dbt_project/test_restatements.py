@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
@@ -45,6 +46,8 @@ CONTENT = (
     "listeners",
 )
 Rows = list[dict[str, Any]]
+# The version that is rolled back to: before every name, tag and merge that changes.
+KEPT = 3
 # (second, artist, track) of a play, and its album.
 Library = dict[tuple[int, str, str], str | None]
 
@@ -63,6 +66,7 @@ class History:
         self.loads: list[date] = []
         self.as_published: list[dict[str, Library]] = []
         self.logs: list[dict[str, Rows]] = []
+        self.kept: Path | None = None
 
     def play(self, listener: str, day: date, plays: int, *, artists: int = 5) -> None:
         """New plays of a day, after those that are there."""
@@ -210,6 +214,9 @@ class History:
         self.logs.append(
             {mart: self.warehouse.rows(f"marts.{mart}", LOG[mart]) for mart in LOG}
         )
+        if load_id == KEPT:
+            self.kept = self.warehouse.folder / "kept.duckdb"
+            shutil.copy(self.warehouse.path, self.kept)
         self.warehouse.publish(load_id, day)
 
 
@@ -487,6 +494,30 @@ def test_a_full_build_has_the_same_log_and_revisions(
     fresh = anew(years, tmp_path, "1")
     for mart in ("restatements", "chart_issues", "chart_revisions"):
         assert fresh[mart] == years.logs[-1][mart], mart
+
+
+def test_a_rollback_logs_nothing_twice_and_loses_nothing(
+    years: History, tmp_path: Path
+) -> None:
+    """The file of an old version, and in one load all that was landed since."""
+    other = RawWarehouse(tmp_path)
+    assert years.kept is not None
+    shutil.copy(years.kept, other.path)
+    with duckdb.connect(str(other.path)) as connection:
+        connection.execute(f"attach '{years.warehouse.path}' as new (read_only)")
+        for (table,) in connection.execute(
+            "select table_name from duckdb_tables()"
+            " where database_name = 'new' and schema_name = 'raw'"
+        ).fetchall():
+            connection.execute(
+                f"insert into raw.{table} by name select *"
+                f" replace ({KEPT + 1} as load_id) from new.raw.{table}"
+                f" where load_id > {KEPT}"
+            )
+    other.build(*SELECT, built_through=KEPT, version="29990101-000099")
+    for mart in ("restatements", "chart_issues", "chart_revisions"):
+        found = other.rows(f"marts.{mart}", LOG[mart])
+        assert found == years.logs[-1][mart], mart
 
 
 def test_without_what_was_landed_there_is_no_log(
