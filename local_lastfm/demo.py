@@ -17,7 +17,7 @@ from math import cos, exp, pi, pow, sin
 from random import Random
 from threading import Lock
 
-from local_lastfm import names
+from local_lastfm import changes, names
 from local_lastfm.catalogue import (
     DAY_SECONDS,
     Album,
@@ -630,6 +630,8 @@ class DemoWorld(World):
                 moment = self._session(
                     rng, day, max(moment, start), per_session, habits, week, plays
                 )
+        if listener.index % changes.PEOPLE == 7:
+            return changes.ChangingPlays(plays, listener.index, 2 * len(self.tracks))
         return plays
 
     def _session(

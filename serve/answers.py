@@ -1,7 +1,8 @@
 """Answers: one envelope, four formats, an ETag from the content.
 
 Owns how rows become bytes. Every body carries `version` and `as_of`: members of the
-JSON envelope, columns of CSV and NDJSON, metadata of Parquet.
+JSON envelope, columns of CSV and NDJSON, metadata of Parquet. Through which day figures
+are final is a member of JSON and a header of every answer.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def document(
 ) -> Response:
     """One thing, as JSON: `data` holds it, `members` stand beside."""
     _only_json()
-    body = {**_envelope(published), **(members or {}), "data": data}
+    body = {**_envelope(published), **_finality(published), **(members or {})}
+    body["data"] = data
     return _finish(published, orjson.dumps(body, option=_OPTIONS), "json", is_private)
 
 
@@ -76,6 +78,7 @@ def table(
         body = orjson.dumps(
             {
                 **_envelope(published),
+                **_finality(published),
                 **members,
                 "next": address,
                 "data": result.records(),
@@ -162,6 +165,11 @@ def _envelope(published: Published) -> dict[str, Any]:
     return {"version": published.version, "as_of": published.as_of_date}
 
 
+def _finality(published: Published) -> dict[str, Any]:
+    """Which days of the answer are final; those after are provisional."""
+    return {"final_through": published.final_through}
+
+
 def _finish(
     published: Published,
     body: bytes,
@@ -172,6 +180,7 @@ def _finish(
     headers = [
         ("X-Version", published.version),
         ("X-As-Of", published.as_of_date.isoformat()),
+        ("X-Final-Through", published.final_through.isoformat()),
         ("ETag", f'"{hashlib.sha256(body).hexdigest()[:32]}"'),
     ]
     if is_private:

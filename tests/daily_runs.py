@@ -42,6 +42,8 @@ COMPARED = {
     "fct_artist_snapshots": "artist_id, snapshot_date, listeners, playcount",
     "top_charts": "entity_type, period, period_start, entity_id, rank, scrobbles",
     "fct_chart_positions": "chart, scope, period, issue_date, entity_id, rank",
+    "chart_issues": "chart, scope, period, issue_date, revision, finality, places",
+    "restatements": "subject, entity_type, entity_id, restated_date, new_value",
     "listener_top": "listener_id, entity_type, period, period_start, rank, entity_id",
     "totals": "period, period_start, scrobbles, tracks, artists, listeners",
 }

@@ -61,6 +61,7 @@ def test_a_first_run_publishes_and_says_what_it_did(
     assert pointer["as_of"] == str(FIRST_DAY)
     assert pointer["version"] in said
     rows = {mart: count for mart, (count, _) in yesterday.fingerprint().items()}
+    assert rows.pop("restatements") == 0, "nothing was published before"
     assert min(rows.values()) > 0, rows
 
 

@@ -59,6 +59,7 @@ def build(
     work_dir: Path,
     threads: int,
     progress: Progress,
+    version: str = "",
     project: Any = None,
 ) -> BuildResult:
     """Run and test every model.
@@ -66,6 +67,7 @@ def build(
     Args:
         built_through: loads up to this id are in the marts already; 0 builds them anew.
         work_dir: the run's own folder, for dbt's target and logs.
+        version: the name under which the marts will be published.
         project: of :func:`parsed_project`; parsed here where it is None.
 
     Raises:
@@ -84,6 +86,7 @@ def build(
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     command += scope(built_through)
     day = _day(as_of_date, built_through, threads)
+    day["SCROBBLE_VERSION"] = version
     watcher = _Watcher(progress)
     result = invoke_dbt(target, command, dbt_target, day, watcher, project)
     found = list(result.result or ())

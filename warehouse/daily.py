@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from traceback import clear_frames
@@ -282,6 +282,7 @@ class _Day:
             built_through=run.built_through,
             work_dir=run.work_dir,
             threads=run.settings.threads,
+            version=run.version,
         )
         run.marts = result.marts
         how = "anew" if run.built_through == 0 else "what the new loads touch"
@@ -341,7 +342,9 @@ class _Day:
             bytes=self.audit.bytes,
             row_counts=self.audit.row_counts,
         )
-        self.warehouse.publish(run, version)
+        land = hooks.LANDINGS.find("published")
+        with land(run, version) if land else nullcontext() as enter:
+            self.warehouse.publish(run, version, enter)
         rows = sum(version.row_counts.values())
         return StepResult(
             f"version {version.version}: {len(version.row_counts)} marts,"

@@ -26,6 +26,7 @@ from warehouse.run import Run, Target
 from warehouse.settings import Settings
 from warehouse.store import (
     Audit,
+    Enter,
     Version,
     find_version,
     published_version,
@@ -127,7 +128,7 @@ class DuckDBStore:
             os.fsync(file.fileno())
         return Audit(counts, built_through, path.stat().st_size)
 
-    def publish(self, run: Run, version: Version) -> None:
+    def publish(self, run: Run, version: Version, enter: Enter | None = None) -> None:
         """Move the file to its final name and the pointer to the file."""
         self.versions_dir.mkdir(parents=True, exist_ok=True)
         target = self.path_of(version.version)
@@ -138,6 +139,8 @@ class DuckDBStore:
             (run.work_dir / FILE).replace(target)
             _sync_folder(self.versions_dir)
             record_version(connection, version)
+            if enter is not None:
+                enter(connection)
             self._point(version)
 
     def repoint(self, connection: Connection, version: Version) -> None:

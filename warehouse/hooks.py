@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from warehouse.plugins import Hook
 from warehouse.run import Run, StepResult
 from warehouse.settings import GROUPS, Settings
+from warehouse.store import Enter, Version
 
 
 class StepHook(Protocol):
@@ -30,6 +31,19 @@ class StepHook(Protocol):
     """
 
     def __call__(self, run: Run, /) -> StepResult: ...
+
+
+class LandingHook(Protocol):
+    """``published``: lands what a version newly says, so that it is a source itself.
+
+    Called with the sealed candidate before it is published. Gives a function that is
+    called in the publishing transaction; a file whose entry was not committed with it
+    was never landed.
+    """
+
+    def __call__(
+        self, run: Run, version: Version, /
+    ) -> AbstractContextManager[Enter]: ...
 
 
 class TablesHook(Protocol):
@@ -94,6 +108,7 @@ COMMANDS: Hook[click.Command] = Hook("scrobble.commands", _is_command)
 #: Groups of settings, by the name of their table in the settings file.
 SETTINGS = GROUPS
 STEPS: Hook[StepHook] = Hook("scrobble.steps")
+LANDINGS: Hook[LandingHook] = Hook("scrobble.landings")
 TABLES: Hook[TablesHook] = Hook("scrobble.tables")
 LOGINS: Hook[LoginHook] = Hook("scrobble.logins")
 JOBS: Hook[JobHook] = Hook("scrobble.jobs")

@@ -38,7 +38,7 @@ from warehouse.mart_store import Layout
 from warehouse.project import project_hash
 from warehouse.run import Run, Target
 from warehouse.settings import Settings
-from warehouse.store import Audit, Version, record_version
+from warehouse.store import Audit, Enter, Version, record_version
 
 # The order in which a run fills them; marts_store holds what the views in marts show.
 SCHEMAS = ("raw", "staging", "intermediate", "marts_build", "marts_store", "marts")
@@ -116,7 +116,7 @@ class PostgresStore:
             ).scalar_one()
             return Audit(counts, _max_load_id(connection), int(size))
 
-    def publish(self, run: Run, version: Version) -> None:
+    def publish(self, run: Run, version: Version, enter: Enter | None = None) -> None:
         """Store what changed and move the pointer, in one transaction.
 
         Raises:
@@ -152,6 +152,8 @@ class PostgresStore:
             # From here to the commit nobody can take the lease over.
             run.lease.check(connection)
             record_version(connection, version)
+            if enter is not None:
+                enter(connection)
         self._vacuum(run, changed)
 
     def repoint(self, connection: Connection, version: Version) -> None:

@@ -55,6 +55,7 @@ OTHER_VARIABLES = frozenset(
         "SCROBBLE_PG_USER",
         "SCROBBLE_TARGET",
         "SCROBBLE_THREADS",
+        "SCROBBLE_VERSION",
         # Read by the tests.
         "SCROBBLE_CHAOS",
         "SCROBBLE_SEED",

@@ -7,6 +7,7 @@ they share. Must not hold SQL of one engine.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -33,6 +34,10 @@ class Version:
     row_counts: dict[str, int]
 
 
+Enter = Callable[[Connection], None]
+"""Enters what a version landed of itself, in the transaction that publishes it."""
+
+
 @dataclass(frozen=True)
 class Audit:
     """What a finished candidate holds, read after it was closed and reopened."""
@@ -54,8 +59,11 @@ class Store(Protocol):
     def seal(self, run: Run) -> Audit:
         """Close the candidate and read back what it holds."""
 
-    def publish(self, run: Run, version: Version) -> None:
-        """Make the sealed candidate what readers see, all at once, fence checked."""
+    def publish(self, run: Run, version: Version, enter: Enter | None = None) -> None:
+        """Make the sealed candidate what readers see, all at once, fence checked.
+
+        `enter` is called last in the same transaction.
+        """
 
     def repoint(self, connection: Connection, version: Version) -> None:
         """Make an older version what readers see (rollback).

@@ -8,6 +8,7 @@
     ref('artist_tags'),
     ref('artist_top_albums'),
     ref('artist_top_tracks'),
+    ref('chart_revisions'),
     ref('dim_albums'),
     ref('dim_artist_aliases'),
     ref('dim_artists'),

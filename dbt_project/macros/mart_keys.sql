@@ -2,7 +2,7 @@
    from dimension to the condition on the mart's rows (true: all rows); empty for a
    column without such keys. From the column's name; a column that holds the keys of
    several dimensions, or other values beside them, stands here by mart. Null is no
-   key. #}
+   key, and neither is what a log of things past names, which may be merged since. #}
 {% macro mart_keys(mart, column) %}
     {%- set of_type = {
         'dim_artists': "entity_type = 'artist'",
@@ -17,6 +17,8 @@
             'dim_tracks': "chart like '%tracks'",
             'dim_tags': "chart like '%tags'",
         },
+        'chart_revisions.artist_id': {},
+        'chart_revisions.entity_id': {},
         'listener_hours.listener_id': {'dim_listeners': "listener_id <> ''"},
         'listener_tag_assignments.item_id': {
             'dim_artists': "tagging_type = 'artist'",
@@ -25,10 +27,7 @@
         },
         'listener_top.entity_id': of_type,
         'listener_trends.listener_id': {'dim_listeners': "listener_id <> ''"},
-        'restatements.entity_id': {
-            'dim_artists': "subject = 'artist_snapshot'",
-            'dim_listeners': "subject = 'scrobbles'",
-        },
+        'restatements.entity_id': {},
         'top_charts.entity_id': of_type,
     } -%}
     {%- set of_name = {

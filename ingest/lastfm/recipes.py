@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ingest.exchange.tables import EXCHANGE_TABLES
+from ingest.published import tables as published
 
 SCHEMA = "raw"
 
@@ -343,8 +344,13 @@ _EXCHANGE = tuple(
     RawTable(name, description, _columns(words), unique)
     for name, description, words, unique in EXCHANGE_TABLES
 )
+PUBLISHED_TABLES: tuple[RawTable, ...] = tuple(
+    RawTable(f"published__{name}", description, _PAGE + _columns(words))
+    for name, description, words in published.PUBLISHED_TABLES
+)
 TABLES: dict[str, RawTable] = {
-    table.name: table for table in (*ROW_TABLES, *LEDGER_TABLES, *_EXCHANGE)
+    table.name: table
+    for table in (*ROW_TABLES, *PUBLISHED_TABLES, *LEDGER_TABLES, *_EXCHANGE)
 }
 
 _ARTIST_TEXT = item("artist/name", "artist/#text", "artist")
@@ -713,10 +719,29 @@ RECIPES: tuple[Recipe, ...] = (
 )
 
 
+# What each publish lands of itself is read like an answer, by recipes made of columns.
+PUBLISHED_RECIPES: tuple[Recipe, ...] = tuple(
+    Recipe(
+        published.METHOD,
+        table.name,
+        ("published",),
+        table.name.removeprefix("published__"),
+        {
+            column.name: item(column.name)
+            for column in table.columns
+            if column.name not in PAGE_COLUMNS
+        },
+    )
+    for table in PUBLISHED_TABLES
+)
+
+
 def recipes_of(method: str) -> tuple[Recipe, ...]:
     """The recipes of a method, whatever the capitals of its name."""
     return tuple(
-        recipe for recipe in RECIPES if recipe.method.lower() == method.lower()
+        recipe
+        for recipe in (*RECIPES, *PUBLISHED_RECIPES)
+        if recipe.method.lower() == method.lower()
     )
 
 

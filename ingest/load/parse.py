@@ -21,6 +21,8 @@ import pyarrow as pa
 
 from ingest.landing import Part
 from ingest.lastfm.recipes import (
+    PUBLISHED_RECIPES,
+    PUBLISHED_TABLES,
     RECIPES,
     ROW_TABLES,
     TABLES,
@@ -213,7 +215,7 @@ class Parser:
         )
         self._files: dict[str, list[Path]] = {}
         self._numbers = itertools.count(1)
-        for table in ROW_TABLES:
+        for table in (*ROW_TABLES, *PUBLISHED_TABLES):
             self.database.execute(item_sql.rows_table_ddl(table.name))
         self.database.execute(
             """
@@ -268,7 +270,7 @@ class Parser:
                 progress(done, total)
         self._choose_answers(answered)
         self._write_walks()
-        for table in ROW_TABLES:
+        for table in (*ROW_TABLES, *PUBLISHED_TABLES):
             self._flush(table.name)
         self._drop_superseded_rows()
         result = self._count(parts)
@@ -496,7 +498,7 @@ class Parser:
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(self._read_method, [key for (key,) in methods]))
             self._bury_whole_answers()
-        for table in ROW_TABLES:
+        for table in (*ROW_TABLES, *PUBLISHED_TABLES):
             if self._size(f"rows_{table.name}") >= FLUSH_ROWS:
                 self._flush(table.name)
 
@@ -524,7 +526,12 @@ class Parser:
         )
         self.database.execute(_JUDGED_SQL)
         known = ", ".join(
-            sorted({text_literal(recipe.method.lower()) for recipe in RECIPES})
+            sorted(
+                {
+                    text_literal(recipe.method.lower())
+                    for recipe in (*RECIPES, *PUBLISHED_RECIPES)
+                }
+            )
         )
         self.database.execute(
             f"""

@@ -22,13 +22,14 @@ from serve.api.parameters import (
     Parameters,
     Revision,
     Scope,
+    Version,
     Whole,
 )
 from serve.context import reading
 from serve.problems import Problem
 from serve.queries import charts as queries
 from serve.queries.windows import Counted
-from serve.store.contract import Reader, Result
+from serve.store.contract import Reader, Result, Status
 
 api = APIBlueprint(
     "charts",
@@ -63,7 +64,12 @@ class IssueQuery(Of):
     issue: Day | None = Field(
         None, description="the issue in force that day; default: the last"
     )
-    revision: Revision | None = None
+    revision: Revision | None = Field(
+        None, description="the issue as this revision had it; default: the newest"
+    )
+    as_of: Version | None = Field(
+        None, description="a version's name: the issue as that version had it"
+    )
     by: queries.Measure = Field("rank", description="rank anew by this measure")
     bubbling_under: Flag = Field(
         "false", description="the places just below the chart instead"
@@ -99,6 +105,26 @@ class IssueRow(Row):
     issue_date: date
     revision: int
     entries: int
+
+
+class RevisionsQuery(Page):
+    scope: Scope | None = Field(None, description="the country or tag of the chart")
+    period: queries.Period | None = None
+    issue: Day | None = Field(None, description="first day of the issue")
+
+
+class RevisionRow(Row):
+    chart: str
+    scope: str
+    period: str
+    issue_date: date
+    revision: int
+    published_in: str = Field(description="the version that was the first to say so")
+    status: Status = Field(description="what the issue was in that version")
+    places: int
+    changed_places: int = Field(description="places that differ from those before")
+    first_before: str | None
+    first_now: str | None
 
 
 class EntryRow(Row):
@@ -165,6 +191,7 @@ _ISSUE: dict[str, Any] = {
     "period": (str, ...),
     "issue_date": (date, ...),
     "revision": (int, ...),
+    "status": (Status, Field(description="of the issue's days, in this version")),
     "counted": (Counted, ...),
 }
 
@@ -199,6 +226,7 @@ def issue(path: ChartPath, query: IssueQuery) -> Response:
             query.period,
             day=query.issue,
             revision=query.revision,
+            as_of=query.as_of,
         )
         result = entries(reader, found, query, limit=query.limit + 1)
         return answers.table(
@@ -207,6 +235,7 @@ def issue(path: ChartPath, query: IssueQuery) -> Response:
             limit=query.limit,
             offset=query.offset,
             **found,
+            status=status(reader, found),
             counted=query.counted,
         )
 
@@ -221,6 +250,27 @@ def issues(path: ChartPath, query: Of) -> Response:
             chart=path.chart,
             scope=query.scope,
             period=found["period"],
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )
+
+
+@api.get(
+    "/<chart>/revisions", responses=listing(RevisionRow), openapi_extensions=AS_TABLE
+)
+def revisions(path: ChartPath, query: RevisionsQuery) -> Response:
+    """Revisions of the chart's issues, newest first: which version published each."""
+    with reading() as reader:
+        result = queries.revisions(
+            reader,
+            chart=path.chart,
+            scope=query.scope,
+            period=query.period,
+            issue_date=query.issue,
+            is_restated=False,
             limit=query.limit + 1,
             offset=query.offset,
         )
@@ -313,7 +363,13 @@ def entries(
             " /api/v1/insights/top/artists?range=all_time&counted=all for today's",
         )
     ask = queries.issue
+    if queries.is_replaced(reader, found):
+        ask = queries.issue_of_revision
     if query.counted == "all" and is_of_panel:
+        if query.revision is not None or query.as_of is not None:
+            raise Problem(
+                "invalid_parameter", "counted: revisions are kept by what counts"
+            )
         ask = queries.issue_of_all
     return ask(
         reader,
@@ -325,6 +381,13 @@ def entries(
     )
 
 
+def status(reader: Reader, found: dict[str, Any]) -> Status:
+    """Whether the days of an issue are final in the published version."""
+    return reader.published.status(
+        queries.last_day(found["period"], found["issue_date"])
+    )
+
+
 def _find(
     reader: Reader,
     chart: str,
@@ -333,12 +396,25 @@ def _find(
     *,
     day: date | None = None,
     revision: int | None = None,
+    as_of: str | None = None,
 ) -> dict[str, Any]:
     found = queries.find_issue(
-        reader, chart=chart, scope=scope, period=period, day=day, revision=revision
+        reader,
+        chart=chart,
+        scope=scope,
+        period=period,
+        day=day,
+        revision=revision,
+        as_of=as_of,
     )
     if found is None:
-        asked = {"scope": scope, "period": period, "issue": day, "revision": revision}
+        asked = {
+            "scope": scope,
+            "period": period,
+            "issue": day,
+            "revision": revision,
+            "as_of": as_of,
+        }
         given = ", ".join(f"{name} {value}" for name, value in asked.items() if value)
         raise Problem(
             "not_found",

@@ -46,6 +46,10 @@ def listing(
         f"{name}List",
         version=(str, Field(description="the published version all rows are of")),
         as_of=(date, Field(description="the last UTC day in that version")),
+        final_through=(
+            date,
+            Field(description="days up to it are final, later ones provisional"),
+        ),
         **members,
         next=(str | None, Field(description="address of the rows after, or null")),
         data=(data, ...),
@@ -61,6 +65,7 @@ def single(
         f"{row.__name__}Document",
         version=(str, ...),
         as_of=(date, ...),
+        final_through=(date, ...),
         **(members or {}),
         data=(row, ...),
     )

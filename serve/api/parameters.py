@@ -48,6 +48,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 # Bounds of a number that may be left out must stand first, or the schema lacks them.
 Year = Annotated[int, Field(ge=2002, le=2200), BeforeValidator(_whole)]
 Revision = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}-[0-9]{1,18}$")]
 Day = Annotated[
     date,
     BeforeValidator(_day),

@@ -14,7 +14,7 @@ from serve import answers
 from serve.accounts import require
 from serve.answers import account_answer
 from serve.api.description import AS_TABLE, Row, listing, own
-from serve.api.parameters import Nothing, Parameters
+from serve.api.parameters import Day, Nothing, Page, Parameters
 from serve.context import reading, services
 from serve.problems import CODES, Problem
 from serve.queries import about
@@ -56,6 +56,30 @@ class FreshnessRow(Row):
     last_as_of_date: date | None
     last_fetched_at: datetime | None
     rows: int | None
+
+
+class RestatementsQuery(Page):
+    subject: about.Subject | None = Field(None, description="what kind of change")
+    from_: Day | None = Field(None, alias="from", description="first changed day (UTC)")
+    to: Day | None = Field(None, description="last changed day (UTC), included")
+
+
+class RestatementRow(Row):
+    published_in: str = Field(description="the version that was the first to say so")
+    subject: about.Subject
+    entity_type: str = Field(description="listener, artist, album, track or tag")
+    entity_id: str | None = Field(description="null for listeners, who stay unnamed")
+    entity_name: str | None
+    restated_date: date | None = Field(description="null for the whole history")
+    listeners: int | None = Field(description="listeners whose plays changed")
+    plays: int | None = Field(description="plays that changed")
+    old_value: str | None
+    new_value: str | None
+    reason: str
+    charts_changed: str | None = Field(
+        description="charts and periods with final issues that changed with it"
+    )
+    issues_changed: int = Field(description="how many issues")
 
 
 class Statistics(Row):
@@ -100,6 +124,7 @@ _INDEX = [
     ("/api/v1/tags", "tags, their artists and tracks"),
     ("/api/v1/account", "one's own account"),
     ("/api/v1/freshness", "how fresh each source is"),
+    ("/api/v1/restatements", "what was published before and is told otherwise now"),
     ("/api/v1/versions", "versions that can be read"),
     ("/api/v1/statistics", "requests and cache of this worker"),
     ("/openapi.json", "the description of all routes (OpenAPI 3.1)"),
@@ -159,6 +184,27 @@ def freshness(query: Nothing) -> Response:
     """How fresh each source is."""
     with reading() as reader:
         return answers.table(reader.published, about.freshness(reader))
+
+
+@api.get(
+    "/api/v1/restatements",
+    responses=listing(RestatementRow),
+    openapi_extensions=AS_TABLE,
+)
+def restatements(query: RestatementsQuery) -> Response:
+    """What was published of a final day and is told otherwise since, newest first."""
+    with reading() as reader:
+        result = about.restatements(
+            reader,
+            subject=query.subject,
+            from_date=query.from_,
+            to_date=query.to,
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )
 
 
 @api.get(

@@ -8,7 +8,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from serve.api.charts import ChartPath, IssueQuery, entries
+from serve.api.charts import ChartPath, IssueQuery, status
+from serve.api.charts import entries as chart_entries
 from serve.context import reading
 from serve.pages import drawing, formatting
 from serve.pages.site import (
@@ -78,11 +79,12 @@ def one_chart(chart: str) -> Response:
             period=query.period,
             day=query.issue,
             revision=query.revision,
+            as_of=query.as_of,
         )
         if found is None:
             return _without_issue(reader, chart, query)
         limit = min(query.limit, 200)
-        rows = entries(reader, found, query, limit=limit + 1).records()
+        rows = chart_entries(reader, found, query, limit=limit + 1).records()
         issues = queries.issues(
             reader,
             chart=chart,
@@ -101,14 +103,8 @@ def one_chart(chart: str) -> Response:
             when=formatting.issue(found["period"], found["issue_date"]),
             around=_around(issues, found["issue_date"]),
             issues=issues,
-            revision=next(
-                (
-                    row["revision"]
-                    for row in issues
-                    if row["issue_date"] == found["issue_date"]
-                ),
-                1,
-            ),
+            status=status(reader, found),
+            revisions=_revisions(reader, found),
             periods=_periods(reader, chart, found),
             scopes=_scopes(reader, chart, found["period"]),
             bump=_bump(reader, found, issues),
@@ -117,6 +113,34 @@ def one_chart(chart: str) -> Response:
             caps=variables()["counted_scrobbles"],
             **_links(chart, query, found, limit),
         )
+
+
+def _revisions(reader: Reader, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The revisions of an issue that has more than one, for `picker`."""
+    rows = queries.revisions(
+        reader,
+        chart=found["chart"],
+        scope=found["scope"],
+        period=found["period"],
+        issue_date=found["issue_date"],
+        is_restated=False,
+        limit=50,
+        offset=0,
+    ).records()
+    if len(rows) < 2:
+        return []
+    return pick(
+        f"/charts/{found['chart']}",
+        "revision",
+        [
+            (str(row["revision"]), f"{row['revision']} ({row['published_in']})")
+            for row in reversed(rows)
+        ],
+        str(found["revision"]),
+        scope=found["scope"],
+        period=found["period"],
+        issue=found["issue_date"],
+    )
 
 
 def _links(
@@ -223,7 +247,7 @@ def _bump(
     """How the first ten came where they are, over the last issues."""
     days = [row for row in issues if row["issue_date"] <= found["issue_date"]]
     days = days[:_BUMP_ISSUES][::-1]
-    if len(days) < 2:
+    if len(days) < 2 or queries.is_replaced(reader, found):
         return None
     ranks: dict[str, dict[date, int]] = {}
     names: dict[str, str] = {}
@@ -235,7 +259,7 @@ def _bump(
             {
                 **found,
                 "issue_date": row["issue_date"],
-                "revision": found["revision"] if is_last else row["revision"],
+                "revision": row["revision"],
             },
             by="rank",
             is_bubbling_under=False,

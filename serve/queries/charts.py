@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal, get_args
 
 from serve.store.contract import Reader, Result
@@ -91,24 +91,60 @@ def find_issue(
     scope: str,
     period: str | None,
     day: date | None,
-    revision: int | None,
+    revision: int | None = None,
+    as_of: str | None = None,
 ) -> dict[str, Any] | None:
     """The issue in force on `day` (or the last): its period, date and revision.
 
-    Without `period` it is the shortest one the chart has.
+    Without `period` it is the shortest one the chart has. With `revision` it is that
+    revision of the issue; with `as_of`, a version's name, the issue that this version
+    had in force and its revision then. None where there was none.
     """
     known = _issues(reader, chart, scope)
     for asked in (period,) if period else sorted(known, key=_LENGTH.__getitem__):
         for issue_date, number in reversed(known.get(asked, ())):
-            if (day is None or issue_date <= day) and revision in (None, number):
-                return {
-                    "chart": chart,
-                    "scope": scope,
-                    "period": asked,
-                    "issue_date": issue_date,
-                    "revision": number,
-                }
+            if day is not None and issue_date > day:
+                continue
+            found = {
+                "chart": chart,
+                "scope": scope,
+                "period": asked,
+                "issue_date": issue_date,
+                "revision": number,
+            }
+            if as_of is None and revision in (None, number):
+                return found
+            return _find_revision(reader, found, revision, as_of)
     return None
+
+
+def _find_revision(
+    reader: Reader, found: dict[str, Any], revision: int | None, as_of: str | None
+) -> dict[str, Any] | None:
+    """That revision of the issue, or the newest issue that a version had, if any."""
+    row = reader.query(
+        """
+        select issue_date, revision
+        from marts.chart_issues
+        where chart = :chart and scope = :scope and period = :period
+            and issue_date <= :issue_date and places > 0
+            and (
+                cast(:as_of as text) is null
+                -- A version that changed no issue shows those of the one before.
+                or edition <= (
+                    select max(edition) from marts.chart_issues where version <= :as_of
+                )
+            )
+            and (
+                cast(:asked as integer) is null
+                or (revision = :asked and issue_date = :issue_date)
+            )
+        order by issue_date desc, revision desc
+        limit 1
+        """,
+        {**found, "asked": revision, "as_of": as_of},
+    ).first()
+    return None if row is None else {**found, **row}
 
 
 def _issues(
@@ -226,6 +262,112 @@ def issue_of_all(
             "offset": offset,
         },
     )
+
+
+#: What is kept of an entry of a revision that another one replaced.
+_ENTRY_OF_REVISION = """
+    entity_id, entity_name, artist_id, artist_name, previous_rank, movement,
+    cast(previous_rank - rank as integer) as rank_change, peak_rank,
+    cast(null as date) as peak_first_date, cast(null as bigint) as issues_at_peak,
+    issues_on_chart, cast(null as bigint) as run_number,
+    cast(null as bigint) as run_length, cast(null as bigint) as issues_at_1,
+    scrobbles, scrobbles_flagged, scrobbles_counted, listeners, listeners_counted,
+    minutes, minutes_counted, cast(share_pct as double precision) as share_pct,
+    cast(null as double precision) as lead_over_2_pct,
+    cast(null as integer) as points, is_bubbling_under
+"""
+
+
+def is_replaced(reader: Reader, found: dict[str, Any]) -> bool:
+    """Whether a later revision of the issue stands in its place now."""
+    known = _issues(reader, found["chart"], found["scope"]).get(found["period"], ())
+    return (found["issue_date"], found["revision"]) not in known
+
+
+def issue_of_revision(
+    reader: Reader,
+    found: dict[str, Any],
+    *,
+    by: str,
+    is_bubbling_under: bool,
+    limit: int,
+    offset: int,
+) -> Result:
+    """One issue as an earlier revision had it, with the names of then."""
+    place = "rank"
+    if by != "rank":
+        place = f"rank() over (order by {_COLUMN[by]} desc nulls last)"
+    bubbling = "true" if is_bubbling_under else "false"
+    return reader.query(
+        f"""
+        select
+            cast({place} as integer) as rank,
+            rank as chart_rank,
+            {_ENTRY_OF_REVISION}
+        from marts.chart_revisions
+        where chart = :chart and scope = :scope and period = :period
+            and issue_date = :issue_date and revision = :revision
+            and is_bubbling_under = {bubbling}
+        order by 1, chart_rank, entity_id
+        limit :limit offset :offset
+        """,
+        {**found, "limit": limit, "offset": offset},
+    )
+
+
+def revisions(
+    reader: Reader,
+    *,
+    chart: str | None,
+    scope: str | None,
+    period: str | None,
+    issue_date: date | None,
+    is_restated: bool,
+    limit: int,
+    offset: int,
+) -> Result:
+    """Revisions of issues with the version that published each, newest first.
+
+    `is_restated` leaves out first revisions and those of issues still provisional.
+    """
+    return reader.query(
+        """
+        select
+            chart, scope, period, issue_date, revision, version as published_in,
+            finality as status, places, changed_places, first_before, first_now
+        from marts.chart_issues
+        where (cast(:chart as text) is null or chart = :chart)
+            and (cast(:scope as text) is null or scope = :scope)
+            and (cast(:period as text) is null or period = :period)
+            and (cast(:issue_date as date) is null or issue_date = :issue_date)
+            and (not :is_restated or (revision > 1 and finality = 'final'))
+        order by edition desc, issue_date desc, chart, scope, period, revision desc
+        limit :limit offset :offset
+        """,
+        {
+            "chart": chart,
+            "scope": scope,
+            "period": period,
+            "issue_date": issue_date,
+            "is_restated": is_restated,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+
+
+_MONTHS = {"quarter": 3, "half_year": 6, "year": 12}
+
+
+def last_day(period: str, issue_date: date) -> date:
+    """The last UTC day of an issue; of one of all time the end of its month."""
+    if period == "day":
+        return issue_date
+    if period == "week":
+        return issue_date + timedelta(days=6)
+    months = issue_date.month - 1 + _MONTHS.get(period, 1)
+    year, month = issue_date.year + months // 12, months % 12 + 1
+    return date(year, month, 1) - timedelta(days=1)
 
 
 def issues(

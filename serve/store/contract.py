@@ -6,9 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from warehouse.project import variables
+
+Status = Literal["provisional", "final"]
 
 # `:name` is a bind; `::` and a time such as '12:00' are not (queries use cast()).
 _BIND = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
@@ -21,6 +25,15 @@ class Published:
     version: str
     as_of_date: date
     published_at: datetime
+
+    @property
+    def final_through(self) -> date:
+        """The last UTC day whose figures are final; listeners send plays late."""
+        return self.as_of_date - timedelta(days=int(variables()["provisional_days"]))
+
+    def status(self, last_day: date) -> Status:
+        """What the figures of a period with this last day are."""
+        return "final" if last_day <= self.final_through else "provisional"
 
 
 @dataclass(frozen=True)

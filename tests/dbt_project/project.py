@@ -7,6 +7,7 @@ given as dictionaries; what every raw row needs is filled in.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
@@ -21,9 +22,11 @@ from sqlalchemy.engine import make_url
 
 from ingest.lastfm.recipes import TABLES, raw_ddl
 from ingest.lastfm.spellings import NAME_COLUMNS
+from ingest.published import landing
 from warehouse.build import invoke_dbt, parsed_project
 from warehouse.names import name_key
 from warehouse.run import Target
+from warehouse.store import Version
 
 Row = Mapping[str, Any]
 
@@ -96,6 +99,38 @@ class RawWarehouse:
         """Run dbt on the file; `options` as of :func:`run_dbt`."""
         run_dbt(Target(duckdb_path=self.path), self.folder, *select, **options)
 
+    def publish(self, number: int, day: date) -> str:
+        """Land what the built file newly says; the rows come with the next load.
+
+        Returns:
+            The version's name, as :func:`version_name` makes it.
+        """
+        version = Version(
+            version=version_name(number, day),
+            fence=number,
+            run_id="run",
+            as_of_date=day,
+            published_at=datetime.combine(day, time(23)),
+            built_through=number,
+            project_hash="",
+            bytes=0,
+            row_counts={},
+        )
+        target = Target(duckdb_path=self.path)
+        for record in landing.records(target, "run", version):
+            for name, rows in json.loads(record.body)["published"].items():
+                call = {
+                    "load_id": number + 1,
+                    "as_of_date": day,
+                    "fetched_at": record.fetched_at,
+                    "call_id": record.call_id,
+                }
+                table = f"published__{name}"
+                self.insert(
+                    table, [{**call, "item_index": i, **r} for i, r in enumerate(rows)]
+                )
+        return version.version
+
     def copy_raw_to(self, url: str) -> None:
         """Make the raw tables in a PostgreSQL database, with the same rows."""
         with connect(url) as connection, connection.cursor() as cursor:
@@ -107,6 +142,11 @@ class RawWarehouse:
                 if rows:
                     execute_values(cursor, f"insert into raw.{table} values %s", rows)
         connection.close()
+
+
+def version_name(number: int, day: date) -> str:
+    """The name of the n-th version, as a run makes it."""
+    return f"{day:%Y%m%d}-{number:06d}"
 
 
 def connect(url: str) -> Any:
@@ -135,6 +175,7 @@ def run_dbt(
     command: str = "run",
     built_through: int = 0,
     full_refresh: bool = False,
+    version: str = "",
 ) -> None:
     """One dbt invocation in this process; on PostgreSQL into schema `marts_build`.
 
@@ -147,7 +188,7 @@ def run_dbt(
         arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
-    day = {"SCROBBLE_BUILT_THROUGH": str(built_through)}
+    day = {"SCROBBLE_BUILT_THROUGH": str(built_through), "SCROBBLE_VERSION": version}
     outcome = invoke_dbt(target, arguments, folder, day, project=project)
     failed = [
         f"{node.node.name}: {node.message}"

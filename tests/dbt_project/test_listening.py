@@ -613,30 +613,6 @@ def test_the_chart_of_all_time_at_the_end_of_a_month_knows_nothing_later(
         ]
 
 
-def test_a_changed_issue_is_a_new_revision_and_an_unchanged_one_is_not(
-    world: World,
-) -> None:
-    log = world.warehouse.rows(
-        "intermediate.int_chart_restatements", "built_through, chart, issue_date"
-    )
-    again_answered = FIRST + timedelta(days=54)
-    assert any(
-        row["chart"] == "global_artists" and row["issue_date"] == again_answered
-        for row in log
-    )
-    revisions = Counter(
-        (row["chart"], row["scope"], row["period"], row["issue_date"]) for row in log
-    )
-    rows = world.warehouse.rows("marts.fct_chart_positions", "issue_date, position")
-    for row in rows:
-        key = (row["chart"], row["scope"], row["period"], row["issue_date"])
-        assert row["revision"] == 1 + revisions[key]
-    assert {row["revision"] for row in rows} >= {1, 2}
-    said = world.warehouse.rows("marts.restatements", "load_id, entity_id, from_date")
-    issues = [row for row in said if row["subject"] == "chart_issue"]
-    assert len(issues) == len(log)
-
-
 def test_neighbours_see_each_other_alike_and_a_newcomer_is_recommended_by_tag(
     world: World,
 ) -> None:

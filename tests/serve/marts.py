@@ -150,6 +150,7 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
     _counters(world, chance, artists, first, days)
     _rollups(world, artists, tracks, tags, listeners, first)
     _charts(world, chance, artists)
+    _published(world)
     world["freshness"].append(
         {
             "source": "lastfm__chart_top_artists",
@@ -609,6 +610,81 @@ def _charts(
                     "is_bubbling_under": False,
                 }
             )
+
+
+def _published(world: World) -> None:
+    """What versions published: one issue was changed once, and two listeners' day."""
+    changed = start("week", world.as_of) - timedelta(weeks=3)
+    kept = mart_columns()["chart_revisions"]
+    issues: dict[tuple[str, str, str, date], list[Row]] = {}
+    for row in world["fct_chart_positions"]:
+        issue = (row["chart"], row["scope"], row["period"], row["issue_date"])
+        issues.setdefault(issue, []).append(row)
+    first = {"version": "20260301-000001", "edition": 1, "revision": 1}
+    second = {"version": "20260313-000002", "edition": 2, "revision": 2}
+    for (chart, scope, period, issue_date), rows in issues.items():
+        is_changed = chart == "panel_artists" and issue_date == changed
+        for said in (first, second) if is_changed else (first,):
+            world["chart_issues"].append(
+                {
+                    "chart": chart,
+                    "scope": scope,
+                    "period": period,
+                    "issue_date": issue_date,
+                    "finality": "final",
+                    "places": len(rows),
+                    "changed_places": 2 if said is second else len(rows),
+                    "first_before": rows[1]["entity_name"] if said is second else None,
+                    "first_now": rows[said is first and is_changed]["entity_name"],
+                    **said,
+                }
+            )
+        for row in rows if is_changed else ():
+            row["revision"] = 2
+            other = rows[{1: 1, 2: 0}.get(row["rank"], row["rank"] - 1)]
+            world["chart_revisions"].append(
+                {
+                    **{name: other[name] for name in row if name in kept},
+                    **{n: row[n] for n in ("rank", "previous_rank", "movement")},
+                    "position": row["rank"],
+                    "revision": 1,
+                    "is_bubbling_under": row["is_bubbling_under"],
+                }
+            )
+    for listener, plays in (("anna", 2), ("bert", 1)):
+        world["restatements"].append(
+            {
+                **{name: second[name] for name in ("version", "edition")},
+                "subject": "came_late",
+                "entity_type": "listener",
+                "entity_id": listener,
+                "entity_name": listener.title(),
+                "restated_date": changed,
+                "plays": plays,
+                "old_value": "10 plays",
+                "new_value": f"{10 + plays} plays",
+                "reason": "last.fm sent them after the day was final",
+                "charts_changed": "panel_artists week",
+                "issues_changed": 1,
+            }
+        )
+    for kind, old, new in (
+        ("artist", ODD_NAMES[0], ODD_NAMES[1]),
+        ("listener", "carl", "Carl"),
+    ):
+        world["restatements"].append(
+            {
+                **{name: second[name] for name in ("version", "edition")},
+                "subject": "renamed",
+                "entity_type": kind,
+                "entity_id": key(old),
+                "entity_name": new,
+                "old_value": old,
+                "new_value": new,
+                "reason": "last.fm writes the name otherwise",
+                "issues_changed": 0,
+            }
+        )
 
 
 def _movement(rank: int, before: int | None, history: list[int]) -> str:

@@ -351,6 +351,60 @@ def test_an_older_issue_is_found_by_any_of_its_days(ask: Any) -> None:
     assert body["issue_date"] == "2026-02-09"
 
 
+def test_a_chart_is_shown_as_a_revision_or_a_version_had_it(
+    ask: Any, app: Flask
+) -> None:
+    path, week = "/api/v1/charts/panel_artists", "2026-02-16"
+    now = ask(path, issue=week)
+    before = ask(path, issue=week, revision=1)
+    assert (now["revision"], before["revision"]) == (2, 1)
+    names = [[row["entity_name"] for row in body["data"][:3]] for body in (now, before)]
+    assert names[0] != names[1] == [names[0][1], names[0][0], names[0][2]]
+    # Versions of no change show what the one before them had.
+    for version, revision in (
+        ("20260301-000001", 1),
+        ("20260312-000001", 1),
+        ("20260313-000002", 2),
+        ("20260314-000009", 2),
+    ):
+        body = ask(path, issue=week, as_of=version)
+        assert body["revision"] == revision
+        assert body["data"] == (now, before)[revision == 1]["data"]
+    for wrong in ({"revision": 3}, {"as_of": "20260228-000001"}):
+        asked = {"issue": week, **wrong}
+        assert app.test_client().get(path, query_string=asked).status_code == 404
+    malformed = app.test_client().get(path, query_string={"as_of": "yesterday"})
+    assert malformed.status_code == 422
+    listed = ask(f"{path}/revisions", issue=week)["data"]
+    assert [(row["revision"], row["published_in"]) for row in listed] == [
+        (2, "20260313-000002"),
+        (1, "20260301-000001"),
+    ]
+
+
+def test_an_issue_says_whether_it_is_final_and_every_answer_through_when(
+    ask: Any,
+) -> None:
+    body = ask("/api/v1/charts/panel_artists", issue="2026-03-02")
+    assert (body["status"], body["final_through"]) == ("final", "2026-03-12")
+    day = ask("/api/v1/charts/country_artists", scope="Japan")
+    assert (day["issue_date"], day["status"]) == ("2026-03-14", "provisional")
+    for path in ("/api/v1/tags", f"/api/v1/artists/{ARTIST}"):
+        assert ask(path)["final_through"] == "2026-03-12"
+
+
+def test_restatements_name_no_listener(ask: Any) -> None:
+    rows = ask("/api/v1/restatements")["data"]
+    assert [row["subject"] for row in rows] == ["came_late", "renamed"]
+    late, renamed = rows
+    assert (late["listeners"], late["plays"]) == (2, 3)
+    assert (late["old_value"], late["new_value"]) == ("20 plays", "23 plays")
+    assert late["entity_id"] is None and late["entity_name"] is None
+    assert renamed["entity_type"] == "artist"
+    assert ask("/api/v1/restatements", subject="went")["data"] == []
+    assert len(ask("/api/v1/restatements", from_="2026-02-16")["data"]) == 1
+
+
 def test_a_chart_is_ranked_anew_by_a_measure_with_shared_places(ask: Any) -> None:
     rows = ask("/api/v1/charts/panel_artists", by="listeners", limit=1000)["data"]
     assert [row["listeners"] for row in rows] == sorted(

@@ -13,7 +13,14 @@ import pytest
 
 from warehouse import hooks, plugins
 from warehouse.errors import SettingsError
-from warehouse.hooks import Job, JobHook, LoginHook, StepHook, TablesHook
+from warehouse.hooks import (
+    Job,
+    JobHook,
+    LandingHook,
+    LoginHook,
+    StepHook,
+    TablesHook,
+)
 from warehouse.plugins import Hook
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +30,7 @@ GROUPS: dict[str, Hook[Any]] = {
 }
 PROTOCOLS: dict[str, type] = {
     hooks.STEPS.group: StepHook,
+    hooks.LANDINGS.group: LandingHook,
     hooks.TABLES.group: TablesHook,
     hooks.LOGINS.group: LoginHook,
     hooks.JOBS.group: JobHook,

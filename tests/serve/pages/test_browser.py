@@ -29,6 +29,7 @@ PAGES = {
     "listeners": "/listeners",
     "log-in": "/me",
     "about": "/about",
+    "restatements": "/restatements",
     "no-docs": "/docs/",
 }
 _WIDTHS = "return [document.documentElement.scrollWidth, window.innerWidth]"

@@ -23,9 +23,9 @@ steps as (
 
 ),
 
-restatements as (
+issues as (
 
-    select * from {{ ref('int_chart_restatements') }}
+    select * from {{ ref('int_chart_issues') }}
 
 ),
 
@@ -134,9 +134,9 @@ revisions as (
         scope,
         period,
         issue_date,
-        count(*) as restatements
+        max(revision) as revision
 
-    from restatements
+    from issues
 
     group by chart, scope, period, issue_date
 
@@ -149,7 +149,7 @@ final as (
         histories.scope,
         histories.period,
         histories.issue_date,
-        cast(1 + coalesce(revisions.restatements, 0) as integer) as revision,
+        coalesce(revisions.revision, 1) as revision,
         histories.position,
         histories.rank,
         histories.entity_id,

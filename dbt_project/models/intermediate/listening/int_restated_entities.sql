@@ -1,6 +1,7 @@
--- One row per entity whose name or main tags are others than in the build before.
+-- One row per entity with another name, tags or artist than in the build before.
 --
--- The name of an artist, album, track, tag or listener, or an artist's main tags.
+-- The name of an artist, album, track, tag or listener, an artist's main tags, or an
+-- artist who was one of its own.
 {{ config(materialized='noted', grain=['change', 'entity_type', 'entity_id']) }}
 with
 
@@ -28,12 +29,28 @@ main_tags as (
 
 ),
 
+built_tag_names as (
+
+    select
+        built_main_tags.artist_id,
+        string_agg(tags.entity_name, ', ' order by tags.entity_id) as tag_names
+
+    from built_main_tags
+
+    inner join built_names as tags
+        on tags.entity_type = 'tag' and built_main_tags.tag_id = tags.entity_id
+
+    group by built_main_tags.artist_id
+
+),
+
 renamed as (
 
     select
         cast('name' as text) as change,
         built_names.entity_type,
-        built_names.entity_id
+        built_names.entity_id,
+        built_names.entity_name as old_value
 
     from built_names
 
@@ -48,12 +65,10 @@ renamed as (
 
 ),
 
-retagged as (
+retagged_artists as (
 
     select distinct
-        cast('main_tags' as text) as change,
-        cast('artist' as text) as entity_type,
-        coalesce(main_tags.artist_id, built_main_tags.artist_id) as entity_id
+        coalesce(main_tags.artist_id, built_main_tags.artist_id) as artist_id
 
     from main_tags
 
@@ -66,12 +81,44 @@ retagged as (
 
 ),
 
+retagged as (
+
+    select
+        cast('main_tags' as text) as change,
+        cast('artist' as text) as entity_type,
+        retagged_artists.artist_id as entity_id,
+        built_tag_names.tag_names as old_value
+
+    from retagged_artists
+
+    left join built_tag_names on retagged_artists.artist_id = built_tag_names.artist_id
+
+),
+
+merged as (
+
+    select
+        cast('merged' as text) as change,
+        built_names.entity_type,
+        built_names.entity_id,
+        built_names.entity_name as old_value
+
+    from built_names
+
+    inner join {{ ref('stg_lastfm__artist_aliases') }} as aliases
+        on built_names.entity_id = aliases.alias_artist_id
+
+    where built_names.entity_type = 'artist' and aliases.is_alias
+
+),
+
 final as (
 
     select
         change,
         entity_type,
-        entity_id
+        entity_id,
+        old_value
 
     from renamed
 
@@ -80,9 +127,20 @@ final as (
     select
         change,
         entity_type,
-        entity_id
+        entity_id,
+        old_value
 
     from retagged
+
+    union all
+
+    select
+        change,
+        entity_type,
+        entity_id,
+        old_value
+
+    from merged
 
 )
 

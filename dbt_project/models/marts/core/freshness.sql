@@ -5,6 +5,9 @@ answers as (
 
     select * from {{ ref('stg_lastfm__answers') }}
 
+    -- What a publish landed of itself was asked of nobody.
+    where method <> 'published'
+
 ),
 
 final as (

@@ -1,0 +1,1 @@
+"""What the warehouse published, as a source of its own."""
