@@ -64,6 +64,12 @@ ERRORS: Mapping[int, Action] = {
     29: Action.SLOW_DOWN,  # rate limit
 }
 BACKEND_FAILED = 8
+# last.fm decodes `artist` of these twice, so a plus would arrive as a blank.
+DECODED_TWICE = frozenset(
+    {"artist.getInfo", "artist.getSimilar", "artist.getTopTracks"}
+)
+# The two signs that decoding changes.
+_ENCODED_ONCE = str.maketrans({"%": "%25", "+": "%2B"})
 
 
 class TransportFailed(Exception):
@@ -183,10 +189,11 @@ class Client:
         return httpx2.HTTPTransport(verify=self._context, limits=limits)
 
     def form(self, method: str, params: Mapping[str, str]) -> bytes:
-        """The body of the POST."""
-        return urlencode(
-            {**params, "method": method, "format": "json", "api_key": self._key}
-        ).encode()
+        """The body of the POST; decoded by the server it is `params`."""
+        sent = {**params, "method": method, "format": "json", "api_key": self._key}
+        if method in DECODED_TWICE and "artist" in params:
+            sent["artist"] = params["artist"].translate(_ENCODED_ONCE)
+        return urlencode(sent).encode()
 
     def without_key(self, body: bytes) -> bytes:
         """The body, unless the server echoed the key: then with the key blotted out."""

@@ -18,6 +18,7 @@ ranked_names as (
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(artist_name),
                 artist_mbid
@@ -37,6 +38,7 @@ ranked_mbids as (
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(artist_mbid),
                 md5(artist_name)

@@ -24,6 +24,7 @@ ranked_names as (
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(track_name),
                 track_mbid
@@ -43,6 +44,7 @@ ranked_mbids as (
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(track_mbid),
                 md5(track_name)
