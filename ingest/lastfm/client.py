@@ -23,6 +23,7 @@ import httpx2
 import orjson
 
 from ingest.lastfm.plan import attributes
+from warehouse.names import name_key
 from warehouse.redact import SHORTEST_SECRET, protect, redact
 
 ROOT_URL = "https://ws.audioscrobbler.com/2.0/"
@@ -316,7 +317,7 @@ def _judge_data(payload: dict[str, Any], params: Mapping[str, str]) -> Verdict:
     if wanted:
         found = attributes(payload)
         name = found.get("user") or found.get("name")
-        if isinstance(name, str) and name.casefold() != wanted.casefold():
+        if isinstance(name, str) and name_key(name) != name_key(wanted):
             return Verdict(
                 Action.RETRY,
                 "wrong user",

@@ -220,7 +220,7 @@ def entity(method: str, params: Mapping[str, str]) -> str | None:
     Albums, tracks, tags and countries have no entity: a call or two each.
     """
     if user := params.get("user"):
-        return f"user:{user.casefold()}"
+        return f"user:{name_key(user)}"
     if method.startswith("artist."):
         return f"artist:{params['artist']}"
     return None
@@ -367,11 +367,11 @@ def panel_phase(
     calls: list[Call] = []
     # Walks first: they need the most answers one after the other.
     for name in plan.listeners:
-        state = listeners.get(name.casefold()) or ListenerState(name)
+        state = listeners.get(name_key(name)) or ListenerState(name)
         if not state.is_private or _retries_private(plan, state, as_of):
             calls.append(_first_probe(plan, name, as_of, walk_to, state))
     for name in plan.listeners:
-        state = listeners.get(name.casefold()) or ListenerState(name)
+        state = listeners.get(name_key(name)) or ListenerState(name)
         calls += _listener_calls(plan, name, state, walk_to)
     return calls
 
@@ -693,7 +693,7 @@ def walk(
     """
     pages = max(1, -(-total // limit))
     context = {
-        "walk_id": f"{name.casefold()}-{start}-{end}-{limit}-{nth}",
+        "walk_id": f"{name_key(name)}-{start}-{end}-{limit}-{nth}",
         "walk_from": start,
         "walk_to": end,
         "pages": pages,

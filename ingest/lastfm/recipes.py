@@ -293,7 +293,8 @@ ROW_TABLES: tuple[RawTable, ...] = (
 LEDGER_TABLES: tuple[RawTable, ...] = (
     RawTable(
         "lastfm__name_keys",
-        "One row per spelling ever seen of an artist, track, album or tag.",
+        "One row per spelling ever seen of an artist, track, album, tag, account or"
+        " country.",
         _columns("load_id:bigint! name! name_key!"),
         ("name",),
     ),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from ingest.lastfm.recipes import ROW_TABLES, RawTable, Thing
 
-# Names of last.fm accounts: listeners, who have keys of their own.
-ACCOUNT_COLUMNS = frozenset({"listener_name", "friend_name"})
+# Names of last.fm accounts and countries: they have keys, but no dimension of names.
+ACCOUNT_COLUMNS = frozenset({"listener_name", "friend_name", "country"})
 # Artists under other column names; what was asked for is an artist as well.
 ARTIST_COLUMNS = (
     "artist_name",
@@ -29,6 +29,8 @@ NAME_COLUMNS = frozenset(
     if column.endswith("_name") and column not in ACCOUNT_COLUMNS
 )
 """Every column that holds a name of an artist, album, track or tag."""
+KEYED_COLUMNS = NAME_COLUMNS | ACCOUNT_COLUMNS
+"""Every column whose values get a key when they are loaded."""
 
 
 @dataclass(frozen=True)

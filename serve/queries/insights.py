@@ -27,7 +27,7 @@ _BY = {
 }
 # The first named of "A feat. B" and its spellings: whom the play is credited to first.
 _PRIMARY = (
-    "regexp_replace(artists.artist_name,"
+    "regexp_replace(artists.{column},"
     " '[ ]+[(]?(feat[.]?|ft[.]?|featuring)[ ].*$', '', 'i')"
 )
 
@@ -152,17 +152,19 @@ _FROM_PLAYS = {
         group by plays.artist_id
     """,
     "primary_artists": f"""
-        select md5(lower(artists.primary_name)) as entity_id,
+        select md5(artists.primary_key) as entity_id,
             max(artists.primary_name) as entity_name,
-            md5(lower(artists.primary_name)) as artist_id,
+            md5(artists.primary_key) as artist_id,
             max(artists.primary_name) as artist_name, {_MEASURES}
         {_PLAYS}
         inner join (
-            select artists.artist_id, {_PRIMARY} as primary_name
+            select artists.artist_id,
+                {_PRIMARY.format(column="artist_name")} as primary_name,
+                {_PRIMARY.format(column="name_key")} as primary_key
             from marts.dim_artists as artists
         ) as artists on artists.artist_id = plays.artist_id
         where {{where}}
-        group by lower(artists.primary_name)
+        group by artists.primary_key
     """,
     "tracks": f"""
         select plays.track_id as entity_id, max(tracks.track_name) as entity_name,

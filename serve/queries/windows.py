@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serve.ranges import Range
+from warehouse.names import name_key
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Plays:
             "last": self.days.last,
             "artist_id": self.artist_id,
             "tag_id": self.tag_id,
-            "country": self.country.lower() if self.country else None,
+            "country": name_key(self.country) if self.country else None,
             "listener_id": self.listener_id,
         }
 
@@ -51,7 +52,7 @@ class Plays:
         if self.country:
             parts.append(
                 f"{plays}.listener_id in (select listener_id from marts.dim_listeners"
-                " where lower(country) = :country)"
+                " where country_key = :country)"
             )
         if self.listener_id:
             parts.append(f"{plays}.listener_id = :listener_id")

@@ -19,6 +19,7 @@ ranked_names as (
         album_id,
         artist_id,
         album_name,
+        name_key,
         row_number() over (
             partition by album_id
             order by
@@ -61,6 +62,7 @@ final as (
     select
         ranked_names.album_id,
         ranked_names.album_name,
+        ranked_names.name_key,
         ranked_names.artist_id,
         artists.artist_name,
         ranked_mbids.album_mbid

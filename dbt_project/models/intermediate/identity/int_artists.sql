@@ -13,6 +13,7 @@ ranked_names as (
     select
         artist_id,
         artist_name,
+        name_key,
         row_number() over (
             partition by artist_id
             order by
@@ -68,6 +69,7 @@ final as (
     select
         spelled.artist_id,
         ranked_names.artist_name,
+        ranked_names.name_key,
         ranked_mbids.artist_mbid,
         spelled.spellings,
         spelled.first_seen_date

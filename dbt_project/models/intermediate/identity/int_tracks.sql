@@ -19,6 +19,7 @@ ranked_names as (
         track_id,
         artist_id,
         track_name,
+        name_key,
         row_number() over (
             partition by track_id
             order by
@@ -61,6 +62,7 @@ final as (
     select
         ranked_names.track_id,
         ranked_names.track_name,
+        ranked_names.name_key,
         ranked_names.artist_id,
         artists.artist_name,
         ranked_mbids.track_mbid

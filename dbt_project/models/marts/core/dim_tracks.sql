@@ -126,6 +126,7 @@ final as (
     select
         tracks.track_id,
         tracks.track_name,
+        tracks.name_key,
         tracks.artist_id,
         tracks.artist_name,
         tracks.track_mbid,

@@ -23,6 +23,7 @@ final as (
             ])
         }} as album_id,
         artist_names.artist_id,
+        album_names.name_key,
         spellings.artist_name,
         spellings.album_name,
         spellings.album_mbid,

@@ -23,6 +23,7 @@ final as (
             ])
         }} as track_id,
         artist_names.artist_id,
+        track_names.name_key,
         spellings.artist_name,
         spellings.track_name,
         spellings.track_mbid,
