@@ -72,6 +72,14 @@ sums as (
         ) as listeners_clean,
         cast(
             coalesce(
+                sum(listener_days.scrobbles_without_duration) filter (
+                    where listener_days.is_clean
+                ),
+                0
+            ) as bigint
+        ) as scrobbles_without_duration_clean,
+        cast(
+            coalesce(
                 sum(listener_days.listening_seconds) filter (
                     where listener_days.is_clean
                 ),
@@ -117,6 +125,7 @@ final as (
         different_things.albums_clean,
         sums.listeners_clean,
         sums.listening_seconds_clean,
+        sums.scrobbles_without_duration_clean,
         sums.first_scrobbled_date,
         sums.last_scrobbled_date
 

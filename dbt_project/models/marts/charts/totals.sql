@@ -31,7 +31,8 @@ final as (
         listening.artists_clean,
         listening.albums_clean,
         listening.listeners_clean,
-        listening.listening_seconds_clean
+        listening.listening_seconds_clean,
+        listening.scrobbles_without_duration_clean
 
     from listening
 
