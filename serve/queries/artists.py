@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
+from serve.queries.search import Search, in_key_order
 from serve.store.contract import Reader, Result
 from warehouse.names import name_key
 
@@ -55,7 +56,7 @@ _ORDER = {
     "score": "latest.score desc nulls last",
     "value": "latest.value desc nulls last",
     "growth": "latest.growth desc nulls last",
-    "name": "lower(artists.artist_name)",
+    "name": in_key_order("artists.name_key"),
 }
 _LATEST = """
     latest as (
@@ -74,11 +75,6 @@ def artist_id_of(name: str) -> str:
     return hashlib.md5(name_key(name).encode(), usedforsecurity=False).hexdigest()
 
 
-def _pattern(text: str, before: str = "") -> str:
-    escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"{before}{escaped}%"
-
-
 def artists(
     reader: Reader,
     *,
@@ -90,16 +86,10 @@ def artists(
     offset: int,
 ) -> Result:
     """Artists whose name holds `text`, best match first, then by `sort`."""
-    key = name_key(text) if text else None
+    search = Search(text)
     relevance = ""
-    if key is not None:
-        relevance = """
-            case
-                when artists.artist_id = :artist_id then 0
-                when lower(artists.artist_name) like :prefix escape '!' then 1
-                else 2
-            end,
-        """
+    if text:
+        relevance = f"{search.relevance('artists.name_key')},"
     return reader.query(
         f"""
         with {_LATEST}
@@ -112,9 +102,7 @@ def artists(
             coalesce(latest.is_listed, false) as is_listed
         from marts.dim_artists as artists
         left join latest on latest.artist_id = artists.artist_id
-        where (cast(:within as text) is null
-                or lower(artists.artist_name) like :within escape '!'
-                or artists.artist_id = :artist_id)
+        where {search.within("artists.name_key")}
             and (cast(:is_listed as boolean) is null
                 or coalesce(latest.is_listed, false) = :is_listed)
             and (cast(:tag_id as text) is null or artists.artist_id in (
@@ -124,9 +112,7 @@ def artists(
         limit :limit offset :offset
         """,
         {
-            "artist_id": artist_id_of(text) if text else None,
-            "within": _pattern(key, "%") if key is not None else None,
-            "prefix": _pattern(key) if key is not None else None,
+            **search.binds,
             "tag_id": tag_id,
             "is_listed": is_listed,
             "limit": limit,
@@ -137,15 +123,16 @@ def artists(
 
 def completion(reader: Reader, *, text: str, limit: int) -> Result:
     """Names that begin with `text`, the best known first."""
+    search = Search(text)
     return reader.query(
-        """
+        f"""
         select artist_id, artist_name, listeners
         from marts.dim_artists
-        where lower(artist_name) like :prefix escape '!'
+        where {search.begins("name_key")}
         order by listeners desc nulls last, scrobbles desc nulls last, artist_id
         limit :limit
         """,
-        {"prefix": _pattern(name_key(text)), "limit": limit},
+        {**search.binds, "limit": limit},
     )
 
 

@@ -26,7 +26,7 @@ _BY = {
 }
 # The first named of "A feat. B" and its spellings: whom the play is credited to first.
 _PRIMARY = (
-    "regexp_replace(artists.artist_name,"
+    "regexp_replace(artists.{column},"
     " '[ ]+[(]?(feat[.]?|ft[.]?|featuring)[ ].*$', '', 'i')"
 )
 
@@ -164,11 +164,13 @@ _NAMED = {
     ),
     "primary_artists": (
         "artist_id",
-        "md5(lower(artists.primary_name)) as entity_id,"
+        "md5(artists.primary_key) as entity_id,"
         " artists.primary_name as entity_name,"
-        " md5(lower(artists.primary_name)) as artist_id,"
+        " md5(artists.primary_key) as artist_id,"
         " artists.primary_name as artist_name",
-        f"inner join (select artists.artist_id, {_PRIMARY} as primary_name"
+        "inner join (select artists.artist_id,"
+        f" {_PRIMARY.format(column='artist_name')} as primary_name,"
+        f" {_PRIMARY.format(column='name_key')} as primary_key"
         " from marts.dim_artists as artists) as artists"
         " on artists.artist_id = capped.entity_id",
     ),

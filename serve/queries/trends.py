@@ -222,7 +222,7 @@ def active_listeners(reader: Reader, plays: Plays) -> dict[str, Any]:
             cast((
                 select count(*) from marts.dim_listeners as listeners
                 where (cast(:country as text) is null
-                    or lower(listeners.country) = :country)
+                    or listeners.country_key = :country)
             ) as bigint) as panel_listeners
         from {source} as plays
         where {day} and {plays.counts}

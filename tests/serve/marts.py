@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from tests.mart_columns import mart_columns
+from warehouse.names import name_key
 
 SEED = 20260314
 ODD_NAMES = [
@@ -149,6 +150,11 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
     _plays(world, chance, artists, tracks, listeners, first, days)
     _counters(world, chance, artists, first, days)
     _rollups(world, artists, tracks, tags, listeners, first)
+    for thing in ("artist", "track", "album", "tag"):
+        for row in world[f"dim_{thing}s"]:
+            row["name_key"] = name_key(row[f"{thing}_name"])
+    for row in world["dim_listeners"]:
+        row["country_key"] = name_key(row["country"]) if row.get("country") else None
     _charts(world, chance, artists)
     _published(world)
     world["freshness"].append(
