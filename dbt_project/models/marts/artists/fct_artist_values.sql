@@ -22,6 +22,20 @@ due as (
 
 ),
 
+set_aside as (
+
+    select
+        artist_id,
+        snapshot_date
+
+    from snapshots
+
+    where
+        flow_state >= 1
+        and snapshot_date > (select {{ add_days('due.first_date', -28) }} from due)
+
+),
+
 flows as (
 
     select * from {{ ref('int_artist_flows') }}
@@ -109,7 +123,15 @@ final as (
         trends.trend_words,
         standings.is_listed
         and growths.growth_label in ('high', 'explosive')
-        and trends.trend_words = 'rising' as is_rising,
+        and trends.trend_words = 'rising'
+        and not exists (
+            select 1
+            from set_aside
+            where
+                set_aside.artist_id = states.artist_id
+                and set_aside.snapshot_date <= states.value_date
+                and set_aside.snapshot_date > {{ add_days('states.value_date', -28) }}
+        ) as is_rising,
         case
             when states.is_observed
                 then
@@ -130,7 +152,9 @@ final as (
                     )
         end as classic_dividend,
         states.is_observed,
-        states.unobserved_days
+        states.unobserved_days,
+        snapshots.flow_state,
+        snapshots.flow_reason
 
     from states
     {%- for part in ('standings', 'spreads', 'outlooks', 'growths', 'trends') %}
@@ -145,6 +169,11 @@ final as (
         on
             states.artist_id = flows.artist_id
             and states.value_date = flows.flow_date
+
+    left join snapshots
+        on
+            states.artist_id = snapshots.artist_id
+            and states.value_date = snapshots.snapshot_date
 
 )
 
