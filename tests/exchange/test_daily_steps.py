@@ -70,7 +70,8 @@ def write_marts(path: Path, days: int, **changes: dict[str, Any]) -> None:
                 if back == 0:
                     row |= changes.get(name, {})
                 connection.execute(
-                    "insert into marts.fct_artist_values values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "insert into marts.fct_artist_values"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?)",
                     list(row.values()),
                 )
         connection.execute(
