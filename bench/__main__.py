@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("fetch", "load", "build", "postgres", "days", "exchange", "serve")
+NAMES = ("fetch", "load", "build", "postgres", "days", "exchange", "serve", "values")
 
 
 def main() -> int:
