@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,14 @@ _CODE = re.compile(
     r"|(?P<space>\s+)",
     re.DOTALL,
 )
+
+
+@lru_cache(maxsize=1)
+def variables(project: Path = PROJECT) -> Mapping[str, Any]:
+    """The dbt variables with their defaults: one source of every constant."""
+    text = (project / "dbt_project.yml").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = yaml.safe_load(text)["vars"]
+    return found
 
 
 def files_hash(project: Path = PROJECT) -> str:

@@ -27,6 +27,7 @@ from serve.api.parameters import (
 from serve.context import reading
 from serve.problems import Problem
 from serve.queries import charts as queries
+from serve.queries.windows import Counted
 from serve.store.contract import Reader, Result
 
 api = APIBlueprint(
@@ -66,6 +67,11 @@ class IssueQuery(Of):
     by: queries.Measure = Field("rank", description="rank anew by this measure")
     bubbling_under: Flag = Field(
         "false", description="the places just below the chart instead"
+    )
+    counted: Counted = Field(
+        "clean",
+        description="all: the panel's charts ranked by every play, robots and all,"
+        " without history",
     )
 
 
@@ -112,9 +118,17 @@ class EntryRow(Row):
     run_length: int | None
     issues_at_1: int | None
     scrobbles: int | None
-    scrobbles_capped: int | None
+    scrobbles_flagged: int | None = Field(
+        description="plays that do not count because the listener's day is flagged"
+    )
+    scrobbles_counted: int | None = Field(
+        description="plays that count: not flagged, and of one listener no more than"
+        " the cap; with counted=all every play"
+    )
     listeners: int | None
+    listeners_counted: int | None
     minutes: float | None
+    minutes_counted: float | None
     share_pct: float | None
     lead_over_2_pct: float | None
     points: float | None
@@ -151,6 +165,7 @@ _ISSUE: dict[str, Any] = {
     "period": (str, ...),
     "issue_date": (date, ...),
     "revision": (int, ...),
+    "counted": (Counted, ...),
 }
 
 
@@ -185,16 +200,14 @@ def issue(path: ChartPath, query: IssueQuery) -> Response:
             day=query.issue,
             revision=query.revision,
         )
-        result = queries.issue(
-            reader,
-            found,
-            by=query.by,
-            is_bubbling_under=query.bubbling_under == "true",
-            limit=query.limit + 1,
-            offset=query.offset,
-        )
+        result = entries(reader, found, query, limit=query.limit + 1)
         return answers.table(
-            reader.published, result, limit=query.limit, offset=query.offset, **found
+            reader.published,
+            result,
+            limit=query.limit,
+            offset=query.offset,
+            **found,
+            counted=query.counted,
         )
 
 
@@ -281,6 +294,35 @@ def feed(path: ChartPath, query: FeedQuery) -> Response:
         )
         body = _atom(found, changes)
         return answers.plain(body, "application/atom+xml", reader.published)
+
+
+def entries(
+    reader: Reader, found: dict[str, Any], query: IssueQuery, *, limit: int
+) -> Result:
+    """The rows of an issue, by what counts or by all plays.
+
+    Raises:
+        Problem: all plays are asked for of a past issue of all time, which is kept by
+            what counts only.
+    """
+    is_of_panel = found["chart"].startswith("panel_")
+    if query.counted == "all" and is_of_panel and found["period"] == "all_time":
+        raise Problem(
+            "invalid_parameter",
+            "counted: issues of all time are kept by what counts; ask"
+            " /api/v1/insights/top/artists?range=all_time&counted=all for today's",
+        )
+    ask = queries.issue
+    if query.counted == "all" and is_of_panel:
+        ask = queries.issue_of_all
+    return ask(
+        reader,
+        found,
+        by=query.by,
+        is_bubbling_under=query.bubbling_under == "true",
+        limit=limit,
+        offset=query.offset,
+    )
 
 
 def _find(

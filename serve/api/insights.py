@@ -12,7 +12,7 @@ from pydantic import Field
 
 from serve import answers
 from serve.api.description import AS_TABLE, Row, listing, single
-from serve.api.parameters import Filters, Page, Parameters
+from serve.api.parameters import Page, PanelFilters, Parameters
 from serve.context import reading
 from serve.queries import insights as queries
 from serve.ranges import Range
@@ -36,7 +36,7 @@ class TopPath(Parameters):
     )
 
 
-class TopQuery(Filters, Page):
+class TopQuery(PanelFilters, Page):
     by: queries.By = "scrobbles"
 
 
@@ -49,6 +49,10 @@ class Totals(Row):
     listening_seconds: int
     listening_time: str = Field(description="listening_seconds in words")
     scrobbles_without_duration: int
+    scrobbles_all: int = Field(description="every play, whatever counts")
+    scrobbles_flagged: int = Field(
+        description="of these the plays of flagged days, left out unless counted=all"
+    )
 
 
 class TopRow(Row):
@@ -57,18 +61,20 @@ class TopRow(Row):
     entity_name: str | None
     artist_id: str | None
     artist_name: str | None
-    scrobbles: int
-    listeners: int | None
-    listening_seconds: int | None
-    share_pct: float | None
+    scrobbles: int = Field(description="every play, whatever counts")
+    scrobbles_flagged: int = Field(description="plays of flagged days")
+    scrobbles_counted: int = Field(description="plays that count; these are ranked")
+    listeners: int | None = Field(description="with a play that counts")
+    listening_seconds: int | None = Field(description="of the plays that count")
+    share_pct: float | None = Field(description="of all plays that count")
 
 
 @api.get("/totals", responses=single(Totals, members=_DAYS))
-def totals(query: Filters) -> Response:
+def totals(query: PanelFilters) -> Response:
     """Listens, distinct tracks, artists, albums, listeners, listening time."""
     with reading() as reader:
         plays = query.plays(reader.published)
-        found = None if plays.is_filtered else queries.mart_totals(reader, plays.days)
+        found = queries.mart_totals(reader, plays)
         if found is None:
             found = queries.totals(reader, plays)
         first = found.pop("first_scrobbled_date")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from pydantic import (
 
 from serve import ranges
 from serve.problems import Problem
-from serve.queries.windows import Plays
+from serve.queries.windows import Counted, Plays
 from serve.store.contract import Published
 
 MAX_OFFSET = 1_000_000
@@ -155,6 +156,20 @@ class Filters(Window):
             tag_id=self.tag,
             country=self.country,
         )
+
+
+class PanelFilters(Filters):
+    """Days, whose plays of what, and whether all of them count."""
+
+    counted: Counted = Field(
+        "clean",
+        description="clean: without flagged days, and of one listener and entity no"
+        " more than the cap of a week or month; all: every play",
+    )
+
+    def plays(self, published: Published, default: str = "all_time") -> Plays:
+        """The plays that count."""
+        return replace(super().plays(published, default), counted=self.counted)
 
 
 class ArtistPath(Parameters):

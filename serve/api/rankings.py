@@ -14,6 +14,7 @@ from serve.api.description import AS_TABLE, Row, listing
 from serve.api.parameters import Page, Text, Whole, Year
 from serve.context import reading
 from serve.queries import listeners as queries
+from serve.queries.windows import Counted
 
 api = APIBlueprint(
     "rankings",
@@ -28,6 +29,7 @@ class RankingQuery(Page):
     direction: queries.Direction = "descending"
     year: Year | None = None
     country: Text | None = None
+    counted: Counted = Field("clean", description="clean: without flagged days")
 
 
 class PairsQuery(Page):
@@ -71,6 +73,7 @@ def rank_listeners(query: RankingQuery) -> Response:
             direction=query.direction,
             year=query.year,
             country=query.country,
+            counted=query.counted,
             limit=query.limit + 1,
             offset=query.offset,
         )

@@ -12,9 +12,10 @@ from pydantic import Field
 
 from serve import answers
 from serve.api.description import AS_TABLE, Row, listing, single
-from serve.api.parameters import Filters, Page, Parameters, Whole, Year
+from serve.api.parameters import Page, PanelFilters, Parameters, Whole, Year
 from serve.context import reading
 from serve.queries import trends as queries
+from serve.queries.windows import Counted
 
 api = APIBlueprint(
     "trends",
@@ -29,21 +30,25 @@ class GrainPath(Parameters):
     grain: queries.Grain = Field(description="the period of a row")
 
 
-class TrendQuery(Filters, Page):
+class TrendQuery(PanelFilters, Page):
     statistic: queries.Statistic = "scrobbles"
     limit: Whole = Field(366, ge=1, le=10_000)
 
 
 class CalendarQuery(Parameters):
     year: Year | None = Field(None, description="default: the published day's year")
+    counted: Counted = "clean"
 
 
 class TrendRow(Row):
     period_start: date
     value: float
+    is_running: bool | None = Field(description="the period is not over: so far")
+    is_cut: bool | None = Field(description="the listening begins within the period")
     previous_year_scrobbles: int | None
     change_pct: float | None = Field(
-        description="of scrobbles, against the same period a year before"
+        description="of scrobbles, against the same period a year before; null while"
+        " the period is running"
     )
 
 
@@ -79,7 +84,7 @@ class Active(Row):
 
 
 @api.get("/weekday", responses=listing(WeekdayRow), openapi_extensions=AS_TABLE)
-def weekday(query: Filters) -> Response:
+def weekday(query: PanelFilters) -> Response:
     """Plays by weekday."""
     with reading() as reader:
         plays = query.plays(reader.published)
@@ -90,7 +95,7 @@ def weekday(query: Filters) -> Response:
 
 
 @api.get("/hour", responses=listing(HourRow), openapi_extensions=AS_TABLE)
-def hour(query: Filters) -> Response:
+def hour(query: PanelFilters) -> Response:
     """Plays by hour of the day (UTC)."""
     with reading() as reader:
         plays = query.plays(reader.published)
@@ -101,7 +106,7 @@ def hour(query: Filters) -> Response:
 
 
 @api.get("/week-hours", responses=listing(WeekHourRow), openapi_extensions=AS_TABLE)
-def week_hours(query: Filters) -> Response:
+def week_hours(query: PanelFilters) -> Response:
     """Plays by weekday and hour: 168 rows."""
     with reading() as reader:
         plays = query.plays(reader.published)
@@ -116,7 +121,9 @@ def calendar(query: CalendarQuery) -> Response:
     """Every day of a year with its plays: a heat map."""
     with reading() as reader:
         year = query.year or reader.published.as_of_date.year
-        result = queries.calendar(reader, year=year, listener_id="")
+        result = queries.calendar(
+            reader, year=year, listener_id="", is_clean=query.counted == "clean"
+        )
         return answers.table(reader.published, result)
 
 
@@ -124,7 +131,7 @@ def calendar(query: CalendarQuery) -> Response:
     "/active-listeners",
     responses=single(Active, members=_DAYS),
 )
-def active_listeners(query: Filters) -> Response:
+def active_listeners(query: PanelFilters) -> Response:
     """Distinct listeners with a play in any window, exactly."""
     with reading() as reader:
         plays = query.plays(reader.published)

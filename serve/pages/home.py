@@ -28,10 +28,10 @@ def home() -> Response:
     """The first page."""
     with reading() as reader:
         published = reader.published
-        everything = of_word("all_time", published.as_of_date)
+        everything = Plays(of_word("all_time", published.as_of_date))
         totals = insights.mart_totals(reader, everything)
         if totals is None:
-            totals = insights.totals(reader, Plays(everything))
+            totals = insights.totals(reader, everything)
         return page(
             "home.html",
             published,

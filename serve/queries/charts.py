@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Literal, get_args
 
 from serve.store.contract import Reader, Result
+from warehouse.project import variables
 
 Chart = Literal[
     "global_artists",
@@ -25,18 +26,20 @@ Period = Literal["day", "week", "month", "quarter", "half_year", "year", "all_ti
 Measure = Literal["rank", "listeners", "scrobbles", "minutes", "share"]
 CHARTS: tuple[str, ...] = get_args(Chart)
 
+#: By which column an issue is ranked anew; what last.fm answers counts as it is.
 _COLUMN = {
-    "listeners": "listeners",
-    "scrobbles": "scrobbles",
-    "minutes": "minutes",
+    "listeners": "coalesce(listeners_counted, listeners)",
+    "scrobbles": "scrobbles_counted",
+    "minutes": "minutes_counted",
     "share": "share_pct",
 }
 
 _ENTRY = """
     entity_id, entity_name, artist_id, artist_name, previous_rank, movement,
     rank_change, peak_rank, peak_first_date, issues_at_peak, issues_on_chart,
-    run_number, run_length, issues_at_1, scrobbles, scrobbles_capped, listeners,
-    minutes, cast(share_pct as double precision) as share_pct,
+    run_number, run_length, issues_at_1, scrobbles, scrobbles_flagged,
+    scrobbles_counted, listeners, listeners_counted, minutes, minutes_counted,
+    cast(share_pct as double precision) as share_pct,
     cast(lead_over_2_pct as double precision) as lead_over_2_pct, points,
     is_bubbling_under
 """
@@ -160,6 +163,68 @@ def issue(
         limit :limit offset :offset
         """,
         {**found, "limit": limit, "offset": offset},
+    )
+
+
+#: What an issue of all plays has of an entry: no history is kept of these.
+_ENTRY_OF_ALL = """
+    entity_id, entity_name, artist_id, artist_name,
+    cast(null as integer) as previous_rank, cast(null as text) as movement,
+    cast(null as integer) as rank_change, cast(null as integer) as peak_rank,
+    cast(null as date) as peak_first_date, cast(null as bigint) as issues_at_peak,
+    cast(null as bigint) as issues_on_chart, cast(null as bigint) as run_number,
+    cast(null as bigint) as run_length, cast(null as bigint) as issues_at_1,
+    scrobbles, scrobbles_flagged, scrobbles as scrobbles_counted, listeners,
+    listeners as listeners_counted,
+    cast(floor(listening_seconds / 60.0) as bigint) as minutes,
+    cast(floor(listening_seconds / 60.0) as bigint) as minutes_counted,
+    cast(share_all_pct as double precision) as share_pct,
+    cast(null as double precision) as lead_over_2_pct,
+    cast(null as integer) as points, place_all > :size as is_bubbling_under
+"""
+
+
+def issue_of_all(
+    reader: Reader,
+    found: dict[str, Any],
+    *,
+    by: str,
+    is_bubbling_under: bool,
+    limit: int,
+    offset: int,
+) -> Result:
+    """One issue of a panel's chart ranked by all plays; without history."""
+    columns = {
+        "rank": "scrobbles",
+        "scrobbles": "scrobbles",
+        "share": "scrobbles",
+        "listeners": "listeners",
+        "minutes": "listening_seconds",
+    }
+    size = variables()["chart_size"]
+    return reader.query(
+        f"""
+        select
+            cast(rank() over (order by {columns[by]} desc) as integer) as rank,
+            rank_all as chart_rank,
+            {_ENTRY_OF_ALL}
+        from marts.top_charts
+        where entity_type = :entity_type and period = :period
+            and period_start = :issue_date
+            and place_all > :least and place_all <= :most
+        order by 1, place_all
+        limit :limit offset :offset
+        """,
+        {
+            "entity_type": found["chart"].removeprefix("panel_").removesuffix("s"),
+            "period": found["period"],
+            "issue_date": found["issue_date"],
+            "size": size,
+            "least": size if is_bubbling_under else 0,
+            "most": 2 * size if is_bubbling_under else size,
+            "limit": limit,
+            "offset": offset,
+        },
     )
 
 
@@ -303,8 +368,9 @@ def year_over_year(
 
         now_rows as (
 
-            select rank, entity_id, entity_name, artist_id, artist_name, scrobbles,
-                listeners
+            select rank, entity_id, entity_name, artist_id, artist_name,
+                coalesce(scrobbles_counted, scrobbles) as scrobbles,
+                coalesce(listeners_counted, listeners) as listeners
             from marts.fct_chart_positions
             where chart = :chart and scope = :scope and period = :period
                 and issue_date = :issue_date and revision = :revision
@@ -314,7 +380,9 @@ def year_over_year(
 
         earlier_rows as (
 
-            select rank, entity_id, scrobbles, listeners
+            select rank, entity_id,
+                coalesce(scrobbles_counted, scrobbles) as scrobbles,
+                coalesce(listeners_counted, listeners) as listeners
             from marts.fct_chart_positions
             where chart = :chart and scope = :scope and period = :period
                 and issue_date = cast(:earlier_date as date)

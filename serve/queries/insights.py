@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from serve.queries.windows import Plays
-from serve.ranges import Range
+from serve.queries.windows import Plays, is_main_tag
 from serve.store.contract import Reader, Result
 
 Entity = Literal["artists", "primary_artists", "tracks", "albums", "listeners", "tags"]
@@ -20,10 +19,10 @@ _ENTITY_TYPE = {
     "tags": "tag",
 }
 _BY = {
-    "scrobbles": "scrobbles",
+    "scrobbles": "scrobbles_counted",
     "listeners": "listeners",
     "minutes": "listening_seconds",
-    "share": "scrobbles",
+    "share": "scrobbles_counted",
 }
 # The first named of "A feat. B" and its spellings: whom the play is credited to first.
 _PRIMARY = (
@@ -34,22 +33,26 @@ _PRIMARY = (
 
 def totals(reader: Reader, plays: Plays) -> dict[str, Any]:
     """Plays, distinct tracks, artists, albums, listeners, listening time; exact."""
+    kept = f"filter (where {plays.counts})"
     found = reader.query(
         f"""
         select
-            cast(count(*) as bigint) as scrobbles,
-            cast(count(distinct plays.track_id) as bigint) as tracks,
-            cast(count(distinct plays.artist_id) as bigint) as artists,
-            cast(count(distinct plays.album_id) as bigint) as albums,
-            cast(count(distinct plays.listener_id) as bigint) as listeners,
-            cast(coalesce(sum(tracks.duration_seconds), 0) as bigint)
+            cast(count(*) {kept} as bigint) as scrobbles,
+            cast(count(distinct plays.track_id) {kept} as bigint) as tracks,
+            cast(count(distinct plays.artist_id) {kept} as bigint) as artists,
+            cast(count(distinct plays.album_id) {kept} as bigint) as albums,
+            cast(count(distinct plays.listener_id) {kept} as bigint) as listeners,
+            cast(coalesce(sum(plays.listening_seconds) {kept}, 0) as bigint)
                 as listening_seconds,
-            cast(count(*) - count(tracks.duration_seconds) as bigint)
-                as scrobbles_without_duration,
+            cast(
+                count(*) {kept} - count(plays.duration_seconds) {kept} as bigint
+            ) as scrobbles_without_duration,
+            cast(count(*) as bigint) as scrobbles_all,
+            cast(count(*) filter (where plays.is_flagged) as bigint)
+                as scrobbles_flagged,
             min(plays.scrobbled_date) as first_scrobbled_date,
             max(plays.scrobbled_date) as last_scrobbled_date
         from marts.fct_scrobbles as plays
-        left join marts.dim_tracks as tracks on tracks.track_id = plays.track_id
         where {plays.where()}
         """,
         plays.binds,
@@ -58,15 +61,20 @@ def totals(reader: Reader, plays: Plays) -> dict[str, Any]:
     return found
 
 
-def mart_totals(reader: Reader, days: Range) -> dict[str, Any] | None:
+def mart_totals(reader: Reader, plays: Plays) -> dict[str, Any] | None:
     """The same from the mart, for a period that is a row there; None if it is not."""
-    if days.period is None:
+    if plays.is_filtered or plays.days.period is None:
         return None
+    end = "_clean" if plays.is_clean else ""
     return reader.query(
-        """
+        f"""
         select
-            scrobbles, tracks, artists, albums, listeners, listening_seconds,
-            scrobbles_without_duration,
+            scrobbles{end} as scrobbles, tracks{end} as tracks,
+            artists{end} as artists, albums{end} as albums,
+            listeners{end} as listeners, listening_seconds{end} as listening_seconds,
+            scrobbles_without_duration{end} as scrobbles_without_duration,
+            scrobbles as scrobbles_all,
+            scrobbles - scrobbles_clean as scrobbles_flagged,
             case
                 when :period <> 'all_time' then period_start
                 else (select min(scrobbled_date) from marts.fct_listener_days)
@@ -78,158 +86,192 @@ def mart_totals(reader: Reader, days: Range) -> dict[str, Any] | None:
         order by period_start desc
         limit 1
         """,
-        {"period": days.period, "first": days.first},
+        {"period": plays.days.period, "first": plays.days.first},
     ).first()
 
 
 def top(
     reader: Reader, *, entity: str, plays: Plays, by: str, limit: int, offset: int
 ) -> Result:
-    """The first of a range: from the mart for a whole period, else from the plays."""
-    order = _BY[by]
-    named = plays.days.period is not None and not plays.is_filtered
-    if named and entity != "primary_artists":
-        return _ranked(
-            reader,
-            """
-            select entity_id, entity_name, artist_id, artist_name, scrobbles, listeners,
-                listening_seconds
-            from marts.top_charts
-            where entity_type = :entity_type and period = :period
-                and period_start = (
-                    select max(period_start) from marts.top_charts
-                    where entity_type = :entity_type and period = :period
-                        and (:period = 'all_time' or period_start = :first)
-                )
-            """,
-            order,
-            {
-                "entity_type": _ENTITY_TYPE[entity],
-                "period": plays.days.period,
-                "first": plays.days.first,
-                "limit": limit,
-                "offset": offset,
-            },
-            shares="""
-                select cast(scrobbles as double precision) as scrobbles
-                from marts.totals
-                where period = :period
-                    and (:period = 'all_time' or period_start = :first)
-                order by period_start desc
-                limit 1
-            """,
-        )
-    return _ranked(
-        reader,
-        _FROM_PLAYS[entity].format(where=plays.where()),
-        order,
-        {**plays.binds, "limit": limit, "offset": offset},
-        shares=f"""
-            select cast(count(*) as double precision) as scrobbles
-            from marts.fct_scrobbles as plays
-            where {plays.where()}
-        """,
-    )
+    """The first of a range: from the mart for a whole period, else from the plays.
 
-
-_MEASURES = """
-    cast(count(*) as bigint) as scrobbles,
-    cast(count(distinct plays.listener_id) as bigint) as listeners,
-    cast(coalesce(sum(tracks.duration_seconds), 0) as bigint) as listening_seconds
-"""
-_PLAYS = """
-    from marts.fct_scrobbles as plays
-    left join marts.dim_tracks as tracks on tracks.track_id = plays.track_id
-"""
-_FROM_PLAYS = {
-    "artists": f"""
-        select plays.artist_id as entity_id, max(artists.artist_name) as entity_name,
-            plays.artist_id, max(artists.artist_name) as artist_name, {_MEASURES}
-        {_PLAYS}
-        inner join marts.dim_artists as artists
-            on artists.artist_id = plays.artist_id
-        where {{where}}
-        group by plays.artist_id
-    """,
-    "primary_artists": f"""
-        select md5(lower(artists.primary_name)) as entity_id,
-            max(artists.primary_name) as entity_name,
-            md5(lower(artists.primary_name)) as artist_id,
-            max(artists.primary_name) as artist_name, {_MEASURES}
-        {_PLAYS}
-        inner join (
-            select artists.artist_id, {_PRIMARY} as primary_name
-            from marts.dim_artists as artists
-        ) as artists on artists.artist_id = plays.artist_id
-        where {{where}}
-        group by lower(artists.primary_name)
-    """,
-    "tracks": f"""
-        select plays.track_id as entity_id, max(tracks.track_name) as entity_name,
-            plays.artist_id, max(tracks.artist_name) as artist_name, {_MEASURES}
-        {_PLAYS}
-        where {{where}}
-        group by plays.track_id, plays.artist_id
-    """,
-    "albums": f"""
-        select plays.album_id as entity_id, max(albums.album_name) as entity_name,
-            max(albums.artist_id) as artist_id, max(albums.artist_name) as artist_name,
-            {_MEASURES}
-        {_PLAYS}
-        inner join marts.dim_albums as albums on albums.album_id = plays.album_id
-        where {{where}}
-        group by plays.album_id
-    """,
-    "listeners": f"""
-        select plays.listener_id as entity_id,
-            max(listeners.listener_name) as entity_name,
-            cast(null as text) as artist_id, cast(null as text) as artist_name,
-            {_MEASURES}
-        {_PLAYS}
-        inner join marts.dim_listeners as listeners
-            on listeners.listener_id = plays.listener_id
-        where {{where}}
-        group by plays.listener_id
-    """,
-    "tags": f"""
-        select tags.tag_id as entity_id, max(tags.tag_name) as entity_name,
-            cast(null as text) as artist_id, cast(null as text) as artist_name,
-            {_MEASURES}
-        {_PLAYS}
-        inner join marts.artist_tags as tags on tags.artist_id = plays.artist_id
-        where {{where}}
-        group by tags.tag_id
-    """,
-}
-
-
-def _ranked(
-    reader: Reader, rows: str, order: str, binds: dict[str, Any], *, shares: str
-) -> Result:
+    Ranked by what counts (see :attr:`Plays.counts` and :attr:`Plays.cap`); beside it
+    stand all plays and those of flagged days.
+    """
+    is_named = plays.days.period is not None and not plays.is_filtered
+    binds = {**plays.binds, "limit": limit, "offset": offset}
+    if is_named and entity != "primary_artists":
+        rows = _MART_CLEAN if plays.is_clean else _MART_ALL
+        binds = {
+            "entity_type": _ENTITY_TYPE[entity],
+            "period": plays.days.period,
+            "first": plays.days.first,
+            "limit": limit,
+            "offset": offset,
+        }
+    else:
+        rows = _from_plays(entity, plays)
+        binds["cap"] = plays.cap
+    key = "md5(entity_id)" if entity == "listeners" else "entity_id"
     return reader.query(
         f"""
-        with
-
-        entities as ({rows}),
-
-        whole as ({shares})
-
         select
-            cast(rank() over (order by entities.{order} desc nulls last) as integer)
-                as rank,
-            entities.entity_id, entities.entity_name, entities.artist_id,
-            entities.artist_name, entities.scrobbles, entities.listeners,
-            entities.listening_seconds,
-            100.0 * entities.scrobbles / nullif((
-                select whole.scrobbles from whole
-            ), 0) as share_pct
-        from entities
-        order by entities.{order} desc nulls last, entities.scrobbles desc nulls last,
-            entities.listeners desc nulls last, entities.entity_id
+            cast(rank() over (order by {_BY[by]} desc nulls last) as integer) as rank,
+            entity_id, entity_name, artist_id, artist_name, scrobbles,
+            scrobbles_flagged, scrobbles_counted, listeners, listening_seconds,
+            share_pct
+        from ({rows}) as entities
+        order by {_BY[by]} desc nulls last, scrobbles_counted desc, listeners desc,
+            scrobbles desc, {key}
         limit :limit offset :offset
         """,
         binds,
     )
+
+
+_MART = """
+    select
+        entity_id, entity_name, artist_id, artist_name, scrobbles, scrobbles_flagged,
+        {columns}
+    from marts.top_charts
+    where entity_type = :entity_type and period = :period
+        and {place} is not null
+        and period_start = (
+            select max(period_start) from marts.top_charts
+            where entity_type = :entity_type and period = :period
+                and (:period = 'all_time' or period_start = :first)
+        )
+"""
+_MART_CLEAN = _MART.format(
+    place="place",
+    columns="scrobbles_counted, listeners_counted as listeners,"
+    " listening_seconds_counted as listening_seconds, share_pct",
+)
+_MART_ALL = _MART.format(
+    place="place_all",
+    columns="scrobbles as scrobbles_counted, listeners, listening_seconds,"
+    " share_all_pct as share_pct",
+)
+
+#: What a play is capped as, and how its name is found.
+_NAMED = {
+    "artists": (
+        "artist_id",
+        "capped.entity_id as entity_id, artists.artist_name as entity_name,"
+        " capped.entity_id as artist_id, artists.artist_name as artist_name",
+        "inner join marts.dim_artists as artists"
+        " on artists.artist_id = capped.entity_id",
+    ),
+    "primary_artists": (
+        "artist_id",
+        "md5(lower(artists.primary_name)) as entity_id,"
+        " artists.primary_name as entity_name,"
+        " md5(lower(artists.primary_name)) as artist_id,"
+        " artists.primary_name as artist_name",
+        f"inner join (select artists.artist_id, {_PRIMARY} as primary_name"
+        " from marts.dim_artists as artists) as artists"
+        " on artists.artist_id = capped.entity_id",
+    ),
+    "tracks": (
+        "track_id",
+        "capped.entity_id as entity_id, tracks.track_name as entity_name,"
+        " tracks.artist_id as artist_id, tracks.artist_name as artist_name",
+        "inner join marts.dim_tracks as tracks on tracks.track_id = capped.entity_id",
+    ),
+    "albums": (
+        "album_id",
+        "capped.entity_id as entity_id, albums.album_name as entity_name,"
+        " albums.artist_id as artist_id, albums.artist_name as artist_name",
+        "inner join marts.dim_albums as albums on albums.album_id = capped.entity_id",
+    ),
+    "listeners": (
+        "artist_id",
+        "capped.listener_id as entity_id, listeners.listener_name as entity_name,"
+        " cast(null as text) as artist_id, cast(null as text) as artist_name",
+        "inner join marts.dim_listeners as listeners"
+        " on listeners.listener_id = capped.listener_id",
+    ),
+    "tags": (
+        "artist_id",
+        "tags.tag_id as entity_id, tags.tag_name as entity_name,"
+        " cast(null as text) as artist_id, cast(null as text) as artist_name",
+        "inner join marts.artist_tags as tags"
+        f" on tags.artist_id = capped.entity_id and {is_main_tag()}",
+    ),
+}
+
+
+def _from_plays(entity: str, plays: Plays) -> str:
+    """SQL: one row per entity, counted from the plays; the marts' definition again."""
+    key, names, join = _NAMED[entity]
+    counted = (
+        "least(scrobbles - scrobbles_flagged, :cap)" if plays.is_clean else "scrobbles"
+    )
+    seconds = "seconds_clean" if plays.is_clean else "seconds"
+    whole = "scrobbles - scrobbles_flagged" if plays.is_clean else "scrobbles"
+    return f"""
+        with
+
+        parts as (
+
+            select
+                plays.listener_id, plays.{key} as entity_id,
+                date_trunc('{plays.cap_period}', plays.scrobbled_date) as part_start,
+                count(*) as scrobbles,
+                count(*) filter (where plays.is_flagged) as scrobbles_flagged,
+                sum(plays.listening_seconds) as seconds,
+                coalesce(
+                    sum(plays.listening_seconds) filter (where not plays.is_flagged), 0
+                ) as seconds_clean
+            from marts.fct_scrobbles as plays
+            where {plays.where()} and plays.{key} is not null
+            group by
+                plays.listener_id, plays.{key},
+                date_trunc('{plays.cap_period}', plays.scrobbled_date)
+
+        ),
+
+        capped as (
+
+            select
+                listener_id, entity_id, scrobbles, scrobbles_flagged,
+                {counted} as scrobbles_counted,
+                floor(
+                    cast({seconds} as numeric) * {counted} / nullif({whole}, 0)
+                ) as seconds_counted
+            from parts
+
+        ),
+
+        named as (
+
+            select
+                {names}, capped.listener_id, capped.scrobbles,
+                capped.scrobbles_flagged, capped.scrobbles_counted,
+                capped.seconds_counted
+            from capped
+            {join}
+
+        )
+
+        select
+            entity_id, max(entity_name) as entity_name, max(artist_id) as artist_id,
+            max(artist_name) as artist_name,
+            cast(sum(scrobbles) as bigint) as scrobbles,
+            cast(sum(scrobbles_flagged) as bigint) as scrobbles_flagged,
+            cast(sum(scrobbles_counted) as bigint) as scrobbles_counted,
+            cast(
+                count(distinct listener_id) filter (where scrobbles_counted > 0)
+                as bigint
+            ) as listeners,
+            cast(coalesce(sum(seconds_counted), 0) as bigint) as listening_seconds,
+            100 * cast(sum(scrobbles_counted) as double precision)
+                / nullif(sum(cast(sum(scrobbles_counted) as double precision)) over (),
+                    0) as share_pct
+        from named
+        group by entity_id
+        having sum(scrobbles_counted) > 0
+    """
 
 
 def in_words(seconds: int) -> str:

@@ -34,7 +34,7 @@ _ORDER = {
 }
 
 
-#: `order`: the measure with its direction, from `_ORDER`.
+#: `order`: the measure with its direction, from `_ORDER`; `counts`: which plays.
 _RANKINGS_SQL = """
     with
 
@@ -47,7 +47,7 @@ _RANKINGS_SQL = """
             cast(count(distinct track_id) as bigint) as tracks,
             cast(count(distinct album_id) as bigint) as albums
         from marts.fct_scrobbles
-        where scrobbled_date between :first and :last
+        where scrobbled_date between :first and :last and {counts}
         group by listener_id
 
     ),
@@ -60,7 +60,7 @@ _RANKINGS_SQL = """
             cast(coalesce(sum(listening_seconds), 0) as bigint)
                 as listening_seconds
         from marts.fct_listener_days
-        where scrobbled_date between :first and :last
+        where scrobbled_date between :first and :last and {counts}
         group by listener_id
 
     ),
@@ -104,13 +104,20 @@ def rankings(
     direction: str,
     year: int | None,
     country: str | None,
+    counted: str,
     limit: int,
     offset: int,
 ) -> Result:
-    """The panel's listeners by one measure, over all time or one year."""
+    """The panel's listeners by one measure, over all time or one year.
+
+    `counted` is clean (without the plays of flagged days) or all.
+    """
     way = "asc" if direction == "ascending" else "desc"
     return reader.query(
-        _RANKINGS_SQL.format(order=f"{_ORDER[sort]} {way} nulls last"),
+        _RANKINGS_SQL.format(
+            order=f"{_ORDER[sort]} {way} nulls last",
+            counts="not is_flagged" if counted == "clean" else "true",
+        ),
         {
             "first": date(year, 1, 1) if year else date(1970, 1, 1),
             "last": date(year, 12, 31) if year else date(2200, 12, 31),

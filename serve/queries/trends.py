@@ -13,11 +13,11 @@ Grain = Literal["day", "week", "month", "year"]
 Statistic = Literal["scrobbles", "tracks", "artists", "listeners", "minutes"]
 
 _COLUMN = {
-    "scrobbles": "cast(scrobbles as double precision)",
-    "tracks": "cast(tracks as double precision)",
-    "artists": "cast(artists as double precision)",
-    "listeners": "cast(active_listeners as double precision)",
-    "minutes": "cast(listening_seconds as double precision) / 60.0",
+    "scrobbles": "cast(scrobbles{end} as double precision)",
+    "tracks": "cast(tracks{end} as double precision)",
+    "artists": "cast(artists{end} as double precision)",
+    "listeners": "cast(active_listeners{end} as double precision)",
+    "minutes": "cast(listening_seconds{end} as double precision) / 60.0",
 }
 _FROM_PLAYS = {
     "scrobbles": "cast(count(*) as double precision)",
@@ -25,7 +25,7 @@ _FROM_PLAYS = {
     "artists": "cast(count(distinct plays.artist_id) as double precision)",
     "listeners": "cast(count(distinct plays.listener_id) as double precision)",
     "minutes": (
-        "cast(coalesce(sum(tracks.duration_seconds), 0) as double precision) / 60.0"
+        "cast(coalesce(sum(plays.listening_seconds), 0) as double precision) / 60.0"
     ),
 }
 
@@ -46,12 +46,15 @@ def by_period(
     of_mart = not (plays.artist_id or plays.tag_id or plays.country)
     of_mart = of_mart and _holds_whole_periods(reader, grain, plays.days)
     if of_mart:
+        end = "_clean" if plays.is_clean else ""
         return reader.query(
             f"""
             select
-                period_start, {_COLUMN[statistic]} as value,
-                cast(previous_year_scrobbles as bigint) as previous_year_scrobbles,
-                cast(change_pct as double precision) as change_pct
+                period_start, {_COLUMN[statistic].format(end=end)} as value,
+                is_running, is_cut,
+                cast(previous_year_scrobbles{end} as bigint)
+                    as previous_year_scrobbles,
+                cast(change{end}_pct as double precision) as change_pct
             from marts.listener_trends
             where listener_id = :listener_id and period = :grain
                 and period_start between :start and :last
@@ -72,11 +75,11 @@ def by_period(
         select
             cast(date_trunc('{grain}', plays.scrobbled_date) as date) as period_start,
             {_FROM_PLAYS[statistic]} as value,
+            cast(null as boolean) as is_running, cast(null as boolean) as is_cut,
             cast(null as bigint) as previous_year_scrobbles,
             cast(null as double precision) as change_pct
         from marts.fct_scrobbles as plays
-        left join marts.dim_tracks as tracks on tracks.track_id = plays.track_id
-        where {plays.where()}
+        where {plays.where()} and {plays.counts}
         group by cast(date_trunc('{grain}', plays.scrobbled_date) as date)
         order by period_start
         """,
@@ -102,7 +105,7 @@ def _zero_filled(found: Result, grain: str) -> list[tuple[Any, ...]]:
         if rows:
             day = _next_start(grain, rows[-1][0])
             while day < row[0]:
-                rows.append((day, 0.0, None, None))
+                rows.append((day, 0.0, None, None, None, None))
                 day = _next_start(grain, day)
         rows.append(row)
     return rows
@@ -135,7 +138,7 @@ def by_weekday_and_hour(reader: Reader, *, plays: Plays, all_days: bool) -> Resu
             cast(extract(hour from plays.scrobbled_at) as integer) as hour,
             cast(count(*) as bigint) as scrobbles
         from marts.fct_scrobbles as plays
-        where {plays.where()}
+        where {plays.where()} and {plays.counts}
         group by 1, 2
         """,
         plays.binds,
@@ -165,11 +168,17 @@ def folded(grid: Result, column: str) -> Result:
     )
 
 
-def calendar(reader: Reader, *, year: int, listener_id: str) -> Result:
-    """One row per day of a year, zero-filled, with its week and weekday: a heat map."""
+def calendar(
+    reader: Reader, *, year: int, listener_id: str, is_clean: bool = True
+) -> Result:
+    """One row per day of a year, zero-filled, with its week and weekday: a heat map.
+
+    `is_clean` leaves out the plays of flagged days of the panel.
+    """
+    column = "scrobbles_clean" if is_clean and not listener_id else "scrobbles"
     found = reader.query(
-        """
-        select period_start, scrobbles
+        f"""
+        select period_start, {column}
         from marts.listener_trends
         where listener_id = :listener_id and period = 'day'
             and period_start between :first and :last
@@ -216,7 +225,7 @@ def active_listeners(reader: Reader, plays: Plays) -> dict[str, Any]:
                     or lower(listeners.country) = :country)
             ) as bigint) as panel_listeners
         from {source} as plays
-        where {day}
+        where {day} and {plays.counts}
         """,
         plays.binds,
     ).first()

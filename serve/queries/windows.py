@@ -6,9 +6,19 @@ Owns the closed set of filters and their SQL over ``marts.fct_scrobbles``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from serve.ranges import Range
+from serve.ranges import Range, start_of
+from warehouse.project import variables
+
+#: clean: without flagged days, and of one listener and entity no more than the cap.
+Counted = Literal["clean", "all"]
+
+
+def is_main_tag(tags: str = "tags") -> str:
+    """The condition that plays of an artist count for a tag of marts.artist_tags."""
+    most, least = variables()["main_tags"], variables()["main_tag_weight"]
+    return f"{tags}.rank <= {int(most)} and {tags}.weight >= {int(least)}"
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,30 @@ class Plays:
     tag_id: str | None = None
     country: str | None = None
     listener_id: str | None = None
+    counted: Counted = "clean"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether plays of flagged days are left out: of the panel, not of oneself."""
+        return self.counted == "clean" and self.listener_id is None
+
+    @property
+    def counts(self) -> str:
+        """The condition on the alias `plays` that a play counts."""
+        return "not plays.is_flagged" if self.is_clean else "true"
+
+    @property
+    def cap_period(self) -> Literal["week", "month"]:
+        """By what plays are capped: a week for days within one, else each month."""
+        is_one = start_of("week", self.days.first) == start_of("week", self.days.last)
+        named = self.days.period in ("month", "quarter", "half_year", "year")
+        return "week" if is_one and not named else "month"
+
+    @property
+    def cap(self) -> int:
+        """How many plays of one entity a listener counts in such a week or month."""
+        most: int = variables()["counted_scrobbles"][self.cap_period]
+        return most
 
     @property
     def is_filtered(self) -> bool:
@@ -45,8 +79,8 @@ class Plays:
             parts.append(f"{plays}.artist_id = :artist_id")
         if self.tag_id:
             parts.append(
-                f"{plays}.artist_id in (select artist_id from marts.artist_tags"
-                " where tag_id = :tag_id)"
+                f"{plays}.artist_id in (select artist_id from marts.artist_tags as tags"
+                f" where tags.tag_id = :tag_id and {is_main_tag()})"
             )
         if self.country:
             parts.append(

@@ -8,15 +8,17 @@ chart's entries moved. Loops over everything; for small worlds only.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 FIRST_SECOND = int(datetime(2002, 10, 1, tzinfo=UTC).timestamp())
 DEFAULT_SECONDS = 210
-CAP_OF_A_WEEK = 500
+COUNTED_OF_A_WEEK = 50
+COUNTED_OF_A_MONTH = 200
 ALL_TIME = date(2002, 10, 1)
 
 Row = Mapping[str, Any]
@@ -105,56 +107,160 @@ def period_next(period: str, start: date) -> date:
     return date(start.year + month // 12, month % 12 + 1, 1)
 
 
-def top_chart(
-    plays: Sequence[Row], main_tags: Mapping[str, Sequence[str]], kind: str, days: int
-) -> list[dict[str, Any]]:
-    """The chart of one kind over the plays given, whose span is so many days."""
-    cap = CAP_OF_A_WEEK * days // 7
-    each: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
-    seconds: Counter[str] = Counter()
+def flagged_days(plays: Iterable[Row]) -> set[tuple[str, date]]:
+    """Listeners' days whose plays are hardly one person's: the rules of flags.
+
+    Looks at every 24 (or 192) hours of the clock in a row of every listener.
+    """
+    found = set()
+    each: dict[str, list[Row]] = defaultdict(list)
     for play in plays:
-        length = play["duration_seconds"] or DEFAULT_SECONDS
-        for entity in _entities(play, main_tags, kind):
-            counted = play["artist_id"] if kind == "listener" else entity
-            each[entity][(play["listener_id"], counted)] += 1
-            seconds[entity] += length
-    rows: list[dict[str, Any]] = [
-        {
-            "entity_id": entity,
-            "scrobbles": sum(counts.values()),
-            "scrobbles_capped": sum(min(count, cap) for count in counts.values()),
-            "listeners": len({listener for listener, _ in counts}),
-            "listening_seconds": seconds[entity],
-        }
-        for entity, counts in each.items()
-    ]
+        each[play["listener_id"]].append(play)
+    for listener, own in each.items():
+        own.sort(key=lambda play: (play["scrobbled_at"], play["scrobble_id"]))
+        hours: dict[datetime, list[int]] = defaultdict(list)
+        for number, play in enumerate(own):
+            hours[_hour(play["scrobbled_at"])].append(number)
+        for last in hours:
+            for length in (24, 192):
+                inside = [
+                    number
+                    for back in range(length)
+                    for number in hours.get(last - timedelta(hours=back), ())
+                ]
+                if _breaks_a_rule(own, sorted(inside), length):
+                    found |= {
+                        (listener, own[number]["scrobbled_date"]) for number in inside
+                    }
+    return found
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _breaks_a_rule(own: Sequence[Row], inside: Sequence[int], length: int) -> bool:
+    hours = {_hour(own[number]["scrobbled_at"]) for number in inside}
+    if length == 192:
+        return len(hours) >= 144
+    plays = len(inside)
+    times = [own[number]["scrobbled_at"] for number in inside]
+    quiet = max(
+        ((b - a).total_seconds() for a, b in pairwise(times)),
+        default=0.0,
+    )
+    repeats = sum(
+        any(
+            other["track_id"] == own[number]["track_id"]
+            and own[number]["scrobbled_at"] - other["scrobbled_at"] < timedelta(days=1)
+            for other in own[max(0, number - 700) : number]
+        )
+        for number in (inside if plays >= 300 else ())
+    )
+    timed = short = 0
+    for number in inside:
+        length_known = own[number]["duration_seconds"]
+        if number + 1 == len(own) or length_known is None:
+            continue
+        now, after = (own[n]["scrobbled_at"] for n in (number, number + 1))
+        if now.second and after.second:
+            timed += 1
+            short += 0 < (after - now).total_seconds() < min(length_known / 2, 240)
+    return (
+        plays >= 650
+        or (len(hours) >= 22 and plays >= 400 and quiet < 7200)
+        or (timed >= 100 and short >= 0.3 * timed)
+        or (plays >= 300 and len(hours) >= 12 and repeats >= 0.95 * plays)
+    )
+
+
+def top_chart(
+    plays: Sequence[Row],
+    main_tags: Mapping[str, Sequence[str]],
+    kind: str,
+    *,
+    is_week: bool,
+    flagged: set[tuple[str, date]],
+) -> list[dict[str, Any]]:
+    """The chart of one kind over the plays given, of a week or of whole months."""
+    rows: dict[str, dict[str, Any]] = {}
+    entity_of = "artist" if kind in ("tag", "listener") else kind
+    each: dict[tuple[str, date, str], list[Row]] = defaultdict(list)
+    for play in plays:
+        if play[f"{entity_of}_id"] is not None:
+            start = period_start("week" if is_week else "month", play["scrobbled_date"])
+            each[play["listener_id"], start, play[f"{entity_of}_id"]].append(play)
+    for (listener, _, entity), own in each.items():
+        clean = [p for p in own if (listener, p["scrobbled_date"]) not in flagged]
+        counted = min(len(clean), COUNTED_OF_A_WEEK if is_week else COUNTED_OF_A_MONTH)
+        seconds = [p["duration_seconds"] or DEFAULT_SECONDS for p in clean]
+        for under in _stands_under(kind, listener, entity, main_tags):
+            row = rows.setdefault(under, _nothing(under))
+            row["scrobbles"] += len(own)
+            row["scrobbles_flagged"] += len(own) - len(clean)
+            row["scrobbles_counted"] += counted
+            row["listening_seconds"] += sum(
+                p["duration_seconds"] or DEFAULT_SECONDS for p in own
+            )
+            if clean:
+                row["listening_seconds_counted"] += sum(seconds) * counted // len(clean)
+                row["counted"].add(listener)
+            row["all"].add(listener)
+    for row in rows.values():
+        row["listeners"], row["listeners_counted"] = (
+            len(row.pop("all")),
+            len(row.pop("counted")),
+        )
+    found = list(rows.values())
+    _place(found, kind, "scrobbles", "listeners", "_all")
+    _place(found, kind, "scrobbles_counted", "listeners_counted", "")
+    return found
+
+
+def _stands_under(
+    kind: str, listener: str, entity: str, main_tags: Mapping[str, Sequence[str]]
+) -> Iterable[str]:
+    if kind == "tag":
+        return main_tags.get(entity, ())
+    return (listener,) if kind == "listener" else (entity,)
+
+
+def _nothing(entity: str) -> dict[str, Any]:
+    counts = (
+        "scrobbles",
+        "scrobbles_flagged",
+        "scrobbles_counted",
+        "listening_seconds",
+        "listening_seconds_counted",
+    )
+    return {
+        "entity_id": entity,
+        **dict.fromkeys(counts, 0),
+        "all": set(),
+        "counted": set(),
+    }
+
+
+def _place(
+    rows: list[dict[str, Any]], kind: str, plays: str, listeners: str, end: str
+) -> None:
+    """Order the rows by a count of plays and write rank, place and share."""
     rows.sort(
         key=lambda row: (
-            -row["scrobbles_capped"],
-            -row["listeners"],
+            -row[plays],
+            -row[listeners],
             -row["scrobbles"],
             _order(kind, row["entity_id"]),
         )
     )
-    whole = sum(row["scrobbles_capped"] for row in rows)
+    whole = sum(row[plays] for row in rows)
     for place, row in enumerate(rows, 1):
-        tied = (
-            place > 1
-            and rows[place - 2]["scrobbles_capped"] == (row["scrobbles_capped"])
-        )
-        row["place"] = place
-        row["rank"] = rows[place - 2]["rank"] if tied else place
-        row["share_pct"] = 100 * row["scrobbles_capped"] / whole
-    return rows
-
-
-def _entities(
-    play: Row, main_tags: Mapping[str, Sequence[str]], kind: str
-) -> Iterable[str]:
-    if kind == "tag":
-        return main_tags.get(play["artist_id"], ())
-    entity = play[f"{kind}_id"]
-    return () if entity is None else (entity,)
+        tied = place > 1 and rows[place - 2][plays] == row[plays]
+        stands = row[plays] > 0
+        rank = rows[place - 2][f"rank{end}"] if tied else place
+        row[f"place{end}"] = place if stands else None
+        row[f"rank{end}"] = rank if stands else None
+        row[f"share{end}_pct"] = 100 * row[plays] / whole if stands else None
 
 
 def _order(kind: str, entity: str) -> str:

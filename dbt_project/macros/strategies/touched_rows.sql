@@ -2,7 +2,8 @@
    spans of `periods`, of touched listeners where `by_listener`; in a full build all.
    The spans are literals: neither engine skips rows of a scan because of a join.
    `date_column` is a date, or a Unix second where `is_uts`; without one, and `periods`,
-   listeners alone decide. `touched` is int_touched_periods or int_touched_charts. #}
+   listeners alone decide. `touched` is int_touched_periods, int_touched_charts, or
+   int_touched_days, which asks for no `periods`. #}
 {% macro touched_rows(
     relation,
     date_column=none,
@@ -16,10 +17,16 @@
         {{ return(relation) }}
     {%- endif -%}
     {%- set query -%}
+        {%- if touched == 'int_touched_days' %}
+        select distinct scrobbled_date, {{ add_days('scrobbled_date', 1) }}
+        from {{ touched_relation }}
+        order by scrobbled_date
+        {%- else %}
         select distinct period_start, next_period_start
         from {{ touched_relation }}
         where listener_id = '' and period in ('{{ periods | join("', '") }}')
         order by period_start
+        {%- endif %}
     {%- endset -%}
     (
         select * from {{ relation }}

@@ -7,18 +7,12 @@ with
 issues as (
 
     select
-        touched_issues.chart,
-        touched_issues.issue_date,
-        periods.next_period_start
+        chart,
+        issue_date
 
-    from {{ ref('int_touched_issues') }} as touched_issues
+    from {{ ref('int_touched_issues') }}
 
-    inner join {{ ref('int_periods') }} as periods
-        on
-            touched_issues.issue_date = periods.period_start
-            and periods.period = 'month'
-
-    where touched_issues.period = 'all_time'
+    where period = 'all_time'
 
 ),
 
@@ -39,18 +33,6 @@ main_tags as (
 
 ),
 
-listener_days as (
-
-    select * from {{ ref('int_listener_days') }}
-
-),
-
-history as (
-
-    select min(scrobbled_date) as first_date from listener_days
-
-),
-
 -- The months before the first of these issues count as one.
 played as (
 
@@ -62,7 +44,10 @@ played as (
             period_start, (select min(issues.issue_date) from issues)
         ) as month_start,
         cast(sum(scrobbles) as bigint) as scrobbles,
-        cast(sum(listening_seconds) as bigint) as listening_seconds
+        cast(sum(scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
+        cast(sum(listening_seconds_counted) as bigint) as listening_seconds_counted
 
     from months
 
@@ -82,7 +67,10 @@ entities as (
         entity_id,
         month_start,
         scrobbles,
-        listening_seconds
+        scrobbles_flagged,
+        scrobbles_counted,
+        listening_seconds,
+        listening_seconds_counted
 
     from played
 
@@ -94,7 +82,12 @@ entities as (
         main_tags.tag_id as entity_id,
         played.month_start,
         cast(sum(played.scrobbles) as bigint) as scrobbles,
-        cast(sum(played.listening_seconds) as bigint) as listening_seconds
+        cast(sum(played.scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(played.scrobbles_counted) as bigint) as scrobbles_counted,
+        cast(sum(played.listening_seconds) as bigint) as listening_seconds,
+        cast(
+            sum(played.listening_seconds_counted) as bigint
+        ) as listening_seconds_counted
 
     from played
 
@@ -116,7 +109,12 @@ totals as (
         month_start,
         lead(month_start) over so_far as next_month_start,
         cast(sum(scrobbles) over so_far as bigint) as scrobbles,
-        cast(sum(listening_seconds) over so_far as bigint) as listening_seconds
+        cast(sum(scrobbles_flagged) over so_far as bigint) as scrobbles_flagged,
+        cast(sum(scrobbles_counted) over so_far as bigint) as scrobbles_counted,
+        cast(sum(listening_seconds) over so_far as bigint) as listening_seconds,
+        cast(
+            sum(listening_seconds_counted) over so_far as bigint
+        ) as listening_seconds_counted
 
     from entities
 
@@ -126,7 +124,7 @@ totals as (
 
 ),
 
-counted as (
+summed as (
 
     select
         issues.chart,
@@ -134,19 +132,14 @@ counted as (
         totals.entity_type,
         totals.entity_id,
         cast(sum(totals.scrobbles) as bigint) as scrobbles,
-        cast(
-            sum(
-                {{ capped_scrobbles(
-                    'totals.scrobbles',
-                    days_between(
-                        '(select history.first_date from history)',
-                        'issues.next_period_start'
-                    )
-                ) }}
-            ) as bigint
-        ) as scrobbles_capped,
+        cast(sum(totals.scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(totals.scrobbles_counted) as bigint) as scrobbles_counted,
         cast(count(*) as bigint) as listeners,
-        cast(sum(totals.listening_seconds) as bigint) as listening_seconds
+        cast(count(*) filter (where totals.scrobbles_counted > 0) as bigint)
+            as listeners_counted,
+        cast(sum(totals.listening_seconds) as bigint) as listening_seconds,
+        cast(sum(totals.listening_seconds_counted) as bigint)
+            as listening_seconds_counted
 
     from totals
 
@@ -175,12 +168,15 @@ final as (
         entity_type,
         entity_id,
         scrobbles,
-        scrobbles_capped,
+        scrobbles_flagged,
+        scrobbles_counted,
         listeners,
+        listeners_counted,
         listening_seconds,
+        listening_seconds_counted,
         {{ places('chart, issue_date') }}
 
-    from counted
+    from summed
 
 )
 

@@ -172,9 +172,12 @@ final as (
         cast(histories.run_length as bigint) as run_length,
         cast(histories.issues_at_1 as bigint) as issues_at_1,
         histories.scrobbles,
-        histories.scrobbles_capped,
+        histories.scrobbles_flagged,
+        histories.scrobbles_counted,
         histories.listeners,
+        histories.listeners_counted,
         histories.minutes,
+        histories.minutes_counted,
         histories.share_pct,
         histories.lead_over_2_pct,
         histories.is_bubbling_under

@@ -149,10 +149,12 @@ steps as (
         cast(null as text) as entity_name,
         cast(null as text) as artist_id,
         cast(null as text) as artist_name,
-        cast(null as bigint) as scrobbles,
-        cast(null as bigint) as scrobbles_capped,
-        cast(null as bigint) as listeners,
-        cast(null as bigint) as minutes,
+        {%- for column in [
+            'scrobbles', 'scrobbles_flagged', 'scrobbles_counted',
+            'listeners', 'listeners_counted', 'minutes', 'minutes_counted',
+        ] %}
+        cast(null as bigint) as {{ column }},
+        {%- endfor %}
         cast(null as double precision) as share_pct,
         cast(null as double precision) as lead_over_2_pct,
         is_bubbling_under,

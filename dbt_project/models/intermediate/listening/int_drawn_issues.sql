@@ -45,9 +45,12 @@ drawn as (
         artist_id,
         artist_name,
         cast(null as bigint) as scrobbles,
-        cast(null as bigint) as scrobbles_capped,
+        cast(null as bigint) as scrobbles_flagged,
+        cast(null as bigint) as scrobbles_counted,
         listeners,
+        cast(null as bigint) as listeners_counted,
         cast(null as bigint) as listening_seconds,
+        cast(null as bigint) as listening_seconds_counted,
         cast(null as double precision) as share_pct
 
     from answered_charts
@@ -66,9 +69,12 @@ drawn as (
         panel_charts.artist_id,
         panel_charts.artist_name,
         panel_charts.scrobbles,
-        panel_charts.scrobbles_capped,
+        panel_charts.scrobbles_flagged,
+        panel_charts.scrobbles_counted,
         panel_charts.listeners,
+        panel_charts.listeners_counted,
         panel_charts.listening_seconds,
+        panel_charts.listening_seconds_counted,
         panel_charts.share_pct
 
     from panel_charts
@@ -97,9 +103,12 @@ drawn as (
         names.artist_id,
         names.artist_name,
         all_time_charts.scrobbles,
-        all_time_charts.scrobbles_capped,
+        all_time_charts.scrobbles_flagged,
+        all_time_charts.scrobbles_counted,
         all_time_charts.listeners,
+        all_time_charts.listeners_counted,
         all_time_charts.listening_seconds,
+        all_time_charts.listening_seconds_counted,
         all_time_charts.share_pct
 
     from all_time_charts
@@ -118,7 +127,7 @@ runners_up as (
         scope,
         period,
         issue_date,
-        scrobbles_capped
+        scrobbles_counted
 
     from drawn
 
@@ -140,16 +149,19 @@ final as (
         drawn.artist_id,
         drawn.artist_name,
         drawn.scrobbles,
-        drawn.scrobbles_capped,
+        drawn.scrobbles_flagged,
+        drawn.scrobbles_counted,
         drawn.listeners,
-        cast(floor({{ ratio('drawn.listening_seconds', 60) }}) as bigint) as minutes,
+        drawn.listeners_counted,
+        {{ whole_ratio('drawn.listening_seconds', 60) }} as minutes,
+        {{ whole_ratio('drawn.listening_seconds_counted', 60) }} as minutes_counted,
         drawn.share_pct,
         case
             when drawn.position = 1
                 then
                     100 * {{ ratio(
-                        '(drawn.scrobbles_capped - runners_up.scrobbles_capped)',
-                        'runners_up.scrobbles_capped'
+                        '(drawn.scrobbles_counted - runners_up.scrobbles_counted)',
+                        'runners_up.scrobbles_counted'
                     ) }}
         end as lead_over_2_pct
 

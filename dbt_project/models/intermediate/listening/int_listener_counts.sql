@@ -1,7 +1,8 @@
 -- One row per listener, week or month, and artist, track or album played in it.
 --
 -- Counts of plays add up: longer periods are summed from here, so that a further day
--- costs the weeks and months it touches and not the history.
+-- costs the weeks and months it touches and not the history. Plays of flagged days do
+-- not count, and of the others no more than var counted_scrobbles.
 {{ config(materialized='incremental', incremental_strategy='touched_periods') }}
 with
 
@@ -13,23 +14,38 @@ scrobbles as (
 
 ),
 
-dated as (
+flagged_days as (
 
-    select
+    select distinct
         listener_id,
-        {{ period_start('week', 'scrobbled_date') }} as week_start,
-        {{ period_start('month', 'scrobbled_date') }} as month_start,
-        artist_id,
-        track_id,
-        album_id,
-        {{ listening_seconds() }} as listening_seconds
+        scrobbled_date
 
-    from scrobbles
+    from {{ ref('int_flagged_days') }}
 
 ),
 
-final as (
+dated as (
 
+    select
+        scrobbles.listener_id,
+        {{ period_start('week', 'scrobbles.scrobbled_date') }} as week_start,
+        {{ period_start('month', 'scrobbles.scrobbled_date') }} as month_start,
+        scrobbles.artist_id,
+        scrobbles.track_id,
+        scrobbles.album_id,
+        {{ listening_seconds('scrobbles.duration_seconds') }} as listening_seconds,
+        flagged_days.listener_id is not null as is_flagged
+
+    from scrobbles
+
+    left join flagged_days
+        on
+            scrobbles.listener_id = flagged_days.listener_id
+            and scrobbles.scrobbled_date = flagged_days.scrobbled_date
+
+),
+
+summed as (
     select
         listener_id,
         case when grouping(week_start) = 0 then 'week' else 'month' end as period,
@@ -41,7 +57,11 @@ final as (
         end as entity_type,
         coalesce(artist_id, track_id, album_id) as entity_id,
         cast(count(*) as bigint) as scrobbles,
-        cast(sum(listening_seconds) as bigint) as listening_seconds
+        cast(count(*) filter (where is_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
+        cast(
+            coalesce(sum(listening_seconds) filter (where not is_flagged), 0) as bigint
+        ) as listening_seconds_clean
 
     from dated
 
@@ -57,6 +77,57 @@ final as (
 
     -- A play without an album stands in no album's count.
     having coalesce(artist_id, track_id, album_id) is not null
+
+),
+
+-- A listener counts for one entity at most so often a week or month.
+capped as (
+
+    select
+        listener_id,
+        period,
+        period_start,
+        entity_type,
+        entity_id,
+        scrobbles,
+        scrobbles_flagged,
+        least(
+            scrobbles - scrobbles_flagged,
+            case period
+                {%- for kind, most in var('counted_scrobbles').items() %}
+                when '{{ kind }}' then {{ most }}
+                {%- endfor %}
+            end
+        ) as scrobbles_counted,
+        listening_seconds,
+        listening_seconds_clean
+
+    from summed
+
+),
+
+final as (
+
+    select
+        listener_id,
+        period,
+        period_start,
+        entity_type,
+        entity_id,
+        scrobbles,
+        scrobbles_flagged,
+        scrobbles_counted,
+        listening_seconds,
+        coalesce(
+            {{ whole_ratio(
+                'listening_seconds_clean',
+                '(scrobbles - scrobbles_flagged)',
+                'scrobbles_counted'
+            ) }},
+            0
+        ) as listening_seconds_counted
+
+    from capped
 
 )
 

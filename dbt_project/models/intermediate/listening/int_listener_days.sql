@@ -4,11 +4,13 @@ with
 
 scrobbles as (
 
-    select * from {{ touched_rows(ref('int_scrobbles'), 'scrobbled_date', ['day']) }}
+    select * from {{ touched_rows(
+        ref('int_scrobbles'), 'scrobbled_date', touched='int_touched_days'
+    ) }}
 
 ),
 
--- How long it is from each play to the next of the same day.
+-- Each play with the time of the next one of the same day.
 followed as (
 
     select
@@ -20,13 +22,10 @@ followed as (
         album_id,
         duration_seconds,
         {{ listening_seconds() }} as listening_seconds,
-        {{ seconds_between(
-            'scrobbled_at',
-            'lead(scrobbled_at) over (
-                partition by listener_id, scrobbled_date
-                order by scrobbled_at, scrobble_id
-            )'
-        ) }} as seconds_to_next
+        lead(scrobbled_at) over (
+            partition by listener_id, scrobbled_date
+            order by scrobbled_at, scrobble_id
+        ) as next_scrobbled_at
 
     from scrobbles
 
@@ -49,9 +48,15 @@ final as (
             count(*) filter (where duration_seconds is null) as bigint
         ) as scrobbles_without_duration,
         cast(
-            count(*) filter (where seconds_to_next * 2 < listening_seconds) as bigint
+            count(*) filter (
+                where {{ is_cut_short('scrobbled_at', 'next_scrobbled_at') }}
+            ) as bigint
         ) as scrobbles_cut_short,
-        cast(coalesce(max(seconds_to_next), 0) as bigint) as longest_quiet_seconds,
+        cast(
+            coalesce(
+                max({{ seconds_between('scrobbled_at', 'next_scrobbled_at') }}), 0
+            ) as bigint
+        ) as longest_quiet_seconds,
         min(scrobbled_at) as first_scrobbled_at,
         max(scrobbled_at) as last_scrobbled_at
 

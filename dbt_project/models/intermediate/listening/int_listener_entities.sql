@@ -43,7 +43,10 @@ parts as (
         entity_type,
         entity_id,
         scrobbles,
-        listening_seconds
+        scrobbles_flagged,
+        scrobbles_counted,
+        listening_seconds,
+        listening_seconds_counted
 
     from counts
 
@@ -56,7 +59,10 @@ parts as (
         entity_type,
         entity_id,
         scrobbles,
-        listening_seconds
+        scrobbles_flagged,
+        scrobbles_counted,
+        listening_seconds,
+        listening_seconds_counted
 
     from years
 
@@ -71,7 +77,12 @@ played as (
         parts.entity_type,
         parts.entity_id,
         cast(sum(parts.scrobbles) as bigint) as scrobbles,
-        cast(sum(parts.listening_seconds) as bigint) as listening_seconds
+        cast(sum(parts.scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(parts.scrobbles_counted) as bigint) as scrobbles_counted,
+        cast(sum(parts.listening_seconds) as bigint) as listening_seconds,
+        cast(
+            sum(parts.listening_seconds_counted) as bigint
+        ) as listening_seconds_counted
 
     from parts
 
@@ -98,7 +109,12 @@ tagged as (
         cast('tag' as text) as entity_type,
         main_tags.tag_id as entity_id,
         cast(sum(played.scrobbles) as bigint) as scrobbles,
-        cast(sum(played.listening_seconds) as bigint) as listening_seconds
+        cast(sum(played.scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(played.scrobbles_counted) as bigint) as scrobbles_counted,
+        cast(sum(played.listening_seconds) as bigint) as listening_seconds,
+        cast(
+            sum(played.listening_seconds_counted) as bigint
+        ) as listening_seconds_counted
 
     from played
 
@@ -124,7 +140,10 @@ final as (
         entity_type,
         entity_id,
         scrobbles,
-        listening_seconds
+        scrobbles_flagged,
+        scrobbles_counted,
+        listening_seconds,
+        listening_seconds_counted
 
     from played
 
@@ -137,7 +156,10 @@ final as (
         entity_type,
         entity_id,
         scrobbles,
-        listening_seconds
+        scrobbles_flagged,
+        scrobbles_counted,
+        listening_seconds,
+        listening_seconds_counted
 
     from tagged
 

@@ -21,7 +21,10 @@ final as (
         entity_type,
         entity_id,
         cast(sum(scrobbles) as bigint) as scrobbles,
-        cast(sum(listening_seconds) as bigint) as listening_seconds
+        cast(sum(scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
+        cast(sum(listening_seconds_counted) as bigint) as listening_seconds_counted
 
     from counts
 

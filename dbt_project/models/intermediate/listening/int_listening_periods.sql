@@ -1,36 +1,42 @@
 -- One row per listener ('' is the whole panel) and period with at least one scrobble.
 --
 -- The panel has all seven kinds of periods; a listener day, week, month and year.
--- Counts of different things do not add up over parts: they are the lengths of the
--- charts and lists before these are cut.
+-- Clean is what is not of flagged days.
 {{ config(materialized='incremental', incremental_strategy='touched_periods') }}
 with
 
+flagged_days as (
+
+    select distinct
+        listener_id,
+        scrobbled_date
+
+    from {{ ref('int_flagged_days') }}
+
+),
+
 listener_days as (
 
-    select * from {{ ref('int_listener_days') }}
+    select
+        listener_days.listener_id,
+        listener_days.scrobbled_date,
+        listener_days.scrobbles,
+        listener_days.listening_seconds,
+        listener_days.scrobbles_without_duration,
+        flagged_days.listener_id is null as is_clean
+
+    from {{ ref('int_listener_days') }} as listener_days
+
+    left join flagged_days
+        on
+            listener_days.listener_id = flagged_days.listener_id
+            and listener_days.scrobbled_date = flagged_days.scrobbled_date
 
 ),
 
-scrobbles as (
+different_things as (
 
-    select * from {{ touched_rows(
-        ref('int_scrobbles'), 'scrobbled_date', ['day'], by_listener=false
-    ) }}
-
-),
-
-panel_charts as (
-
-    select * from {{ ref('int_panel_charts') }}
-
-),
-
-listener_lists as (
-
-    select * from {{ touched_rows(
-        ref('int_listener_lists'), 'period_start', ['week', 'year']
-    ) }}
+    select * from {{ ref('int_different_things') }}
 
 ),
 
@@ -54,6 +60,32 @@ sums as (
         cast(
             sum(listener_days.scrobbles_without_duration) as bigint
         ) as scrobbles_without_duration,
+        cast(
+            coalesce(
+                sum(listener_days.scrobbles) filter (where listener_days.is_clean), 0
+            ) as bigint
+        ) as scrobbles_clean,
+        cast(
+            count(distinct listener_days.listener_id) filter (
+                where listener_days.is_clean
+            ) as bigint
+        ) as listeners_clean,
+        cast(
+            coalesce(
+                sum(listener_days.scrobbles_without_duration) filter (
+                    where listener_days.is_clean
+                ),
+                0
+            ) as bigint
+        ) as scrobbles_without_duration_clean,
+        cast(
+            coalesce(
+                sum(listener_days.listening_seconds) filter (
+                    where listener_days.is_clean
+                ),
+                0
+            ) as bigint
+        ) as listening_seconds_clean,
         min(listener_days.scrobbled_date) as first_scrobbled_date,
         max(listener_days.scrobbled_date) as last_scrobbled_date
 
@@ -74,79 +106,6 @@ sums as (
 
 ),
 
-heads as (
-
-    select
-        listener_id,
-        period,
-        period_start,
-        entity_type,
-        entities
-
-    from panel_charts
-
-    where place = 1
-
-    union all
-
-    select
-        listener_id,
-        period,
-        period_start,
-        entity_type,
-        entities
-
-    from listener_lists
-
-    where place = 1
-
-),
-
-different_things as (
-
-    select
-        listener_id,
-        period,
-        period_start,
-        max(entities) filter (where entity_type = 'track') as tracks,
-        max(entities) filter (where entity_type = 'artist') as artists,
-        case
-            when listener_id = ''
-                then coalesce(max(entities) filter (where entity_type = 'album'), 0)
-        end as albums
-
-    from heads
-
-    group by listener_id, period, period_start
-
-    union all
-
-    select
-        listener_id,
-        cast('day' as text) as period,
-        scrobbled_date as period_start,
-        tracks,
-        artists,
-        cast(null as bigint) as albums
-
-    from listener_days
-
-    union all
-
-    select
-        cast('' as text) as listener_id,
-        cast('day' as text) as period,
-        scrobbled_date as period_start,
-        cast(count(distinct track_id) as bigint) as tracks,
-        cast(count(distinct artist_id) as bigint) as artists,
-        cast(count(distinct album_id) as bigint) as albums
-
-    from scrobbles
-
-    group by scrobbled_date
-
-),
-
 final as (
 
     select
@@ -160,6 +119,13 @@ final as (
         sums.listeners,
         sums.listening_seconds,
         sums.scrobbles_without_duration,
+        sums.scrobbles_clean,
+        different_things.tracks_clean,
+        different_things.artists_clean,
+        different_things.albums_clean,
+        sums.listeners_clean,
+        sums.listening_seconds_clean,
+        sums.scrobbles_without_duration_clean,
         sums.first_scrobbled_date,
         sums.last_scrobbled_date
 

@@ -1,9 +1,9 @@
--- One row per kind of entity, period and place on the panel's chart.
+-- One row per kind of entity, period and entity on the panel's chart.
 --
--- Artists, tracks, albums, tags and listeners, ranked among all of their kind, then cut
--- to the first var top_charts_size places: the tail of a week is as long as its
--- scrobbles. What stands further down, and any other span of days, is asked from
--- fct_scrobbles.
+-- Artists, tracks, albums, tags and listeners, ranked among all of their kind by what
+-- counts and by all plays, then cut to the first var top_charts_size places of either:
+-- the tail of a week is as long as its scrobbles. What stands further down, and any
+-- other span of days, is asked from fct_scrobbles.
 -- depends_on: {{ ref('int_touched_charts') }}
 {{
     config(
@@ -20,68 +20,14 @@ entities as (
 
 ),
 
-periods as (
-
-    select * from {{ ref('int_periods') }}
-
-),
-
-listener_days as (
-
-    select * from {{ ref('int_listener_days') }}
-
-),
-
 names as (
 
     select * from {{ ref('int_entity_names') }}
 
 ),
 
--- All time is as long as the panel's history.
-history as (
-
-    select
-        {{ days_between('min(scrobbled_date)', 'max(scrobbled_date)') }} + 1 as days
-
-    from listener_days
-
-),
-
-lengths as (
-
-    select
-        periods.period,
-        periods.period_start,
-        coalesce(periods.days, (select history.days from history)) as days
-
-    from periods
-
-),
-
-capped as (
-
-    select
-        entities.listener_id,
-        entities.period,
-        entities.period_start,
-        entities.entity_type,
-        entities.entity_id,
-        entities.scrobbles,
-        {{ capped_scrobbles('entities.scrobbles', 'lengths.days') }}
-            as scrobbles_capped,
-        entities.listening_seconds
-
-    from entities
-
-    inner join lengths
-        on
-            entities.period = lengths.period
-            and entities.period_start = lengths.period_start
-
-),
-
-counted as (
+-- A listener counts what the listener's artists count.
+summed as (
 
     select
         period,
@@ -89,11 +35,15 @@ counted as (
         entity_type,
         entity_id,
         cast(sum(scrobbles) as bigint) as scrobbles,
-        cast(sum(scrobbles_capped) as bigint) as scrobbles_capped,
+        cast(sum(scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted,
         cast(count(*) as bigint) as listeners,
-        cast(sum(listening_seconds) as bigint) as listening_seconds
+        cast(count(*) filter (where scrobbles_counted > 0) as bigint)
+            as listeners_counted,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
+        cast(sum(listening_seconds_counted) as bigint) as listening_seconds_counted
 
-    from capped
+    from entities
 
     group by period, period_start, entity_type, entity_id
 
@@ -105,11 +55,15 @@ counted as (
         cast('listener' as text) as entity_type,
         listener_id as entity_id,
         cast(sum(scrobbles) as bigint) as scrobbles,
-        cast(sum(scrobbles_capped) as bigint) as scrobbles_capped,
+        cast(sum(scrobbles_flagged) as bigint) as scrobbles_flagged,
+        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted,
         cast(1 as bigint) as listeners,
-        cast(sum(listening_seconds) as bigint) as listening_seconds
+        cast(case when sum(scrobbles_counted) > 0 then 1 else 0 end as bigint)
+            as listeners_counted,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
+        cast(sum(listening_seconds_counted) as bigint) as listening_seconds_counted
 
-    from capped
+    from entities
 
     where entity_type = 'artist'
 
@@ -125,12 +79,15 @@ placed as (
         entity_type,
         entity_id,
         scrobbles,
-        scrobbles_capped,
+        scrobbles_flagged,
+        scrobbles_counted,
         listeners,
+        listeners_counted,
         listening_seconds,
+        listening_seconds_counted,
         {{ places('period, period_start, entity_type') }}
 
-    from counted
+    from summed
 
 ),
 
@@ -148,11 +105,18 @@ final as (
         placed.rank,
         placed.place,
         placed.scrobbles,
-        placed.scrobbles_capped,
+        placed.scrobbles_flagged,
+        placed.scrobbles_counted,
         placed.listeners,
+        placed.listeners_counted,
         placed.listening_seconds,
+        placed.listening_seconds_counted,
         placed.share_pct,
-        placed.entities
+        placed.entities,
+        placed.rank_all,
+        placed.place_all,
+        placed.share_all_pct,
+        placed.entities_all
 
     from placed
 
@@ -161,7 +125,9 @@ final as (
             placed.entity_type = names.entity_type
             and placed.entity_id = names.entity_id
 
-    where placed.place <= {{ var('top_charts_size') }}
+    where
+        placed.place <= {{ var('top_charts_size') }}
+        or placed.place_all <= {{ var('top_charts_size') }}
 
 )
 

@@ -15,7 +15,10 @@ with
 answered as (
 
     select * from {{ touched_rows(
-        ref('stg_lastfm__scrobbles'), 'scrobbled_uts', ['day'], is_uts=true
+        ref('stg_lastfm__scrobbles'),
+        'scrobbled_uts',
+        touched='int_touched_days',
+        is_uts=true
     ) }}
 
 ),

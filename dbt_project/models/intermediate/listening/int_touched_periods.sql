@@ -1,10 +1,26 @@
 -- One row per listener ('' is the panel) and period in which new loads change a play.
+--
+-- Or whether the plays of a day count.
 {{ config(materialized='noted', grain=['listener_id', 'period', 'period_start']) }}
 with
 
 touched_days as (
 
-    select * from {{ ref('int_touched_days') }}
+    select
+        listener_id,
+        scrobbled_date
+
+    from {{ ref('int_touched_days') }}
+
+    union
+
+    select
+        listener_id,
+        scrobbled_date
+
+    from {{ ref('int_touched_flags') }}
+
+    where is_count_changed
 
 ),
 

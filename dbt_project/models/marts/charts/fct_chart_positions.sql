@@ -33,12 +33,18 @@ final as (
         run_length,
         issues_at_1,
         scrobbles,
-        scrobbles_capped,
+        scrobbles_flagged,
+        scrobbles_counted,
         listeners,
+        listeners_counted,
         minutes,
+        minutes_counted,
         share_pct,
         lead_over_2_pct,
-        cast(greatest({{ var('chart_size') + 1 }} - rank, 0) as integer) as points,
+        case
+            when not is_bubbling_under
+                then cast({{ var('chart_size') + 1 }} - rank as integer)
+        end as points,
         is_bubbling_under
 
     from histories

@@ -1,4 +1,4 @@
--- One row per kind of entity, period and place on the panel's chart.
+-- One row per kind of entity, period and entity on the panel's chart.
 {{ config(materialized='view') }}  -- the rows of int_panel_charts, not a second copy
 with
 
@@ -21,10 +21,16 @@ final as (
         rank,
         place,
         scrobbles,
-        scrobbles_capped,
+        scrobbles_flagged,
+        scrobbles_counted,
         listeners,
+        listeners_counted,
         listening_seconds,
-        share_pct
+        listening_seconds_counted,
+        share_pct,
+        rank_all,
+        place_all,
+        share_all_pct
 
     from charts
 

@@ -25,7 +25,14 @@ final as (
         listening.albums,
         listening.listeners,
         listening.listening_seconds,
-        listening.scrobbles_without_duration
+        listening.scrobbles_without_duration,
+        listening.scrobbles_clean,
+        listening.tracks_clean,
+        listening.artists_clean,
+        listening.albums_clean,
+        listening.listeners_clean,
+        listening.listening_seconds_clean,
+        listening.scrobbles_without_duration_clean
 
     from listening
 

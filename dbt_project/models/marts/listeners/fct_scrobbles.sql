@@ -8,20 +8,38 @@ scrobbles as (
 
 ),
 
+flagged_days as (
+
+    select distinct
+        listener_id,
+        scrobbled_date
+
+    from {{ ref('int_flagged_days') }}
+
+),
+
 final as (
 
     select
-        scrobble_id,
-        listener_id,
-        artist_id,
-        track_id,
-        album_id,
-        scrobbled_at,
-        scrobbled_date,
-        duration_seconds,
-        load_id
+        scrobbles.scrobble_id,
+        scrobbles.listener_id,
+        scrobbles.artist_id,
+        scrobbles.track_id,
+        scrobbles.album_id,
+        scrobbles.scrobbled_at,
+        scrobbles.scrobbled_date,
+        scrobbles.duration_seconds,
+        cast({{ listening_seconds('scrobbles.duration_seconds') }} as integer)
+            as listening_seconds,
+        flagged_days.listener_id is not null as is_flagged,
+        scrobbles.load_id
 
     from scrobbles
+
+    left join flagged_days
+        on
+            scrobbles.listener_id = flagged_days.listener_id
+            and scrobbles.scrobbled_date = flagged_days.scrobbled_date
 
 )
 

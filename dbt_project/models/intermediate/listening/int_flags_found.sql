@@ -1,0 +1,126 @@
+-- One row per listener, UTC day and rule by which it is hardly one person's listening.
+--
+-- Rules look at hours of the clock in a row, so that midnight hides nothing. In a
+-- partial build right on days at most as far from touched ones as the longest reaches.
+{{ config(materialized='ephemeral') }}  -- what it finds is compared, then kept
+{% set rules = var('listener_flags') %}
+{% set reach = (rules.long_hours_of / 24) | round(0, 'ceil') | int %}
+with
+
+listener_days as (
+
+    select * from {{ near_touched(ref('int_listener_days'), 2 * reach) }}
+
+),
+
+hours as (
+
+    select * from {{ ref('int_suspect_hours') }}
+
+),
+
+-- The quiet before the first of 24 hours is not theirs.
+windows as (
+
+    select
+        listener_id,
+        hour_at,
+        sum(plays) over of_day as plays,
+        count(*) over of_day as active_hours,
+        sum(repeats) over of_day as repeats,
+        sum(timed) over of_day as timed,
+        sum(cut_short) over of_day as cut_short,
+        max(quiet_seconds) over (
+            partition by listener_id
+            order by hour_at
+            range between interval '22 hours' preceding and current row
+        ) as quiet_seconds,
+        count(*) over (
+            partition by listener_id
+            order by hour_at
+            range between
+            interval '{{ rules.long_hours_of - 1 }} hours' preceding and current row
+        ) as long_hours
+
+    from hours
+
+    window of_day as (
+        partition by listener_id
+        order by hour_at
+        range between interval '23 hours' preceding and current row
+    )
+
+),
+
+found as (
+
+    select
+        windows.listener_id,
+        findings.flag,
+        findings.most,
+        cast(
+            windows.hour_at - cast(findings.hours || ' hours' as interval) as date
+        ) as first_date,
+        cast(windows.hour_at as date) as last_date
+
+    from windows
+
+    cross join lateral (
+        values
+        ('many_plays', windows.plays >= {{ rules.many_plays }}, windows.plays, 23),
+        (
+            'long_hours',
+            windows.long_hours >= {{ rules.long_hours }},
+            windows.long_hours,
+            {{ rules.long_hours_of - 1 }}
+        ),
+        (
+            'round_the_clock',
+            windows.active_hours >= {{ rules.round_the_clock_hours }}
+            and windows.plays >= {{ rules.round_the_clock_plays }}
+            and windows.quiet_seconds < {{ rules.quiet_minutes }} * 60,
+            windows.plays,
+            23
+        ),
+        (
+            'bursts',
+            windows.timed >= {{ rules.burst_plays }}
+            and windows.cut_short * 100 >= windows.timed * {{ rules.burst_pct }},
+            windows.cut_short,
+            23
+        ),
+        (
+            'repetition',
+            windows.plays >= {{ rules.repetition_plays }}
+            and windows.active_hours >= {{ rules.repetition_hours }}
+            and windows.repeats * 100 >= windows.plays * {{ rules.repetition_pct }},
+            windows.repeats,
+            23
+        )
+    ) as findings (flag, is_found, most, hours)
+
+    where findings.is_found
+
+),
+
+final as (
+
+    select
+        listener_days.listener_id,
+        listener_days.scrobbled_date,
+        found.flag,
+        cast(max(found.most) as bigint) as most
+
+    from found
+
+    inner join listener_days
+        on
+            found.listener_id = listener_days.listener_id
+            and found.first_date <= listener_days.scrobbled_date
+            and found.last_date >= listener_days.scrobbled_date
+
+    group by listener_days.listener_id, listener_days.scrobbled_date, found.flag
+
+)
+
+select * from final
