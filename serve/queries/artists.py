@@ -30,7 +30,9 @@ Measure = Literal[
     "fundamental_price",
     "log_value",
     "level",
-    "trend",
+    "transient",
+    "log_attention",
+    "attention_share",
     "value_low",
     "value_high",
     "surprise_z",
@@ -42,6 +44,29 @@ Measure = Literal[
 ]
 MEASURES: tuple[str, ...] = get_args(Measure)
 
+#: What is said about an artist's value on its newest day.
+VALUE_COLUMNS = (
+    "value_date",
+    "value",
+    "value_low",
+    "value_high",
+    "score",
+    "fundamental_price",
+    "confidence",
+    "is_listed",
+    "stage",
+    "growth",
+    "growth_label",
+    "trend_slope",
+    "trend_slope_low",
+    "trend_slope_high",
+    "trend_words",
+    "is_rising",
+    "surprise_z",
+    "classic_base_price",
+    "classic_score",
+    "classic_dividend",
+)
 _SNAPSHOTS = ("listeners", "playcount")
 _PANEL = {
     "panel_scrobbles": "count(*)",
@@ -61,7 +86,7 @@ _LATEST = """
     latest as (
 
         select artist_id, score, value, fundamental_price, stage, growth,
-            growth_label, trend_words, is_listed
+            growth_label, trend_words, is_rising, is_listed
         from marts.fct_artist_values
         where value_date = (select max(value_date) from marts.fct_artist_values)
 
@@ -84,10 +109,11 @@ def artists(
     *,
     text: str | None,
     tag_id: str | None,
-    is_listed: bool | None,
     sort: str,
     limit: int,
     offset: int,
+    is_listed: bool | None = None,
+    is_rising: bool | None = None,
 ) -> Result:
     """Artists whose name holds `text`, best match first, then by `sort`."""
     key = name_key(text) if text else None
@@ -109,6 +135,7 @@ def artists(
             artists.panel_listeners, latest.score, latest.value,
             latest.fundamental_price, latest.stage, latest.growth,
             latest.growth_label, latest.trend_words,
+            coalesce(latest.is_rising, false) as is_rising,
             coalesce(latest.is_listed, false) as is_listed
         from marts.dim_artists as artists
         left join latest on latest.artist_id = artists.artist_id
@@ -117,6 +144,8 @@ def artists(
                 or artists.artist_id = :artist_id)
             and (cast(:is_listed as boolean) is null
                 or coalesce(latest.is_listed, false) = :is_listed)
+            and (cast(:is_rising as boolean) is null
+                or coalesce(latest.is_rising, false) = :is_rising)
             and (cast(:tag_id as text) is null or artists.artist_id in (
                 select artist_id from marts.artist_tags where tag_id = :tag_id
             ))
@@ -129,6 +158,7 @@ def artists(
             "prefix": _pattern(key) if key is not None else None,
             "tag_id": tag_id,
             "is_listed": is_listed,
+            "is_rising": is_rising,
             "limit": limit,
             "offset": offset,
         },
@@ -203,12 +233,8 @@ def artist(reader: Reader, artist_id: str) -> dict[str, Any] | None:
         key,
     ).first()
     found["value"] = reader.query(
-        """
-        select
-            value_date, value, value_low, value_high, score, fundamental_price,
-            confidence, is_listed, stage, growth, growth_label, trend_slope,
-            trend_slope_low, trend_slope_high, trend_words, surprise_z,
-            classic_base_price, classic_score, classic_dividend
+        f"""
+        select {", ".join(VALUE_COLUMNS)}
         from marts.fct_artist_values
         where artist_id = :artist_id
         order by value_date desc
