@@ -1,5 +1,5 @@
-{# Returns a query: one row per artist with what the steps of `steps` up to the day `eve`
-   leave for the next one: next_base_date, pending_state, last_ratio, and the last
+{# Returns a query: one row per artist with what the steps of `steps` up to the day
+   `eve` leave for the next one: next_base_date, pending_state, last_ratio, and the last
    accepted flows as arrays, the newest last.
    Exists so that a further day costs one step. #}
 {% macro carried_steps(steps, eve) -%}

@@ -1,6 +1,6 @@
-{# Returns the query of a recursive term: the day after the row of each artist in `walk`,
-   as int_artist_steps has it, still with what the rules look at. `answers` has one row
-   per artist and answered day, `touched` is one row with the last_date.
+{# Returns the query of a recursive term: the day after the row of each artist in
+   `walk`, as int_artist_steps has it, still with what the rules look at. `answers` has
+   one row per artist and answered day, `touched` is one row with the last_date.
    Exists because a step takes five layers of arithmetic, one on the other; longer than
    other macros for the same reason. #}
 {% macro judged_steps(walk, answers, touched) -%}
@@ -39,7 +39,8 @@
                 + {{ rules.swap_days }} * flows.usual_plays as swap_tolerance,
                 flows.known_flows >= {{ rules.least_flows }}
                 and flows.plays_per_day
-                > {{ rules.large_ratio }} * (flows.usual_plays + {{ rules.usual_floor }})
+                > {{ rules.large_ratio }}
+                * (flows.usual_plays + {{ rules.usual_floor }})
                 and flows.excess_plays
                 > {{ rules.large_days }} * flows.usual_plays as is_gain,
                 flows.excess_plays < 0
