@@ -1,7 +1,7 @@
 {# Returns what a step of an artist's counters is taken for, an integer: 0 stall,
-   1 down, 2 merge, 3 opposite, 4 plays only, 5 history, 6 unconfirmed; null for attention, and
-   where there is nothing to compare with. The step is a row `steps` with its own flows,
-   their usual size, and the arrays of the day: see int_artist_steps.
+   1 down, 2 merge, 3 opposite, 4 plays only, 5 history, 6 unconfirmed; null for
+   attention, and where there is nothing to compare with. The step is a row `steps` with
+   its own flows, their usual size, and the arrays of the day: see int_artist_steps.
    Exists so that the order of the rules is read in one place. #}
 {% macro flow_state() -%}
     {%- set flow = var('snapshot') -%}
