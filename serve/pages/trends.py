@@ -276,7 +276,11 @@ def year_figure(
     found = queries.calendar(
         reader, year=year, listener_id=listener_id, is_clean=is_clean
     )
-    days = [(row[0], row[1], row[2], int(row[3] or 0)) for row in found.rows]
+    days = [
+        (row[0], row[1], row[2], int(row[3]))
+        for row in found.rows
+        if row[3] is not None
+    ]
     whole = sum(day[3] for day in days)
     heard = [day for day in days if day[3]]
     says = f"Every day of {year} (UTC); a fuller colour is more."

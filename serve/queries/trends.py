@@ -173,6 +173,7 @@ def calendar(
 ) -> Result:
     """One row per day of a year, zero-filled, with its week and weekday: a heat map.
 
+    Days after the published one are null: nothing is known of them.
     `is_clean` leaves out the plays of flagged days of the panel.
     """
     column = "scrobbles_clean" if is_clean and not listener_id else "scrobbles"
@@ -194,7 +195,8 @@ def calendar(
     day = date(year, 1, 1)
     while day.year == year:
         week = (day - date(year, 1, 1)).days + date(year, 1, 1).weekday()
-        rows.append((day, week // 7, day.isoweekday(), counts.get(day, 0)))
+        known = counts.get(day, 0) if day <= reader.published.as_of_date else None
+        rows.append((day, week // 7, day.isoweekday(), known))
         day += timedelta(days=1)
     return Result(
         ("day", "week", "weekday", "scrobbles"),
