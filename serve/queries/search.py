@@ -13,7 +13,7 @@ from typing import Any, Literal
 from serve.store.contract import Reader, Result
 from warehouse.names import name_key
 
-Kind = Literal["artists", "tracks", "albums", "tags", "listeners"]
+Kind = Literal["artists", "tracks", "albums", "tags"]
 
 
 def in_key_order(column: str) -> str:
@@ -98,14 +98,6 @@ _NAMES: dict[str, tuple[str, str, str, str, str, str]] = {
         "name_key",
         "cast(null as text)",
         "reach desc nulls last, artists desc nulls last",
-    ),
-    "listeners": (
-        "dim_listeners",
-        "listener_id",
-        "listener_name",
-        "listener_id",
-        "cast(null as text)",
-        "scrobbles desc nulls last",
     ),
 }
 
