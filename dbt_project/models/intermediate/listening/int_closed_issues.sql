@@ -1,6 +1,6 @@
 -- One row per chart of the panel and issue whose period is over.
 --
--- The chart of all time has an issue at the end of each month.
+-- The chart of all time has an issue at the end of each month with a play.
 with
 
 listening as (
@@ -27,18 +27,6 @@ charts as (
 
 ),
 
-history as (
-
-    select
-        {{ period_start('month', 'min(first_scrobbled_date)') }} as first_month,
-        max(last_scrobbled_date) as last_date
-
-    from listening
-
-    where period = 'all_time'
-
-),
-
 closed_issues as (
 
     select
@@ -58,17 +46,17 @@ closed_issues as (
 
     select
         cast('all_time' as text) as period,
-        periods.period_start as issue_date
+        listening.period_start as issue_date
 
-    from periods
+    from listening
 
-    inner join history
+    inner join periods
         on
-            history.first_month <= periods.period_start
-            and history.last_date >= periods.period_start
+            listening.period = periods.period
+            and listening.period_start = periods.period_start
 
     where
-        periods.period = 'month'
+        listening.period = 'month'
         and periods.next_period_start <= {{ as_of_date() }}
 
 ),

@@ -1,6 +1,6 @@
 -- One row per listener, UTC day and rule by which it is hardly one person's listening.
 --
--- Without the listeners that the operator has allowed.
+-- Without the var allowed_listeners, whom the operator knows to be persons.
 -- depends_on: {{ ref('int_touched_flags') }}
 {{ config(materialized='incremental', incremental_strategy='touched_flags') }}
 with

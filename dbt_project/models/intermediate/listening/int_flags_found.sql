@@ -2,8 +2,10 @@
 --
 -- Rules look at hours of the clock in a row, so that midnight hides nothing. In a
 -- partial build right on days at most as far from touched ones as the longest reaches.
+-- Never of the var allowed_listeners.
 {{ config(materialized='ephemeral') }}  -- what it finds is compared, then kept
 {% set rules = var('listener_flags') %}
+{% set allowed = var('allowed_listeners') %}
 {% set reach = (rules.long_hours_of / 24) | round(0, 'ceil') | int %}
 with
 
@@ -118,6 +120,10 @@ final as (
             found.listener_id = listener_days.listener_id
             and found.first_date <= listener_days.scrobbled_date
             and found.last_date >= listener_days.scrobbled_date
+
+    where
+        {{ ['true', "found.listener_id not in ('" ~ allowed | join("', '") ~ "')"]
+            [1 if allowed else 0] }}
 
     group by listener_days.listener_id, listener_days.scrobbled_date, found.flag
 
