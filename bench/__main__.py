@@ -10,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("fetch", "load", "build", "postgres", "days", "exchange", "serve")
+NAMES = (
+    *("fetch", "load", "build", "postgres", "days", "exchange", "serve"),
+    *("values", "recommendations"),
+)
 
 
 def main() -> int:

@@ -8,7 +8,6 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -27,70 +26,28 @@ _MAX_SURPRISE_MILLI = 1_000_000
 _MAX_PRICE_UNITS = 10**12
 
 Query = Callable[[str], Sequence[tuple[Any, ...]]]
+# Of one artist: day, fundamental price, plays a day.
+_Series = list[tuple[date, float, float | None]]
 
 
-@dataclass(frozen=True)
-class Gates:
-    """When one artist is halted: the numbers behind the rules."""
-
-    surprise: float = 6.0
-    """|z| beyond this."""
-    plays_jump: float = 5.0
-    """Plays at this multiple of their 28-day median …"""
-    listeners_calm: float = 1.5
-    """… while new listeners stay under this multiple of theirs."""
-    swap_surprise: float = 4.0
-    """Two artists, both beyond this in opposite directions, …"""
-    swap_tolerance: float = 0.05
-    """… whose changes in plays cancel out within this."""
+_MOST_SURPRISE = 6.0
+"""Beyond this many deviations an artist is halted, unless the day is explained."""
+_UNCONFIRMED = 6
+"""The flow state of a sudden step that the next day has to confirm."""
 
 
-@dataclass(frozen=True)
-class Flow:
-    """One artist's day: flows, and the medians of the 28 days before."""
+def halt_reason(
+    surprise: float, flow_state: int | None, flow_reason: str | None
+) -> str | None:
+    """Why an artist is not traded after a day; None for the others. Pure.
 
-    artist_id: str
-    surprise: float
-    plays: float | None
-    listeners: float | None
-    usual_plays: float | None
-    usual_listeners: float | None
-
-
-def anomalies(flows: Sequence[Flow], gates: Gates) -> dict[str, str]:
-    """The artists to halt, each with the reason. Pure."""
-    reasons: dict[str, str] = {}
-    for flow in flows:
-        if abs(flow.surprise) > gates.surprise:
-            reasons[flow.artist_id] = f"surprise of {flow.surprise:.1f} deviations"
-        elif _jumps_alone(flow, gates):
-            reasons[flow.artist_id] = "plays jumped without listeners"
-    moved = [
-        (flow, flow.plays - flow.usual_plays)
-        for flow in flows
-        if flow.plays is not None
-        and flow.usual_plays is not None
-        and abs(flow.surprise) > gates.swap_surprise
-    ]
-    rising = [(flow, change) for flow, change in moved if change > 0]
-    for faller, loss in moved:
-        if loss >= 0:
-            continue
-        for riser, gain in rising:
-            if abs(gain + loss) <= gates.swap_tolerance * gain:
-                for flow in (faller, riser):
-                    reasons.setdefault(
-                        flow.artist_id, "an equal and opposite jump elsewhere"
-                    )
-    return reasons
-
-
-def _jumps_alone(flow: Flow, gates: Gates) -> bool:
-    if not flow.plays or not flow.usual_plays or flow.listeners is None:
-        return False
-    jump = flow.plays / flow.usual_plays
-    calm = flow.listeners <= gates.listeners_calm * max(flow.usual_listeners or 0, 5)
-    return jump > gates.plays_jump and calm
+    A surprise that the marts explain (a sudden step that was confirmed) halts nobody.
+    """
+    if flow_state == _UNCONFIRMED:
+        return flow_reason
+    if abs(surprise) > _MOST_SURPRISE and flow_reason is None:
+        return f"surprise of {surprise:.1f} deviations"
+    return None
 
 
 def load(
@@ -100,7 +57,6 @@ def load(
     priced_at: datetime,
     *,
     floor_plays: int = 0,
-    gates: Gates | None = None,
 ) -> SettlementInputs:
     """The settlement's inputs for one day; rolled where the marts have no such day.
 
@@ -121,19 +77,15 @@ def load(
         return SettlementInputs(
             day, version, priced_at, is_rolled=True, reason="no values for this day"
         )
-    series: dict[str, list[tuple[date, float, float | None, float | None]]]
-    series = defaultdict(list)
-    for artist_id, value_date, price, plays, listeners in history:
-        series[artist_id].append((value_date, price, plays, listeners))
-    flows = [_flow(row, series[row[0]], day) for row in rows]
-    halts = anomalies(flows, gates or Gates())
-    usual = {flow.artist_id: flow.usual_plays for flow in flows}
+    series: dict[str, _Series] = defaultdict(list)
+    for artist_id, value_date, price, plays in history:
+        series[artist_id].append((value_date, price, plays))
     return SettlementInputs(
         settled_date=day,
         version=version,
         priced_at=priced_at,
         artists=[
-            _value(row, series[row[0]], halts.get(row[0]), usual[row[0]], floor_plays)
+            _value(row, series[row[0]], _usual_plays(series[row[0]], day), floor_plays)
             for row in rows
         ],
         new_number_ones=frozenset(row[0] for row in firsts),
@@ -150,8 +102,8 @@ _VALUES = """
         daily.is_listed,
         artists.top_tag,
         coalesce(artists.listeners, 0),
-        daily.plays_per_day,
-        daily.new_listeners_per_day
+        daily.flow_state,
+        daily.flow_reason
     from {{schema}}.fct_artist_values daily
     inner join {{schema}}.dim_artists artists on artists.artist_id = daily.artist_id
     where daily.value_date = cast('{day}' as date)
@@ -159,8 +111,7 @@ _VALUES = """
     order by daily.artist_id
 """
 _HISTORY = """
-    select
-        artist_id, value_date, fundamental_price, plays_per_day, new_listeners_per_day
+    select artist_id, value_date, fundamental_price, plays_per_day
     from {{schema}}.fct_artist_values
     where value_date between cast('{first}' as date) and cast('{day}' as date)
         and fundamental_price > 0
@@ -184,35 +135,24 @@ _MERGED = """
 """
 
 
-def _flow(
-    row: tuple[Any, ...],
-    series: list[tuple[date, float, float | None, float | None]],
-    day: date,
-) -> Flow:
+def _usual_plays(series: _Series, day: date) -> float | None:
+    """Median of the plays a day in the 28 days before; None where none is known."""
     first = day - timedelta(days=28)
-    before = [item for item in series if first <= item[0] < day]
-    plays = [item[2] for item in before if item[2] is not None]
-    listeners = [item[3] for item in before if item[3] is not None]
-    return Flow(
-        artist_id=row[0],
-        surprise=float(row[3]),
-        plays=row[7],
-        listeners=row[8],
-        usual_plays=median(plays) if plays else None,
-        usual_listeners=median(listeners) if listeners else None,
-    )
+    plays = [item[2] for item in series if first <= item[0] < day]
+    known = [count for count in plays if count is not None]
+    return median(known) if known else None
 
 
 def _value(
     row: tuple[Any, ...],
-    series: list[tuple[date, float, float | None, float | None]],
-    halt: str | None,
+    series: _Series,
     usual_plays: float | None,
     floor_plays: int,
 ) -> ArtistValue:
     artist_id, name, price, surprise, is_listed, top_tag, listeners = row[:7]
     units = min(_MAX_PRICE_UNITS, max(1, round(float(price) * UNITS_PER_CREDIT)))
     milli = round(float(surprise) * 1000)
+    halt = halt_reason(float(surprise), row[7], row[8])
     is_busy = usual_plays is not None and usual_plays >= floor_plays
     return ArtistValue(
         artist_id=artist_id,

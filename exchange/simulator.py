@@ -2,8 +2,8 @@
 
 Artists' counters, prices and players are invented from a seed; prices, fees, limits,
 auctions and dividends are the exchange's own functions. Everything is kept in memory:
-the ledger is tested elsewhere. Values follow the warehouse's formula (a damped Holt
-filter on the log share of attention), so that what can be foreseen here can be foreseen
+the ledger is tested elsewhere. Values follow the warehouse's formula (level and
+decaying transient of log attention), so that what can be foreseen here can be foreseen
 there.
 """
 
@@ -27,11 +27,18 @@ from exchange.settlement import split
 from exchange.value_formula import (
     LISTING_FLOOR_PLAYS,
     ValueFormula,
+    ValueState,
+    advance,
+    day_factor,
+    first_state,
+    log_attention,
+    log_value,
     robust_spread,
+    transient_gain,
     value_formula,
 )
 
-DAILY_SHOCK, RELEASE_SHOCK = 0.05, 0.15
+DAILY_SHOCK, RELEASE_SHOCK = 0.1, 0.3
 _DAY = 86_400
 
 KINDS = (
@@ -77,9 +84,11 @@ class SimArtist:
     artist_id: str
     attention: float
     audience: float
-    trend: float = 0.0
-    level: float = 0.0
-    slope: float = 0.0
+    excitement: float = 0.0
+    """What of the attention passes, as a log."""
+    state: ValueState | None = None
+    usual: list[float] = field(default_factory=list)
+    """Log attention of the last 28 days, the day's factor still in it."""
     errors: list[float] = field(default_factory=list)
     changes: list[float] = field(default_factory=list)
     surprise_milli: list[int] = field(default_factory=list)
@@ -265,7 +274,7 @@ class _Year:
     def play(self) -> Simulation:
         for warm in range(self.scenario.warm_up_days):
             self._draw_flows(warm)
-            self._take_flows(is_first=warm == 0)
+            self._take_flows()
             self._price()
         floor = self.scenario.listing_floor_plays
         self.listed = [a for a in self.artists if median(a.plays[-28:]) >= floor]
@@ -302,22 +311,21 @@ class _Year:
     def _draw_flows(self, day: int) -> None:
         """A day's new listeners and plays: shocks, releases, weekdays, noise.
 
-        Attention follows the process the filter is the best forecast of (damped trend,
-        innovations form): prices are then as hard to foresee as the formula can make
-        them, and what players still gain is the exchange's fault.
+        Attention follows the process the filter is the best forecast of (level and
+        decaying transient, innovations form): prices are then as hard to foresee as
+        the formula can make them, and what players still gain is the exchange's fault.
         """
         weekday = (1.0, 0.98, 0.99, 1.02, 1.12, 1.08, 0.95)[day % 7]
+        formula = self.formula
         for artist in self.artists:
             # One shock in thirty is a release or an event.
             scale = RELEASE_SHOCK if self.world.random() < 1 / 30 else DAILY_SHOCK
             shock = self.world.gauss(0, scale)
-            expected = artist.attention + self.formula.trend_damping * artist.trend
-            rate = 2000 * math.exp(expected + shock) * weekday
-            artist.attention = expected + self.formula.level_gain * shock
-            artist.trend = (
-                self.formula.trend_damping * artist.trend
-                + self.formula.trend_gain * shock
-            )
+            lasting = formula.transient_damping * artist.excitement
+            rate = 2000 * math.exp(artist.attention + lasting + shock) * weekday
+            artist.attention += formula.level_gain * shock
+            gain = transient_gain(shock, DAILY_SHOCK**2, formula)
+            artist.excitement = lasting + gain * shock
             # People come one by one: counting noise, which is what a floor is for.
             listeners = max(0.0, self.world.gauss(rate, math.sqrt(rate)))
             heard = rate * 20 * artist.audience
@@ -325,35 +333,32 @@ class _Year:
             self.flows[artist.artist_id] = (listeners, plays)
             artist.plays.append(plays)
 
-    def _log_shares(self, seen: float = 1.0) -> dict[str, float]:
-        """y of every artist, from the part of the day's flow that was seen."""
-        n = len(self.flows)
-        listeners = sum(flow[0] for flow in self.flows.values()) * seen
-        plays = sum(flow[1] for flow in self.flows.values()) * seen
-        k = self.formula.pseudo_count * seen
-        return {
-            artist_id: self.formula.listener_weight
-            * math.log((flow[0] * seen + k) / (listeners + k * n))
-            + (1 - self.formula.listener_weight)
-            * math.log((flow[1] * seen + k) / (plays + k * n))
-            for artist_id, flow in self.flows.items()
+    def _attention(self, seen: float = 1.0) -> dict[str, tuple[float, float]]:
+        """x and y of every artist, from the part of the day's flow that was seen."""
+        found = {
+            artist_id: log_attention(
+                listeners * seen, plays * seen, self.formula, seen=seen
+            )
+            for artist_id, (listeners, plays) in self.flows.items()
         }
+        factor = day_factor(
+            [
+                found[artist.artist_id] - median(artist.usual)
+                for artist in self.artists
+                if len(artist.usual) >= 14
+            ]
+        )
+        return {artist_id: (x, x - factor) for artist_id, x in found.items()}
 
-    def _take_flows(self, *, is_first: bool = False) -> None:
+    def _take_flows(self) -> None:
         kept = self.formula.sigma_days - 1
-        for artist_id, y in self._log_shares().items():
+        for artist_id, (x, y) in self._attention().items():
             artist = self.by_id[artist_id]
-            if is_first:
-                artist.level = y
-            error = y - (artist.level + self.formula.trend_damping * artist.slope)
-            artist.level += (
-                self.formula.trend_damping * artist.slope
-                + self.formula.level_gain * error
-            )
-            artist.slope = (
-                self.formula.trend_damping * artist.slope
-                + self.formula.trend_gain * error
-            )
+            artist.usual = [*artist.usual[-27:], x]
+            if artist.state is None:
+                artist.state, error = first_state(y), 0.0
+            else:
+                artist.state, error = advance(artist.state, y, self.formula)
             artist.errors = [*artist.errors[-kept:], error]
             spread = robust_spread(artist.errors)
             z = error / spread if spread > 0 else 0.0
@@ -362,10 +367,9 @@ class _Year:
     def _price(self) -> None:
         kept = self.formula.sigma_days - 1
         values = {
-            artist.artist_id: math.exp(
-                artist.level + self.formula.trend_weight * artist.slope
-            )
+            artist.artist_id: math.exp(log_value(artist.state, self.formula))
             for artist in self.listed
+            if artist.state is not None
         }
         middle = mean(values.values())
         for artist in self.listed:
@@ -556,19 +560,10 @@ class _Year:
         if key in self.cache:
             return self.cache[key]
         values = {}
-        for artist_id, y in self._log_shares(seen).items():
-            artist = self.by_id[artist_id]
-            error = y - (artist.level + self.formula.trend_damping * artist.slope)
-            level = (
-                artist.level
-                + self.formula.trend_damping * artist.slope
-                + self.formula.level_gain * error
-            )
-            slope = (
-                self.formula.trend_damping * artist.slope
-                + self.formula.trend_gain * error
-            )
-            values[artist_id] = math.exp(level + self.formula.trend_weight * slope)
+        for artist_id, (_, y) in self._attention(seen).items():
+            state = self.by_id[artist_id].state or first_state(y)
+            after, _ = advance(state, y, self.formula)
+            values[artist_id] = math.exp(log_value(after, self.formula))
         middle = mean(values[artist.artist_id] for artist in self.listed)
         forecast = {artist_id: value / middle for artist_id, value in values.items()}
         self.cache = {key: forecast}

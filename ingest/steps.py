@@ -23,6 +23,7 @@ from ingest.load.load import load_step
 from ingest.load.promote import loaded_parts
 from warehouse.errors import FetchFailed, SettingsError
 from warehouse.journal import first_day
+from warehouse.names import name_key
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings, missing
 from warehouse.store import kept_versions
@@ -126,9 +127,7 @@ def _configured(
     )
     if is_local and not (listeners or countries or tags):
         listeners, countries, tags = _world_panel(url)
-    listeners = tuple(
-        {name.casefold(): name for name in (*joined, *listeners)}.values()
-    )
+    listeners = tuple({name_key(name): name for name in (*joined, *listeners)}.values())
     rate = settings.lastfm_requests_per_second
     return Server(
         api_key=settings.lastfm_api_key or LOCAL_KEY,

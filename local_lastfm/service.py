@@ -303,8 +303,9 @@ class Service:
         """(status, body, error code inside a body that came with status 200)."""
         if not is_xml and params.get("format") != "json":
             raise ApiError(5, 400, faults.ERRORS[5][1])
+        understood = api.decoded_again(name, params)
         if self._recordings:
-            recording = self._find_recording(name, params, is_xml)
+            recording = self._find_recording(name, understood, is_xml)
             if recording is not None:
                 self._recorded = recording
                 return recording.status, recording.body, 0
@@ -317,7 +318,7 @@ class Service:
         self.accounts.check_key(params)
         now = self.world.as_of(as_of)
         session = self.accounts.session_listener(params)
-        call = Call(self.world, name, params, now, is_xml, session)
+        call = Call(self.world, name, understood, now, is_xml, session)
         if hit:
             return 200, self._with_faults(call, hit), 0
         return 200, self._cached(call, as_of), 0

@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -36,7 +38,8 @@ _KINDS: dict[type, str] = {
     date: "date",
     datetime: "timestamp",
 }
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"[=+\-@]")
+_NO_TEXT = ("\t", "\r", "\n")
 
 
 def document(
@@ -241,19 +244,31 @@ def _csv(envelope: Mapping[str, Any], result: Result) -> bytes:
     writer.writerow([*result.columns, *envelope])
     tail = tuple(envelope.values())
     for row in result.rows:
-        writer.writerow([*map(_cell, row), *tail])
+        writer.writerow([*map(csv_cell, row), *tail])
     return out.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
     """A spreadsheet runs a text cell that begins with = + - @; a quote stops it."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(_DANGEROUS):
+    if isinstance(value, str) and _begins_a_formula(value):
         return f"'{value}"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.isoformat() + "Z"
     return value
+
+
+def _begins_a_formula(text: str) -> bool:
+    """Whether the first sign is one of these, full-width or behind invisible ones."""
+    if text[:1].isalnum():
+        return False
+    seen = unicodedata.normalize("NFKC", text).lstrip(" ")
+    while seen and unicodedata.category(seen[0])[0] in "CZ":
+        if seen[0] in _NO_TEXT:
+            return True
+        seen = seen[1:]
+    return _FORMULA.match(seen) is not None
 
 
 def _ndjson(envelope: Mapping[str, Any], result: Result) -> bytes:

@@ -16,8 +16,11 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+
+from werkzeug.http import parse_accept_header
 
 from serve.store.contract import Store, StoreUnavailable
 
@@ -168,7 +171,7 @@ class Cache:
             start_response("304 NOT MODIFIED", [*entry.not_modified, age])
             return (b"",)
         headers, body = entry.headers, entry.body
-        if len(body) > _SMALL and "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
+        if len(body) > _SMALL and _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
             headers, body = entry.gzipped()
         extra = [age, ("Warning", '110 - "Response is Stale"')] if is_down else [age]
         start_response("200 OK", headers + extra)
@@ -212,7 +215,7 @@ class Cache:
             self.counts["not_modified"] += 1
             start_response("304 NOT MODIFIED", entry.not_modified)
             return (b"",)
-        if len(body) > _SMALL and "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
+        if len(body) > _SMALL and _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
             headers, body = entry.gzipped()
         start_response(status, headers)
         return (body,)
@@ -294,6 +297,12 @@ def _canonical(path: str, query: str) -> str:
         return f"{path}?{query}"
     pairs = sorted(parse_qsl(query, keep_blank_values=True))
     return f"{path}??{urlencode(pairs)}"
+
+
+@lru_cache(maxsize=256)
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding takes gzip: `gzip;q=0` and `identity` do not."""
+    return bool(parse_accept_header(accepted).quality("gzip") > 0)
 
 
 def _matches(given: str, etag: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from warehouse.names import name_key
 from warehouse.redact import protect
 from warehouse.settings import (
     SECRET,
@@ -80,7 +81,7 @@ class ServeSettings(SettingsGroup):
     @field_validator("admins")
     @classmethod
     def _lower(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name.lower() for name in value)
+        return tuple(name_key(name) for name in value)
 
     @property
     def data_dir(self) -> Path:

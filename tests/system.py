@@ -189,10 +189,16 @@ class PostgresServer:
         finally:
             connection.close()
 
-    def new_database(self) -> str:
-        """Make an empty database that carries the test marker; returns its URL."""
+    def new_database(self, options: str = "") -> str:
+        """Make an empty database that carries the test marker; returns its URL.
+
+        Args:
+            options: of `create database`, such as its locale.
+        """
         name = f"test_{secrets.token_hex(6)}"
-        self.run_sql(f"create database {name} encoding 'UTF8' template template0")
+        self.run_sql(
+            f"create database {name} encoding 'UTF8' template template0 {options}"
+        )
         self.run_sql(f"comment on database {name} is '{MARKER}'")
         return self.url(name)
 

@@ -1,8 +1,9 @@
 """The key under which all spellings of a name are one.
 
-Owns the definition of a name key: of artists, albums, tracks and tags, while loading,
-fetching and answering. The tables of schema raw carry the key of every spelling, so SQL
-never computes one.
+Owns the definition of a name key: of artists, albums, tracks, tags, listeners and
+countries, while loading, fetching and answering. The tables of schema raw carry the key
+of every spelling, so SQL never computes one: what a database takes for the small letter
+of another depends on its locale.
 """
 
 import unicodedata

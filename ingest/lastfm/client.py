@@ -23,6 +23,7 @@ import httpx2
 import orjson
 
 from ingest.lastfm.plan import attributes
+from warehouse.names import name_key
 from warehouse.redact import SHORTEST_SECRET, protect, redact
 
 ROOT_URL = "https://ws.audioscrobbler.com/2.0/"
@@ -64,6 +65,12 @@ ERRORS: Mapping[int, Action] = {
     29: Action.SLOW_DOWN,  # rate limit
 }
 BACKEND_FAILED = 8
+# last.fm decodes `artist` of these twice, so a plus would arrive as a blank.
+DECODED_TWICE = frozenset(
+    {"artist.getInfo", "artist.getSimilar", "artist.getTopTracks"}
+)
+# The two signs that decoding changes.
+_ENCODED_ONCE = str.maketrans({"%": "%25", "+": "%2B"})
 
 
 class TransportFailed(Exception):
@@ -183,10 +190,11 @@ class Client:
         return httpx2.HTTPTransport(verify=self._context, limits=limits)
 
     def form(self, method: str, params: Mapping[str, str]) -> bytes:
-        """The body of the POST."""
-        return urlencode(
-            {**params, "method": method, "format": "json", "api_key": self._key}
-        ).encode()
+        """The body of the POST; decoded by the server it is `params`."""
+        sent = {**params, "method": method, "format": "json", "api_key": self._key}
+        if method in DECODED_TWICE and "artist" in params:
+            sent["artist"] = params["artist"].translate(_ENCODED_ONCE)
+        return urlencode(sent).encode()
 
     def without_key(self, body: bytes) -> bytes:
         """The body, unless the server echoed the key: then with the key blotted out."""
@@ -309,7 +317,7 @@ def _judge_data(payload: dict[str, Any], params: Mapping[str, str]) -> Verdict:
     if wanted:
         found = attributes(payload)
         name = found.get("user") or found.get("name")
-        if isinstance(name, str) and name.casefold() != wanted.casefold():
+        if isinstance(name, str) and name_key(name) != name_key(wanted):
             return Verdict(
                 Action.RETRY,
                 "wrong user",

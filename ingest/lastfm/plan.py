@@ -45,6 +45,7 @@ NOTED = frozenset(
 )
 # Methods whose answers may ask for more calls.
 FOLLOWED = NOTED | {
+    "artist.getInfo",
     "chart.getTopTracks",
     "user.getRecentTracks",
     "user.getLovedTracks",
@@ -181,19 +182,30 @@ class Notes:
     albums: Counter[tuple[str, str]] = field(default_factory=Counter)
     measured: set[tuple[str, ...]] = field(default_factory=set)
     spellings: dict[str, str] = field(default_factory=dict)
+    most_plays: dict[tuple[int, str], tuple[int, str]] = field(default_factory=dict)
+
+    def _choose(self, names: dict[str, str], name: str, plays: int) -> None:
+        """Of several spellings with one key the one with most plays, wherever it stands
+        in an answer; of equal ones the greater text."""
+        key = name_key(name)
+        place = (id(names), key)
+        self.most_plays[place] = max(
+            self.most_plays.get(place, (-1, "")), (plays, name)
+        )
+        names[key] = self.most_plays[place][1]
 
     def take(self, call: Call, digest: Digest) -> None:
         """Add one answer. Takes every answer once: counts are sums over listeners."""
         method = call.method
         if method == "chart.getTopArtists":
-            for (name,) in digest.names:
-                self.chart_artists.setdefault(name_key(name), name)
+            for (name,), plays in zip(digest.names, digest.plays, strict=True):
+                self._choose(self.chart_artists, name, plays)
         elif method == "chart.getTopTags":
             for (name,) in digest.names:
                 self.chart_tags.setdefault(name_key(name), name)
         elif method == "user.getTopArtists":
             for (name,), plays in zip(digest.names, digest.plays, strict=True):
-                self.spellings.setdefault(name_key(name), name)
+                self._choose(self.spellings, name, plays)
                 self.artists[name_key(name)] += plays
         elif method in ("user.getTopTracks", "user.getTopAlbums"):
             heard = self.tracks if method == "user.getTopTracks" else self.albums
@@ -208,7 +220,7 @@ def entity(method: str, params: Mapping[str, str]) -> str | None:
     Albums, tracks, tags and countries have no entity: a call or two each.
     """
     if user := params.get("user"):
-        return f"user:{user.casefold()}"
+        return f"user:{name_key(user)}"
     if method.startswith("artist."):
         return f"artist:{params['artist']}"
     return None
@@ -240,7 +252,7 @@ def digest(method: str, payload: Any) -> Digest:
     is the load's work.
     """
     found = attributes(payload)
-    rows = _rows(payload)
+    rows = [root_of(payload)] if method == "artist.getInfo" else _rows(payload)
     names: list[tuple[str, ...]] = []
     plays: list[int] = []
     measured: set[tuple[str, ...]] = set()
@@ -303,6 +315,7 @@ def _two_names(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 _READERS: dict[str, _Reader] = {
+    "artist.getInfo": _one_name,
     "chart.getTopArtists": _one_name,
     "chart.getTopTags": _one_name,
     "user.getTopArtists": _one_name,
@@ -354,11 +367,11 @@ def panel_phase(
     calls: list[Call] = []
     # Walks first: they need the most answers one after the other.
     for name in plan.listeners:
-        state = listeners.get(name.casefold()) or ListenerState(name)
+        state = listeners.get(name_key(name)) or ListenerState(name)
         if not state.is_private or _retries_private(plan, state, as_of):
             calls.append(_first_probe(plan, name, as_of, walk_to, state))
     for name in plan.listeners:
-        state = listeners.get(name.casefold()) or ListenerState(name)
+        state = listeners.get(name_key(name)) or ListenerState(name)
         calls += _listener_calls(plan, name, state, walk_to)
     return calls
 
@@ -518,6 +531,8 @@ def follow(call: Call, answer: Digest, situation: Situation) -> Next:
         return _follow_walk(plan, call, answer)
     if call.method in ("chart.getTopArtists", "chart.getTopTracks", "chart.getTopTags"):
         return _follow_chart(call, answer, situation)
+    if call.method == "artist.getInfo":
+        return Next(_correction(call, answer))
     if call.method in (
         "user.getLovedTracks",
         "user.getFriends",
@@ -566,6 +581,14 @@ def _follow_chart(call: Call, answer: Digest, situation: Situation) -> Next:
         ):
             return Next()
     return Next([Call(call.method, {**call.params, "page": str(page + 1)})])
+
+
+def _correction(call: Call, answer: Digest) -> list[Call]:
+    """Where another artist answered: only a correction says that the two are one."""
+    asked = call.params["artist"]
+    if all(name_key(name) == name_key(asked) for (name,) in answer.names):
+        return []
+    return [Call("artist.getCorrection", {"artist": asked})]
 
 
 def _other_pages(most: int, call: Call, answer: Digest) -> list[Call]:
@@ -670,7 +693,7 @@ def walk(
     """
     pages = max(1, -(-total // limit))
     context = {
-        "walk_id": f"{name.casefold()}-{start}-{end}-{limit}-{nth}",
+        "walk_id": f"{name_key(name)}-{start}-{end}-{limit}-{nth}",
         "walk_from": start,
         "walk_to": end,
         "pages": pages,

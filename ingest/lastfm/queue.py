@@ -338,7 +338,7 @@ class Queue:
             connection.execute(
                 insert_new(connection, fetch_panel),
                 {
-                    "listener_id": name.casefold(),
+                    "listener_id": name_key(name),
                     "listener_name": name,
                     "added_at": ops.utcnow(),
                 },
@@ -583,7 +583,7 @@ class Queue:
     @staticmethod
     def _put_listener(connection: Connection, name: str, **values: Any) -> None:
         row = {
-            "listener_id": name.casefold(),
+            "listener_id": name_key(name),
             "listener_name": name,
             "is_history_complete": False,
             "is_private": False,
@@ -619,7 +619,7 @@ class Queue:
             values["full_walk_date"] = as_of
         known = connection.execute(
             select(fetch_listeners.c.watermark_uts).where(
-                fetch_listeners.c.listener_id == name.casefold()
+                fetch_listeners.c.listener_id == name_key(name)
             )
         ).scalar()
         # A past day fetched late must not take a newer watermark back.

@@ -59,12 +59,15 @@ class Source:
     item: paths inside the item; root: paths inside the object around the items
     (page attributes stand in ``@attr``; empty answers of before 2015 have them beside
     ``#text``); param: a parameter of the request; constant: a fixed text.
+    is_asked: the parameter comes before the others: the row belongs to whom was asked
+    for, under whatever name the answer stands.
     """
 
     item: tuple[str, ...] = ()
     root: tuple[str, ...] = ()
     param: str | None = None
     constant: str | None = None
+    is_asked: bool = False
     rule: Literal["plain", "position", "seconds", "milliseconds", "flag"] = "plain"
 
 
@@ -195,7 +198,7 @@ ROW_TABLES: tuple[RawTable, ...] = (
     ),
     _rows(
         "artist_corrections",
-        "One row per spelling asked for that last.fm corrects.",
+        "One row per spelling asked for, with the name that last.fm says is right.",
         "requested_name artist_name! artist_mbid",
         "artist",
     ),
@@ -291,7 +294,8 @@ ROW_TABLES: tuple[RawTable, ...] = (
 LEDGER_TABLES: tuple[RawTable, ...] = (
     RawTable(
         "lastfm__name_keys",
-        "One row per spelling ever seen of an artist, track, album or tag.",
+        "One row per spelling ever seen of an artist, track, album, tag, account or"
+        " country.",
         _columns("load_id:bigint! name! name_key!"),
         ("name",),
     ),
@@ -358,7 +362,7 @@ _ARTIST_MBID = item("artist/mbid")
 _POSITION = Source(rule="position")
 _SECONDS = Source(item=("duration",), rule="seconds")
 _LISTENER = _asked("@attr/user", "user", "@attr/for", param="user")
-_OF_ARTIST = _asked("@attr/artist", "artist", param="artist")
+_OF_ARTIST = Source(root=("@attr/artist", "artist"), param="artist", is_asked=True)
 _OF_TAG = _asked("@attr/tag", "tag", param="tag")
 _OF_COUNTRY = _asked("@attr/country", "country", param="country")
 _PERIOD = Source(root=("@attr/type", "type"), param="period", constant="overall")
@@ -539,11 +543,15 @@ RECIPES: tuple[Recipe, ...] = (
         "artist.getCorrection",
         "lastfm__artist_corrections",
         ("corrections",),
-        "correction",
+        # The answer is the item: an empty list in it says that the name is right.
+        "",
         {
             "requested_name": Source(param="artist"),
-            "artist_name": item("artist/name"),
-            "artist_mbid": item("artist/mbid"),
+            "artist_name": Source(
+                item=("correction/artist/name", "correction/0/artist/name"),
+                param="artist",
+            ),
+            "artist_mbid": item("correction/artist/mbid", "correction/0/artist/mbid"),
         },
     ),
     Recipe(

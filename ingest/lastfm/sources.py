@@ -44,7 +44,8 @@ _NO_FRESHNESS = """\
 """
 _SPELLINGS_HEAD = """\
 {# Returns, for each kind of thing, the raw tables where its names stand: table, columns
-   (expressions in the order of the spellings' columns) and is_official. Written by
+   (expressions in the order of the spellings' columns), is_official and playcount
+   (last.fm's plays of the thing, null where it does not say). Written by
    `make sources` from ingest/lastfm/spellings.py; change it there. Exists because dbt
    has to know while it parses which sources a model reads. #}
 {% macro lastfm_spellings() %}
@@ -84,7 +85,7 @@ def _entry(table: str, spelling: Spelling) -> str:
     is_official = str(spelling.is_official).lower()
     return (
         f"        {{'table': '{table}', 'is_official': {is_official}, 'columns': [\n"
-        f"{columns}        ]}},\n"
+        f"{columns}        ], 'playcount': '{spelling.playcount}'}},\n"
     )
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from ingest.lastfm.recipes import ROW_TABLES, RawTable, Thing
 
-# Names of last.fm accounts: listeners, who have keys of their own.
-ACCOUNT_COLUMNS = frozenset({"listener_name", "friend_name"})
+# Names of last.fm accounts and countries: they have keys, but no dimension of names.
+ACCOUNT_COLUMNS = frozenset({"listener_name", "friend_name", "country"})
 # Artists under other column names; what was asked for is an artist as well.
 ARTIST_COLUMNS = (
     "artist_name",
@@ -29,6 +29,8 @@ NAME_COLUMNS = frozenset(
     if column.endswith("_name") and column not in ACCOUNT_COLUMNS
 )
 """Every column that holds a name of an artist, album, track or tag."""
+KEYED_COLUMNS = NAME_COLUMNS | ACCOUNT_COLUMNS
+"""Every column whose values get a key when they are loaded."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,15 @@ class Spelling:
     expressions: SQL on a row of the table, in the order artist's name, own name, mbid
     (artists: name, mbid; tags: name); a name that is null there is none.
     uses: the columns with names that they read.
+    playcount: SQL for last.fm's plays of the thing itself, null where another's stand
+    there: of two pages under one key the larger one gives the name.
     """
 
     thing: Thing
     expressions: tuple[str, ...]
     is_official: bool
     uses: frozenset[str]
+    playcount: str = "cast(null as bigint)"
 
 
 def spellings(table: RawTable) -> tuple[Spelling, ...]:
@@ -64,8 +69,9 @@ def spellings(table: RawTable) -> tuple[Spelling, ...]:
 
 def _artist(table: RawTable, name: str) -> Spelling:
     is_official = "artist" in table.official and name == "artist_name"
-    expressions = (name, _mbid(table, name))
-    return Spelling("artist", expressions, is_official, frozenset({name}))
+    expressions = (_played(table, name), _mbid(table, name))
+    playcount = _playcount(table, is_official)
+    return Spelling("artist", expressions, is_official, frozenset({name}), playcount)
 
 
 def _work(table: RawTable, thing: Thing) -> Spelling:
@@ -75,8 +81,10 @@ def _work(table: RawTable, thing: Thing) -> Spelling:
     if thing == "track" and "track_artist_name" in table.column_names:
         artist = "coalesce(track_artist_name, artist_name)"
         uses.add("track_artist_name")
-    expressions = (artist, f"nullif({name}, '')", _mbid(table, name))
-    return Spelling(thing, expressions, thing in table.official, frozenset(uses))
+    expressions = (_played(table, artist), f"nullif({name}, '')", _mbid(table, name))
+    is_official = thing in table.official
+    playcount = _playcount(table, is_official)
+    return Spelling(thing, expressions, is_official, frozenset(uses), playcount)
 
 
 def _items() -> list[Spelling]:
@@ -89,6 +97,18 @@ def _items() -> list[Spelling]:
         of_artist = () if thing == "artist" else ("artist_name",)
         found.append(Spelling(thing, (*of_artist, item, "''"), False, uses))
     return found
+
+
+def _played(table: RawTable, name: str) -> str:
+    """The name, unless the row is about what plays just now: that is not a play yet."""
+    if "is_now_playing" in table.column_names:
+        return f"case when not is_now_playing then {name} end"
+    return name
+
+
+def _playcount(table: RawTable, is_official: bool) -> str:
+    has_own = is_official and "playcount" in table.column_names
+    return "playcount" if has_own else "cast(null as bigint)"
 
 
 def _mbid(table: RawTable, name: str) -> str:

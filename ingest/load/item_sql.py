@@ -299,7 +299,8 @@ def _chosen(recipe: Recipe, column: Column) -> str:
     places += [_candidate("root", root_paths.index(path) + 1) for path in source.root]
     if source.param:
         number = _params(recipe).index(source.param) + 1
-        places.append(f"nullif(param_texts[{number}], '')")
+        asked = f"nullif(param_texts[{number}], '')"
+        places.insert(0 if source.is_asked else len(places), asked)
     if source.constant is not None:
         places.append(text_literal(source.constant))
     return f"coalesce({', '.join(places)}, null)"

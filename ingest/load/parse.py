@@ -28,7 +28,7 @@ from ingest.lastfm.recipes import (
     TABLES,
     recipes_of,
 )
-from ingest.lastfm.spellings import NAME_COLUMNS
+from ingest.lastfm.spellings import KEYED_COLUMNS
 from ingest.load import bodies, item_sql
 from ingest.load.item_sql import name_literal, text_literal
 from warehouse.errors import LoadFailed
@@ -964,7 +964,7 @@ class Parser:
                 continue
             paths = _literals(files)
             for column in TABLES[table].columns:
-                if column.name in NAME_COLUMNS:
+                if column.name in KEYED_COLUMNS:
                     queries.append(
                         f"select distinct {name_literal(column.name)} as name"
                         f" from read_parquet([{paths}])"

@@ -16,16 +16,19 @@ from sqlalchemy import Connection, create_engine, text
 
 from ingest.landing import Part
 from ingest.lastfm.recipes import (
+    ROW_TABLES,
     SCHEMA,
     SQL_TYPES,
     TABLES,
     Dialect,
     raw_ddl,
 )
+from ingest.lastfm.spellings import ACCOUNT_COLUMNS
 from ingest.load.item_sql import name_literal, text_literal
 from ingest.load.stage import STAGE_PREFIX, Stage
 from warehouse import fence
 from warehouse.errors import LoadFailed
+from warehouse.names import name_key
 from warehouse.run import Target
 
 # The attached file; a schema must not share its name.
@@ -200,6 +203,7 @@ def promote(
                     f"{expected} rows of {table} were parsed but {moved} arrived"
                 )
         _enter(raw, load_id, promotion)
+        _key_older_names(raw, load_id)
         if stage.duckdb is None:
             _analyze(raw, promotion.rows_by_table)
             raw.run(f"drop schema {stage.schema} cascade")
@@ -238,6 +242,36 @@ def _move(raw: Raw, table: str, schema: str, load_id: int) -> int:
         f"insert into {SCHEMA}.{table} (load_id, {columns})"
         f" select {load_id}, {columns} from {schema}.{table} as staged{new}"
     )
+
+
+def _key_older_names(raw: Raw, load_id: int) -> None:
+    """Give a key to names of accounts and countries that were loaded without one.
+
+    Before 2026-11-29 only artists, albums, tracks and tags had stored keys. Every walk
+    names its listener, so one without a key tells that the older names have none.
+    """
+    keys = f"select name from {SCHEMA}.lastfm__name_keys"
+    if not raw.rows(
+        f"select 1 from {SCHEMA}.lastfm__scrobble_walks"
+        f" where listener_name not in ({keys}) limit 1"
+    ):
+        return
+    columns = [
+        (table.name, column)
+        for table in ROW_TABLES
+        for column in table.column_names
+        if column in ACCOUNT_COLUMNS
+    ]
+    found = raw.rows(
+        " union ".join(
+            f"select {column} from {SCHEMA}.{table}"
+            f" where {column} is not null and {column} not in ({keys})"
+            for table, column in columns
+        )
+    )
+    for (name,) in found:
+        values = f"{load_id}, {text_literal(name)}, {text_literal(name_key(name))}"
+        raw.run(f"insert into {SCHEMA}.lastfm__name_keys values ({values})")
 
 
 def _enter(raw: Raw, load_id: int, promotion: Promotion) -> None:

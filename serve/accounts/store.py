@@ -24,6 +24,7 @@ from serve.accounts.database import (
     utcnow,
     writing,
 )
+from warehouse.names import name_key
 
 SCOPES = ("read", "write", "trade", "admin")
 TOKEN_PREFIX = "swt_"
@@ -84,7 +85,7 @@ def use_login(engine: Engine, state: str) -> bool:
 def log_in(engine: Engine, listener_name: str, *, days: int) -> str:
     """Find or make the listener's account and open a session; gives its secret."""
     now = utcnow()
-    listener_id = listener_name.lower()
+    listener_id = name_key(listener_name)
     secret = secrets.token_urlsafe(32)
     with writing(engine).begin() as connection:
         found = connection.execute(

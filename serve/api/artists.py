@@ -43,6 +43,7 @@ class ArtistsQuery(Page):
     q: Text | None = Field(None, description="part of the name")
     tag: Key | None = Field(None, description="only artists with this tag_id")
     listed: Flag | None = Field(None, description="only those on the exchange, or not")
+    rising: Flag | None = Field(None, description="only those that rise, or not")
     sort: queries.Sort = "listeners"
 
 
@@ -89,9 +90,14 @@ class ArtistRow(Row):
     value: float | None
     fundamental_price: float | None
     stage: str | None
-    growth: float | None = Field(description="28 days against 63, in robust sd")
+    growth: float | None = Field(
+        description="28 days against 63, from the middle of the stage, in robust sd"
+    )
     growth_label: str | None
     trend_words: str | None
+    is_rising: bool = Field(
+        description="growth high, trend rising, listed, nothing set aside in 28 days"
+    )
     is_listed: bool
 
 
@@ -198,6 +204,7 @@ def list_artists(query: ArtistsQuery) -> Response:
             text=query.q,
             tag_id=query.tag,
             is_listed=is_true(query.listed),
+            is_rising=is_true(query.rising),
             sort=query.sort,
             limit=query.limit + 1,
             offset=query.offset,

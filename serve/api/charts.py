@@ -356,6 +356,12 @@ def entries(
             what counts only.
     """
     is_of_panel = found["chart"].startswith("panel_")
+    if query.by in ("scrobbles", "minutes", "share") and not is_of_panel:
+        raise Problem(
+            "invalid_parameter",
+            f"by: last.fm does not say the {query.by} of {found['chart']}; rank it by"
+            " rank or listeners",
+        )
     if query.counted == "all" and is_of_panel and found["period"] == "all_time":
         raise Problem(
             "invalid_parameter",

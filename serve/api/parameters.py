@@ -21,6 +21,7 @@ from serve import ranges
 from serve.problems import Problem
 from serve.queries.windows import Counted, Plays
 from serve.store.contract import Published
+from warehouse.names import name_key
 
 MAX_OFFSET = 1_000_000
 
@@ -59,7 +60,7 @@ Text = Annotated[
 ]
 Scope = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-ListenerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
+ListenerName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20/]{1,64}$")]
 Flag = Literal["true", "false"]
 
 
@@ -186,8 +187,8 @@ class ListenerPath(Parameters):
 
     @property
     def listener_id(self) -> str:
-        """The key: names differ in case only by spelling."""
-        return self.listener_name.lower()
+        """The key: case and width are only spelling."""
+        return name_key(self.listener_name)
 
 
 def is_true(flag: str | None) -> bool | None:

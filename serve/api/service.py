@@ -116,6 +116,7 @@ class Invalidated(Row):
 _INDEX = [
     ("/api/v1/charts", "charts: issues, runs, changes, year over year"),
     ("/api/v1/artists", "artists: search, one artist, series, compare"),
+    ("/api/v1/search?q=", "search: names of all kinds"),
     ("/api/v1/insights/totals", "totals of the panel"),
     ("/api/v1/insights/top/artists", "top lists of any range"),
     ("/api/v1/trends/month", "plays over time"),

@@ -74,7 +74,7 @@ class DayRow(Row):
     day: date
     week: int = Field(description="column of the calendar, from 0")
     weekday: int = Field(description="1 is Monday")
-    scrobbles: int
+    scrobbles: int | None = Field(description="null: the day is to come")
 
 
 class Active(Row):

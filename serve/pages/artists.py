@@ -77,7 +77,6 @@ def search() -> Any:
             reader,
             text=query.q,
             tag_id=query.tag,
-            is_listed=None,
             sort=query.sort,
             limit=limit + 1,
             offset=query.offset,
@@ -175,6 +174,7 @@ def artist(artist_id: str) -> Any:
             "artist.html",
             reader.published,
             artist=found,
+            value=found["value"] or dict.fromkeys(queries.VALUE_COLUMNS),
             query=query,
             lastfm=formatting.lastfm("music", found["artist_name"]),
             main=series_figure(reader, found, query.measure, first, last, "main"),
@@ -283,7 +283,7 @@ def _drawn(
     if gaps:
         says += f" {formatting.plural(gaps, 'day')} without an observation, shaded."
     if band:
-        says += " The band is the 95 % interval of the level."
+        says += " The band holds the mean of the next 28 days, 95 times of 100."
     says = says[0].upper() + says[1:]
     drawn = drawing.lines(
         key,

@@ -12,10 +12,20 @@ from serve.api.charts import ChartPath, IssueQuery, status
 from serve.api.charts import entries as chart_entries
 from serve.context import reading
 from serve.pages import drawing, formatting
-from serve.pages.site import Cell, Figure, Table, asked, page, pick, table
+from serve.pages.site import (
+    Cell,
+    Figure,
+    Table,
+    asked,
+    counted_picker,
+    page,
+    pick,
+    table,
+)
 from serve.problems import Problem
 from serve.queries import charts as queries
 from serve.store.contract import Reader
+from warehouse.project import variables
 
 _BUMP_DEPTH = 10
 _BUMP_ISSUES = 13
@@ -100,6 +110,7 @@ def one_chart(chart: str) -> Response:
             bump=_bump(reader, found, issues),
             entries=_entries(rows[:limit], found, query, limit),
             has_more=len(rows) > limit,
+            caps=variables()["counted_scrobbles"],
             **_links(chart, query, found, limit),
         )
 
@@ -139,6 +150,11 @@ def _links(
     here, kept = f"/charts/{chart}", _kept(query, found)
     return {
         "by": pick(here, "by", _BY.items(), query.by, **kept),
+        "counted": counted_picker(
+            here, query.counted, **{**kept, "counted": None}, by=query.by
+        )
+        if chart.startswith("panel_") and found["period"] != "all_time"
+        else [],
         "more": formatting.address(
             here, **kept, by=query.by, limit=limit, offset=query.offset + limit
         ),
@@ -186,6 +202,7 @@ def _kept(query: IssueQuery, found: dict[str, Any]) -> dict[str, Any]:
         "period": found["period"],
         "issue": query.issue,
         "bubbling_under": "true" if query.bubbling_under == "true" else None,
+        "counted": query.counted if query.counted != "clean" else None,
     }
 
 
@@ -297,13 +314,36 @@ def _before(row: dict[str, Any]) -> str:
 
 
 _MEASURES: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "scrobbles": ("Scrobbles", formatting.number),
-    "scrobbles_capped": ("Counted", formatting.number),
-    "listeners": ("Listeners", formatting.number),
-    "minutes": ("Minutes", formatting.number),
+    "scrobbles_counted": ("Counted", formatting.number),
+    "scrobbles": ("All scrobbles", formatting.number),
+    "scrobbles_flagged": ("Of robots", formatting.number),
+    "scrobbles_over_cap": ("Above the cap", formatting.number),
+    "listeners_counted": ("Listeners", formatting.number),
+    "listeners": ("All listeners", formatting.number),
+    "minutes_counted": ("Minutes", formatting.number),
     "share_pct": ("Share", lambda value: formatting.pct(value, 2)),
 }
-_BARS = {"scrobbles_capped": "the scrobbles that count, which rank the chart"}
+_BARS = {"scrobbles_counted": "the scrobbles that count, which rank the chart"}
+_MEASURE_OF = {
+    "rank": "scrobbles_counted",
+    "scrobbles": "scrobbles_counted",
+    "listeners": "listeners_counted",
+    "minutes": "minutes_counted",
+    "share": "share_pct",
+}
+#: Shown only where it differs from what stands before it, or is not nothing.
+_SAME_AS = {"scrobbles": "scrobbles_counted", "listeners": "listeners_counted"}
+_LEFT_OUT = ("scrobbles_flagged", "scrobbles_over_cap")
+
+
+def _is_shown(name: str, rows: list[dict[str, Any]]) -> bool:
+    if name in _LEFT_OUT:
+        return any(row[name] for row in rows)
+    other = _SAME_AS.get(name)
+    return any(
+        row[name] is not None and (other is None or row[name] != row[other])
+        for row in rows
+    )
 
 
 def _entries(
@@ -312,11 +352,14 @@ def _entries(
     """The issue itself: bars by its measure over a table of everything known."""
     chart = found["chart"]
     kind = chart.split("_")[1]
-    asked_for = {"share": "share_pct"}.get(query.by, query.by)
-    order = [asked_for, "scrobbles_capped", "scrobbles", "listeners"]
-    shown = [name for name in _MEASURES if any(row[name] is not None for row in rows)]
-    if all(row["scrobbles_capped"] == row["scrobbles"] for row in rows):
-        shown = [name for name in shown if name != "scrobbles_capped"]
+    for row in rows:
+        row["scrobbles_over_cap"] = (
+            None
+            if row["scrobbles"] is None or query.counted == "all"
+            else row["scrobbles"] - row["scrobbles_flagged"] - row["scrobbles_counted"]
+        )
+    order = [_MEASURE_OF[query.by], "scrobbles_counted", "listeners"]
+    shown = [name for name in _MEASURES if _is_shown(name, rows)]
     measure = next((name for name in order if name in shown), None)
     title = formatting.chart(chart, found["scope"])
     summary = f"{title}, {formatting.issue(found['period'], found['issue_date'])}."
@@ -359,6 +402,7 @@ def _entries(
             revision=found["revision"],
             by=query.by if query.by != "rank" else None,
             bubbling_under="true" if query.bubbling_under == "true" else None,
+            counted=query.counted if query.counted != "clean" else None,
             limit=limit,
             offset=query.offset or None,
         ),

@@ -56,6 +56,7 @@ def compare() -> Any:
         ]
         keys = [row["artist_id"] for row in chosen]
         for row in chosen:
+            row["shown_value"] = row["value"] or dict.fromkeys(queries.VALUE_COLUMNS)
             others = [key for key in keys if key != row["artist_id"]]
             row["without"] = formatting.address("/compare", **_kept(query, others))
         last = reader.published.as_of_date
@@ -101,7 +102,6 @@ def _best(reader: Reader, text: str) -> dict[str, Any] | None:
         reader,
         text=text,
         tag_id=None,
-        is_listed=None,
         sort="listeners",
         limit=1,
         offset=0,
@@ -113,7 +113,6 @@ def _suggestions(reader: Reader, query: Asked, keys: list[str]) -> list[dict[str
         reader,
         text=None,
         tag_id=None,
-        is_listed=None,
         sort="score",
         limit=8,
         offset=0,

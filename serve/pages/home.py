@@ -45,10 +45,9 @@ def home() -> Response:
 
 
 def _rising(reader: Reader) -> dict[str, Any]:
-    """Artists by growth; by score where history is too short for growth."""
-    found = _sorted_artists(reader, "growth")
-    by_growth = [row for row in found if (row["growth"] or 0) > 0]
-    rows = by_growth or [
+    """The artists that are rising, by growth; where none is, those of highest score."""
+    rising = _sorted_artists(reader, "growth", is_rising=True)
+    rows = rising or [
         row for row in _sorted_artists(reader, "score") if row["score"] is not None
     ]
     if rows:
@@ -65,20 +64,26 @@ def _rising(reader: Reader) -> dict[str, Any]:
             points.setdefault(artist_id, []).append((day, value))
         for row in rows:
             row["spark"] = drawing.spark(points.get(row["artist_id"], []))
-    sort = "growth" if by_growth else "score"
     return {
         "rows": rows,
-        "is_growth": bool(by_growth),
-        "csv": formatting.address("/api/v1/artists.csv", sort=sort, limit=_RISING),
+        "is_growth": bool(rising),
+        "csv": formatting.address(
+            "/api/v1/artists.csv",
+            sort="growth" if rising else "score",
+            rising="true" if rising else None,
+            limit=_RISING,
+        ),
     }
 
 
-def _sorted_artists(reader: Reader, sort: str) -> list[dict[str, Any]]:
+def _sorted_artists(
+    reader: Reader, sort: str, *, is_rising: bool | None = None
+) -> list[dict[str, Any]]:
     return artists.artists(
         reader,
         text=None,
         tag_id=None,
-        is_listed=None,
+        is_rising=is_rising,
         sort=sort,
         limit=_RISING,
         offset=0,

@@ -19,7 +19,7 @@ from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.pages import drawing, formatting
-from serve.pages.site import Figure, asked, page, pick, table
+from serve.pages.site import Figure, asked, counted_picker, page, pick, table
 from serve.pages.trends import GRAINS, over_time, week_figure, year_figure
 from serve.problems import Problem
 from serve.queries import listeners as queries
@@ -73,15 +73,26 @@ def panel() -> Response:
             direction=query.direction,
             year=query.year,
             country=query.country,
+            counted=query.counted,
             limit=limit + 1,
             offset=query.offset,
         ).records()
-        kept = {"year": query.year, "country": query.country}
+        kept = {
+            "year": query.year,
+            "country": query.country,
+            "counted": query.counted if query.counted != "clean" else None,
+        }
         return page(
             "listeners.html",
             reader.published,
             query=query,
             sorts=pick("/listeners", "sort", _SORTS.items(), query.sort, **kept),
+            counted=counted_picker(
+                "/listeners",
+                query.counted,
+                **{**kept, "counted": None},
+                sort=query.sort,
+            ),
             ranking=_ranking(rows[:limit], query, limit),
             has_more=len(rows) > limit,
             more=formatting.address(

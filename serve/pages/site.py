@@ -159,6 +159,12 @@ def pick(
     ]
 
 
+def counted_picker(path: str, chosen: str, **rest: Any) -> list[dict[str, Any]]:
+    """Links between what counts and all plays, of what the page shows now."""
+    choices = (("clean", "what counts"), ("all", "all plays"))
+    return pick(path, "counted", choices, chosen, **rest)
+
+
 def table(
     rows: Iterable[Row],
     *given: tuple[str, Callable[[Row], Cell], bool],

@@ -15,7 +15,7 @@ from serve.api.trends import TrendQuery
 from serve.context import reading
 from serve.pages import drawing, formatting
 from serve.pages.artists import places_of
-from serve.pages.site import Figure, Table, asked, page, pick, table
+from serve.pages.site import Figure, Table, asked, counted_picker, page, pick, table
 from serve.queries import artists, insights, tags
 from serve.queries import trends as queries
 from serve.store.contract import Reader, Result
@@ -61,6 +61,9 @@ def trends() -> Response:
             active=queries.active_listeners(reader, plays),
             artist=_named_artist(reader, query.artist),
             tag=tags.tag(reader, query.tag) if query.tag else None,
+            counted=counted_picker(
+                "/trends", query.counted, **{**kept, "counted": None}
+            ),
             over_time=over_time(
                 queries.by_period(
                     reader,
@@ -84,7 +87,13 @@ def trends() -> Response:
                 ),
             ),
             year=year_figure(
-                reader, query.year, "", "/trends", "/api/v1/trends/calendar.csv", kept
+                reader,
+                query.year,
+                "",
+                "/trends",
+                "/api/v1/trends/calendar.csv",
+                kept,
+                is_clean=query.counted == "clean",
             ),
         )
 
@@ -107,6 +116,7 @@ def _api(query: Asked) -> dict[str, Any]:
         "artist": query.artist,
         "tag": query.tag,
         "country": query.country,
+        "counted": query.counted if query.counted != "clean" else None,
         "limit": query.limit,
     }
 
@@ -144,7 +154,7 @@ def over_time(found: Result, grain: str, statistic: str, csv: str) -> Figure:
     columns: list[tuple[str, Callable[[dict[str, Any]], str], bool]] = [
         (
             grain.capitalize(),
-            lambda row: formatting.issue(grain, row["period_start"]),
+            lambda row: formatting.issue(grain, row["period_start"]) + _state(row),
             False,
         ),
         (name.capitalize(), lambda row: formatting.number(row["value"]), True),
@@ -174,6 +184,13 @@ def over_time(found: Result, grain: str, statistic: str, csv: str) -> Figure:
         csv=csv,
         empty="No play passes these filters. Choose a longer time or fewer filters.",
     )
+
+
+def _state(row: dict[str, Any]) -> str:
+    """What a reader has to know of a period: it is not over, or not whole."""
+    if row["is_running"]:
+        return " (so far)"
+    return " (listening begins)" if row["is_cut"] else ""
 
 
 def _upright(
@@ -251,12 +268,19 @@ def year_figure(
     path: str,
     csv: str,
     kept: dict[str, Any],
+    is_clean: bool = True,
 ) -> dict[str, Any]:
     """A year day by day, with the years before and after."""
     newest = reader.published.as_of_date.year
     year = asked_year or newest
-    found = queries.calendar(reader, year=year, listener_id=listener_id)
-    days = [(row[0], row[1], row[2], int(row[3] or 0)) for row in found.rows]
+    found = queries.calendar(
+        reader, year=year, listener_id=listener_id, is_clean=is_clean
+    )
+    days = [
+        (row[0], row[1], row[2], int(row[3]))
+        for row in found.rows
+        if row[3] is not None
+    ]
     whole = sum(day[3] for day in days)
     heard = [day for day in days if day[3]]
     says = f"Every day of {year} (UTC); a fuller colour is more."

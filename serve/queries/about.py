@@ -35,7 +35,8 @@ def restatements(
 ) -> Result:
     """What versions told otherwise than the one before, newest first.
 
-    Plays are summed over listeners, who stay unnamed.
+    Plays are summed over listeners, who stay unnamed; of fewer than 5 neither their
+    sums nor what they edited is said.
     """
     return reader.query(
         """
@@ -49,7 +50,8 @@ def restatements(
                 case when entity_type <> 'listener' then entity_id end as entity_id,
                 case when entity_type <> 'listener' then entity_name end
                     as entity_name,
-                old_value, new_value,
+                case when entity_type <> 'listener' then old_value end as old_value,
+                case when entity_type <> 'listener' then new_value end as new_value,
                 case when subject in ('came_late', 'went')
                     then cast(split_part(old_value, ' ', 1) as bigint) end as old_plays,
                 case when subject in ('came_late', 'went')
@@ -67,12 +69,14 @@ def restatements(
             restated_date,
             case when sum(plays) > 0 then cast(count(*) as bigint) end as listeners,
             cast(sum(plays) as bigint) as plays,
-            coalesce(
-                cast(sum(old_plays) as text) || ' plays', min(old_value)
-            ) as old_value,
-            coalesce(
-                cast(sum(new_plays) as text) || ' plays', min(new_value)
-            ) as new_value,
+            case
+                when min(entity_type) <> 'listener' then min(old_value)
+                when count(*) >= 5 then cast(sum(old_plays) as text) || ' plays'
+            end as old_value,
+            case
+                when min(entity_type) <> 'listener' then min(new_value)
+                when count(*) >= 5 then cast(sum(new_plays) as text) || ' plays'
+            end as new_value,
             reason, charts_changed, issues_changed
         from shown
         group by

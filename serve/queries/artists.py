@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
+from serve.queries.search import Search, in_key_order
 from serve.store.contract import Reader, Result
 from warehouse.names import name_key
 
@@ -30,7 +31,9 @@ Measure = Literal[
     "fundamental_price",
     "log_value",
     "level",
-    "trend",
+    "transient",
+    "log_attention",
+    "attention_share",
     "value_low",
     "value_high",
     "surprise_z",
@@ -42,6 +45,29 @@ Measure = Literal[
 ]
 MEASURES: tuple[str, ...] = get_args(Measure)
 
+#: What is said about an artist's value on its newest day.
+VALUE_COLUMNS = (
+    "value_date",
+    "value",
+    "value_low",
+    "value_high",
+    "score",
+    "fundamental_price",
+    "confidence",
+    "is_listed",
+    "stage",
+    "growth",
+    "growth_label",
+    "trend_slope",
+    "trend_slope_low",
+    "trend_slope_high",
+    "trend_words",
+    "is_rising",
+    "surprise_z",
+    "classic_base_price",
+    "classic_score",
+    "classic_dividend",
+)
 _SNAPSHOTS = ("listeners", "playcount")
 _PANEL = {
     "panel_scrobbles": "count(*)",
@@ -55,13 +81,13 @@ _ORDER = {
     "score": "latest.score desc nulls last",
     "value": "latest.value desc nulls last",
     "growth": "latest.growth desc nulls last",
-    "name": "lower(artists.artist_name)",
+    "name": in_key_order("artists.name_key"),
 }
 _LATEST = """
     latest as (
 
         select artist_id, score, value, fundamental_price, stage, growth,
-            growth_label, trend_words, is_listed
+            growth_label, trend_words, is_rising, is_listed
         from marts.fct_artist_values
         where value_date = (select max(value_date) from marts.fct_artist_values)
 
@@ -74,32 +100,22 @@ def artist_id_of(name: str) -> str:
     return hashlib.md5(name_key(name).encode(), usedforsecurity=False).hexdigest()
 
 
-def _pattern(text: str, before: str = "") -> str:
-    escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"{before}{escaped}%"
-
-
 def artists(
     reader: Reader,
     *,
     text: str | None,
     tag_id: str | None,
-    is_listed: bool | None,
     sort: str,
     limit: int,
     offset: int,
+    is_listed: bool | None = None,
+    is_rising: bool | None = None,
 ) -> Result:
     """Artists whose name holds `text`, best match first, then by `sort`."""
-    key = name_key(text) if text else None
+    search = Search(text)
     relevance = ""
-    if key is not None:
-        relevance = """
-            case
-                when artists.artist_id = :artist_id then 0
-                when lower(artists.artist_name) like :prefix escape '!' then 1
-                else 2
-            end,
-        """
+    if text:
+        relevance = f"{search.relevance('artists.name_key')},"
     return reader.query(
         f"""
         with {_LATEST}
@@ -109,14 +125,15 @@ def artists(
             artists.panel_listeners, latest.score, latest.value,
             latest.fundamental_price, latest.stage, latest.growth,
             latest.growth_label, latest.trend_words,
+            coalesce(latest.is_rising, false) as is_rising,
             coalesce(latest.is_listed, false) as is_listed
         from marts.dim_artists as artists
         left join latest on latest.artist_id = artists.artist_id
-        where (cast(:within as text) is null
-                or lower(artists.artist_name) like :within escape '!'
-                or artists.artist_id = :artist_id)
+        where {search.within("artists.name_key")}
             and (cast(:is_listed as boolean) is null
                 or coalesce(latest.is_listed, false) = :is_listed)
+            and (cast(:is_rising as boolean) is null
+                or coalesce(latest.is_rising, false) = :is_rising)
             and (cast(:tag_id as text) is null or artists.artist_id in (
                 select artist_id from marts.artist_tags where tag_id = :tag_id
             ))
@@ -124,11 +141,10 @@ def artists(
         limit :limit offset :offset
         """,
         {
-            "artist_id": artist_id_of(text) if text else None,
-            "within": _pattern(key, "%") if key is not None else None,
-            "prefix": _pattern(key) if key is not None else None,
+            **search.binds,
             "tag_id": tag_id,
             "is_listed": is_listed,
+            "is_rising": is_rising,
             "limit": limit,
             "offset": offset,
         },
@@ -137,15 +153,16 @@ def artists(
 
 def completion(reader: Reader, *, text: str, limit: int) -> Result:
     """Names that begin with `text`, the best known first."""
+    search = Search(text)
     return reader.query(
-        """
+        f"""
         select artist_id, artist_name, listeners
         from marts.dim_artists
-        where lower(artist_name) like :prefix escape '!'
+        where {search.begins("name_key")}
         order by listeners desc nulls last, scrobbles desc nulls last, artist_id
         limit :limit
         """,
-        {"prefix": _pattern(name_key(text)), "limit": limit},
+        {**search.binds, "limit": limit},
     )
 
 
@@ -203,12 +220,8 @@ def artist(reader: Reader, artist_id: str) -> dict[str, Any] | None:
         key,
     ).first()
     found["value"] = reader.query(
-        """
-        select
-            value_date, value, value_low, value_high, score, fundamental_price,
-            confidence, is_listed, stage, growth, growth_label, trend_slope,
-            trend_slope_low, trend_slope_high, trend_words, surprise_z,
-            classic_base_price, classic_score, classic_dividend
+        f"""
+        select {", ".join(VALUE_COLUMNS)}
         from marts.fct_artist_values
         where artist_id = :artist_id
         order by value_date desc
@@ -384,7 +397,7 @@ def series(
     At least the newest `days` days are in, and one before them when there is one.
 
     A day without an observation is a row with `is_gap`; its value is null where nothing
-    is known. Panel counts have no gaps: no play is 0.
+    is known. Panel counts have no gaps: no play is 0; flagged days do not count.
     """
     binds: dict[str, Any] = {f"a{index}": key for index, key in enumerate(artist_ids)}
     keys = ", ".join(f":a{index}" for index in range(len(artist_ids)))
@@ -396,6 +409,7 @@ def series(
                 cast({_PANEL[measure]} as double precision) as value, false as is_gap
             from marts.fct_scrobbles
             where artist_id in ({keys}) and scrobbled_date between :first and :last
+                and not is_flagged
             group by artist_id, scrobbled_date
         """
     elif measure in _SNAPSHOTS:

@@ -26,7 +26,7 @@ _BY = {
 }
 # The first named of "A feat. B" and its spellings: whom the play is credited to first.
 _PRIMARY = (
-    "regexp_replace(artists.artist_name,"
+    "regexp_replace(artists.{column},"
     " '[ ]+[(]?(feat[.]?|ft[.]?|featuring)[ ].*$', '', 'i')"
 )
 
@@ -164,11 +164,13 @@ _NAMED = {
     ),
     "primary_artists": (
         "artist_id",
-        "md5(lower(artists.primary_name)) as entity_id,"
+        "md5(artists.primary_key) as entity_id,"
         " artists.primary_name as entity_name,"
-        " md5(lower(artists.primary_name)) as artist_id,"
+        " md5(artists.primary_key) as artist_id,"
         " artists.primary_name as artist_name",
-        f"inner join (select artists.artist_id, {_PRIMARY} as primary_name"
+        "inner join (select artists.artist_id,"
+        f" {_PRIMARY.format(column='artist_name')} as primary_name,"
+        f" {_PRIMARY.format(column='name_key')} as primary_key"
         " from marts.dim_artists as artists) as artists"
         " on artists.artist_id = capped.entity_id",
     ),
@@ -204,19 +206,21 @@ _NAMED = {
 def _from_plays(entity: str, plays: Plays) -> str:
     """SQL: one row per entity, counted from the plays; the marts' definition again."""
     key, names, join = _NAMED[entity]
-    counted = (
-        "least(scrobbles - scrobbles_flagged, :cap)" if plays.is_clean else "scrobbles"
+    of_all = ("scrobbles", "scrobbles", "seconds")
+    of_clean = (
+        "least(scrobbles - scrobbles_flagged, :cap)",
+        "(scrobbles - scrobbles_flagged)",
+        "seconds_clean",
     )
-    seconds = "seconds_clean" if plays.is_clean else "seconds"
-    whole = "scrobbles - scrobbles_flagged" if plays.is_clean else "scrobbles"
+    counted, whole, seconds = of_clean if plays.is_clean else of_all
+    part = f"date_trunc('{plays.cap_period}', plays.scrobbled_date)"
     return f"""
         with
 
         parts as (
 
             select
-                plays.listener_id, plays.{key} as entity_id,
-                date_trunc('{plays.cap_period}', plays.scrobbled_date) as part_start,
+                plays.listener_id, plays.{key} as entity_id, {part} as part_start,
                 count(*) as scrobbles,
                 count(*) filter (where plays.is_flagged) as scrobbles_flagged,
                 sum(plays.listening_seconds) as seconds,
@@ -225,9 +229,7 @@ def _from_plays(entity: str, plays: Plays) -> str:
                 ) as seconds_clean
             from marts.fct_scrobbles as plays
             where {plays.where()} and plays.{key} is not null
-            group by
-                plays.listener_id, plays.{key},
-                date_trunc('{plays.cap_period}', plays.scrobbled_date)
+            group by plays.listener_id, plays.{key}, {part}
 
         ),
 
@@ -265,9 +267,8 @@ def _from_plays(entity: str, plays: Plays) -> str:
                 as bigint
             ) as listeners,
             cast(coalesce(sum(seconds_counted), 0) as bigint) as listening_seconds,
-            100 * cast(sum(scrobbles_counted) as double precision)
-                / nullif(sum(cast(sum(scrobbles_counted) as double precision)) over (),
-                    0) as share_pct
+            100.0 * cast(sum(scrobbles_counted) as double precision)
+                / sum(sum(scrobbles_counted)) over () as share_pct
         from named
         group by entity_id
         having sum(scrobbles_counted) > 0

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from serve.store.contract import Reader, Result
+from warehouse.names import name_key
 
 Sort = Literal[
     "scrobbles",
@@ -83,7 +84,7 @@ _RANKINGS_SQL = """
         left join plays on plays.listener_id = listeners.listener_id
         left join days on days.listener_id = listeners.listener_id
         where (cast(:country as text) is null
-            or lower(listeners.country) = :country)
+            or listeners.country_key = :country)
 
     )
 
@@ -121,7 +122,7 @@ def rankings(
         {
             "first": date(year, 1, 1) if year else date(1970, 1, 1),
             "last": date(year, 12, 31) if year else date(2200, 12, 31),
-            "country": country.lower() if country else None,
+            "country": name_key(country) if country else None,
             "limit": limit,
             "offset": offset,
         },

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from serve.queries.artists import _pattern
+from serve.queries.search import Search, in_key_order
 from serve.store.contract import Reader, Result
-from warehouse.names import name_key
 
 Sort = Literal["reach", "taggings", "artists", "name"]
 
@@ -14,7 +13,7 @@ _ORDER = {
     "reach": "reach desc nulls last",
     "taggings": "taggings desc nulls last",
     "artists": "artists desc nulls last",
-    "name": "lower(tag_name)",
+    "name": in_key_order("name_key"),
 }
 
 
@@ -22,16 +21,17 @@ def tags(
     reader: Reader, *, text: str | None, sort: str, limit: int, offset: int
 ) -> Result:
     """Tags whose name begins with `text`."""
+    search = Search(text)
     return reader.query(
         f"""
         select tag_id, tag_name, reach, taggings, artists
         from marts.dim_tags
-        where (cast(:prefix as text) is null or lower(tag_name) like :prefix escape '!')
+        where {search.begins("name_key")}
         order by {_ORDER[sort]}, tag_id
         limit :limit offset :offset
         """,
         {
-            "prefix": _pattern(name_key(text)) if text else None,
+            **search.binds,
             "limit": limit,
             "offset": offset,
         },

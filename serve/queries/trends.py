@@ -122,34 +122,34 @@ def by_weekday_and_hour(reader: Reader, *, plays: Plays, all_days: bool) -> Resu
     `all_days` takes them ready from the mart, else they are counted in the range.
     """
     if all_days and not (plays.artist_id or plays.tag_id or plays.country):
-        return reader.query(
-            """
-            select weekday, hour, scrobbles
+        found = reader.query(
+            f"""
+            select weekday, hour, scrobbles{"_clean" if plays.is_clean else ""}
             from marts.listener_hours
             where listener_id = :listener_id
-            order by weekday, hour
             """,
             {"listener_id": plays.listener_id or ""},
         )
-    found = reader.query(
-        f"""
-        select
-            cast(extract(isodow from plays.scrobbled_at) as integer) as weekday,
-            cast(extract(hour from plays.scrobbled_at) as integer) as hour,
-            cast(count(*) as bigint) as scrobbles
-        from marts.fct_scrobbles as plays
-        where {plays.where()} and {plays.counts}
-        group by 1, 2
-        """,
-        plays.binds,
-    )
+    else:
+        found = reader.query(
+            f"""
+            select
+                cast(extract(isodow from plays.scrobbled_at) as integer) as weekday,
+                cast(extract(hour from plays.scrobbled_at) as integer) as hour,
+                cast(count(*) as bigint) as scrobbles
+            from marts.fct_scrobbles as plays
+            where {plays.where()} and {plays.counts}
+            group by 1, 2
+            """,
+            plays.binds,
+        )
     counts = {(row[0], row[1]): row[2] for row in found.rows}
     rows = [
         (weekday, hour, counts.get((weekday, hour), 0))
         for weekday in range(1, 8)
         for hour in range(24)
     ]
-    return Result(found.columns, found.types, rows)
+    return Result(("weekday", "hour", "scrobbles"), found.types, rows)
 
 
 def folded(grid: Result, column: str) -> Result:
@@ -173,6 +173,7 @@ def calendar(
 ) -> Result:
     """One row per day of a year, zero-filled, with its week and weekday: a heat map.
 
+    Days after the published one are null: nothing is known of them.
     `is_clean` leaves out the plays of flagged days of the panel.
     """
     column = "scrobbles_clean" if is_clean and not listener_id else "scrobbles"
@@ -194,7 +195,8 @@ def calendar(
     day = date(year, 1, 1)
     while day.year == year:
         week = (day - date(year, 1, 1)).days + date(year, 1, 1).weekday()
-        rows.append((day, week // 7, day.isoweekday(), counts.get(day, 0)))
+        known = counts.get(day, 0) if day <= reader.published.as_of_date else None
+        rows.append((day, week // 7, day.isoweekday(), known))
         day += timedelta(days=1)
     return Result(
         ("day", "week", "weekday", "scrobbles"),
@@ -222,7 +224,7 @@ def active_listeners(reader: Reader, plays: Plays) -> dict[str, Any]:
             cast((
                 select count(*) from marts.dim_listeners as listeners
                 where (cast(:country as text) is null
-                    or lower(listeners.country) = :country)
+                    or listeners.country_key = :country)
             ) as bigint) as panel_listeners
         from {source} as plays
         where {day} and {plays.counts}

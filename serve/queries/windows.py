@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from serve.ranges import Range, start_of
+from warehouse.names import name_key
 from warehouse.project import variables
 
 #: clean: without flagged days, and of one listener and entity no more than the cap.
@@ -68,7 +69,7 @@ class Plays:
             "last": self.days.last,
             "artist_id": self.artist_id,
             "tag_id": self.tag_id,
-            "country": self.country.lower() if self.country else None,
+            "country": name_key(self.country) if self.country else None,
             "listener_id": self.listener_id,
         }
 
@@ -85,7 +86,7 @@ class Plays:
         if self.country:
             parts.append(
                 f"{plays}.listener_id in (select listener_id from marts.dim_listeners"
-                " where lower(country) = :country)"
+                " where country_key = :country)"
             )
         if self.listener_id:
             parts.append(f"{plays}.listener_id = :listener_id")

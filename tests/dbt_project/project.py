@@ -21,7 +21,7 @@ from psycopg2.extras import execute_values
 from sqlalchemy.engine import make_url
 
 from ingest.lastfm.recipes import TABLES, raw_ddl
-from ingest.lastfm.spellings import NAME_COLUMNS
+from ingest.lastfm.spellings import KEYED_COLUMNS
 from ingest.published import landing
 from warehouse.build import invoke_dbt, parsed_project
 from warehouse.names import name_key
@@ -66,7 +66,7 @@ class RawWarehouse:
         new: set[str] = {
             str(row[column])
             for row in filled
-            for column in NAME_COLUMNS & row.keys()
+            for column in KEYED_COLUMNS & row.keys()
             if row[column] is not None
         } - self._spelt
         self._spelt |= new

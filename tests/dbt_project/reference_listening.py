@@ -118,6 +118,7 @@ def flagged_days(plays: Iterable[Row]) -> set[tuple[str, date]]:
         each[play["listener_id"]].append(play)
     for listener, own in each.items():
         own.sort(key=lambda play: (play["scrobbled_at"], play["scrobble_id"]))
+        is_repeat = _repeats(own)
         hours: dict[datetime, list[int]] = defaultdict(list)
         for number, play in enumerate(own):
             hours[_hour(play["scrobbled_at"])].append(number)
@@ -128,7 +129,7 @@ def flagged_days(plays: Iterable[Row]) -> set[tuple[str, date]]:
                     for back in range(length)
                     for number in hours.get(last - timedelta(hours=back), ())
                 ]
-                if _breaks_a_rule(own, sorted(inside), length):
+                if _breaks_a_rule(own, is_repeat, sorted(inside), length):
                     found |= {
                         (listener, own[number]["scrobbled_date"]) for number in inside
                     }
@@ -139,7 +140,21 @@ def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def _breaks_a_rule(own: Sequence[Row], inside: Sequence[int], length: int) -> bool:
+def _repeats(own: Sequence[Row]) -> list[bool]:
+    """Whether each play's track was played in the 24 hours before."""
+    found, last = [], {}
+    for play in own:
+        before = last.get(play["track_id"])
+        found.append(
+            before is not None and play["scrobbled_at"] - before < timedelta(days=1)
+        )
+        last[play["track_id"]] = play["scrobbled_at"]
+    return found
+
+
+def _breaks_a_rule(
+    own: Sequence[Row], is_repeat: Sequence[bool], inside: Sequence[int], length: int
+) -> bool:
     hours = {_hour(own[number]["scrobbled_at"]) for number in inside}
     if length == 192:
         return len(hours) >= 144
@@ -149,14 +164,7 @@ def _breaks_a_rule(own: Sequence[Row], inside: Sequence[int], length: int) -> bo
         ((b - a).total_seconds() for a, b in pairwise(times)),
         default=0.0,
     )
-    repeats = sum(
-        any(
-            other["track_id"] == own[number]["track_id"]
-            and own[number]["scrobbled_at"] - other["scrobbled_at"] < timedelta(days=1)
-            for other in own[max(0, number - 700) : number]
-        )
-        for number in (inside if plays >= 300 else ())
-    )
+    repeats = sum(is_repeat[number] for number in inside)
     timed = short = 0
     for number in inside:
         length_known = own[number]["duration_seconds"]

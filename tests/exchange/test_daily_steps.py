@@ -18,7 +18,6 @@ from sqlalchemy import select, update
 from exchange import cli, daily_steps, inputs, schema
 from exchange.clock import utc_now
 from exchange.database import Database, sqlite_url
-from exchange.inputs import Flow, Gates
 from exchange.settings import ExchangeSettings, load_exchange_settings
 from warehouse.errors import SettingsError, SettleFailed
 from warehouse.run import Target
@@ -48,7 +47,8 @@ def write_marts(path: Path, days: int, **changes: dict[str, Any]) -> None:
         connection.execute(
             "create or replace table marts.fct_artist_values (artist_id text,"
             " value_date date, fundamental_price double, surprise_z double,"
-            " is_listed boolean, plays_per_day double, new_listeners_per_day double)"
+            " is_listed boolean, plays_per_day double, flow_state integer,"
+            " flow_reason text)"
         )
         for artist_id, (name, price) in ARTISTS.items():
             connection.execute(
@@ -64,12 +64,14 @@ def write_marts(path: Path, days: int, **changes: dict[str, Any]) -> None:
                     "surprise_z": 0.5,
                     "is_listed": True,
                     "plays_per_day": 5000.0,
-                    "new_listeners_per_day": 200.0,
+                    "flow_state": None,
+                    "flow_reason": None,
                 }
                 if back == 0:
                     row |= changes.get(name, {})
                 connection.execute(
-                    "insert into marts.fct_artist_values values (?, ?, ?, ?, ?, ?, ?)",
+                    "insert into marts.fct_artist_values"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?)",
                     list(row.values()),
                 )
         connection.execute(
@@ -174,7 +176,10 @@ def test_artists_below_the_floor_are_not_listed(run: Any) -> None:
     [
         ({"surprise_z": 6.1}, "surprise"),
         ({"surprise_z": -6.1}, "surprise"),
-        ({"plays_per_day": 26_000.0}, "plays jumped without listeners"),
+        (
+            {"flow_state": 6, "flow_reason": "a sudden step", "plays_per_day": None},
+            "a sudden step",
+        ),
     ],
 )
 def test_an_anomaly_halts_its_artist_only(
@@ -186,26 +191,20 @@ def test_an_anomaly_halts_its_artist_only(
     assert not can.is_halted
 
 
-def flow(name: str, surprise: float, plays: float, listeners: float = 100) -> Flow:
-    return Flow(name, surprise, plays, listeners, 1000.0, 100.0)
-
-
-def test_equal_and_opposite_jumps_halt_both() -> None:
-    found = inputs.anomalies(
-        [
-            flow("up", 5, 1800),
-            flow("down", -5, 210),
-            flow("other", -5, 500),
-            flow("calm", 0.1, 1000),
-        ],
-        Gates(),
-    )
-    assert found.keys() == {"up", "down"}
-
-
-def test_a_jump_of_plays_with_listeners_is_no_anomaly() -> None:
-    assert inputs.anomalies([flow("big", 5, 6000, 700)], Gates()) == {}
-    assert inputs.anomalies([flow("bot", 5, 6000, 110)], Gates()).keys() == {"bot"}
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"surprise_z": 6.1, "flow_reason": "confirmed"},
+        {"flow_state": 2, "flow_reason": "a merge", "plays_per_day": None},
+        {"surprise_z": 5.9},
+    ],
+)
+def test_what_the_marts_explain_halts_nobody(
+    run: Any, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    write_marts(tmp_path / "warehouse.duckdb", 10, Low=change)
+    artists = inputs.load(run.target, DAY, "v", utc_now()).artists
+    assert not any(one.is_halted for one in artists)
 
 
 def command(run: Any, *arguments: str) -> Result:

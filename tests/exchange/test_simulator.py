@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
 from itertools import pairwise
-from pathlib import Path
 from statistics import mean, variance
 
 import pytest
-import yaml
 
 from exchange import simulator
 from exchange.settings import UNITS_PER_CREDIT, ExchangeSettings
 from exchange.simulator import Scenario, simulate
-from exchange.value_formula import value_formula
 
 RULES = ExchangeSettings()
 
@@ -87,7 +83,7 @@ def test_prices_of_the_simulated_world_cannot_be_foreseen() -> None:
     days = 400
     for day in range(days):
         year._draw_flows(day)
-        year._take_flows(is_first=day == 0)
+        year._take_flows()
         year._price()
         if day >= 100:
             for artist in year.artists:
@@ -115,22 +111,6 @@ def test_wealth_is_told_for_every_kind_and_day(played: simulator.Simulation) -> 
     start = RULES.starting_cash_units / UNITS_PER_CREDIT
     for name in simulator.KINDS:
         assert last[name] == pytest.approx(start * (1 + kind(played, name) / 100), 1e-4)
-
-
-def test_the_constants_of_the_value_are_those_of_the_dbt_project(
-    tmp_path: Path,
-) -> None:
-    found = value_formula()
-    assert found.trend_weight == pytest.approx(0.9 / (1 - 0.98 * 0.9))
-    changed = tmp_path / "dbt_project.yml"
-    values = {**asdict(found), "level_gain": 0.5}
-    changed.write_text(yaml.safe_dump({"vars": {"value": values}}))
-    assert value_formula(changed) == replace(found, level_gain=0.5)
-    values.pop("discount")
-    other = tmp_path / "other.yml"
-    other.write_text(yaml.safe_dump({"vars": {"value": values}}))
-    with pytest.raises(KeyError, match="discount"):
-        value_formula(other)
 
 
 @pytest.mark.chaos

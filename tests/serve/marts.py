@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from tests.mart_columns import mart_columns
+from warehouse.names import name_key
 
 SEED = 20260314
 ODD_NAMES = [
@@ -30,6 +31,7 @@ ODD_NAMES = [
     "100%_sure!",
 ]
 
+DAY = timedelta(days=1)
 Row = dict[str, Any]
 
 
@@ -148,6 +150,11 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
     _plays(world, chance, artists, tracks, listeners, first, days)
     _counters(world, chance, artists, first, days)
     _rollups(world, artists, tracks, tags, listeners, first)
+    for thing in ("artist", "track", "album", "tag"):
+        for row in world[f"dim_{thing}s"]:
+            row["name_key"] = name_key(row[f"{thing}_name"])
+    for row in world["dim_listeners"]:
+        row["country_key"] = name_key(row["country"]) if row.get("country") else None
     _charts(world, chance, artists)
     _published(world)
     world["freshness"].append(
@@ -190,6 +197,7 @@ def _plays(
                         "album_id": key(f"{name}\x1fAlbum"),
                         "scrobbled_at": at,
                         "scrobbled_date": day,
+                        "is_flagged": (listener, day_number % 30) == (listeners[-1], 5),
                         "load_id": 1,
                     }
                 )
@@ -231,9 +239,13 @@ def _counters(
                     "value_date": day,
                     "new_listeners_per_day": 20.0,
                     "plays_per_day": 200.0,
-                    "log_share": -3.0,
+                    "day_factor": 0.1,
+                    "log_attention": -3.0,
+                    "attention_share": 0.01,
+                    "forecast_error": 0.0,
                     "level": -3.0,
-                    "trend": 0.01,
+                    "transient": 0.01,
+                    "error_variance": 0.04,
                     "log_value": -2.9,
                     "value": 0.05 + chance.random() / 100,
                     "fundamental_price": 100.0 + score / 10,
@@ -251,6 +263,7 @@ def _counters(
                     "trend_slope_low": -0.001,
                     "trend_slope_high": 0.003,
                     "trend_words": "no clear trend",
+                    "is_rising": False,
                     "surprise_z": chance.gauss(0, 1),
                     "classic_base_price": 10.0,
                     "classic_score": 5.0,
@@ -285,8 +298,21 @@ def _rollups(
     track_names = {track[0]: track[1] for track in tracks}
     lengths = {row["track_id"]: row["duration_seconds"] for row in world["dim_tracks"]}
 
+    for play in plays:
+        play["duration_seconds"] = lengths[play["track_id"]]
+        play["listening_seconds"] = play["duration_seconds"] or 210
+
     def seconds(rows: list[Row]) -> int:
-        return sum(lengths[row["track_id"]] or 0 for row in rows)
+        return sum(row["listening_seconds"] for row in rows)
+
+    def without_length(rows: list[Row]) -> int:
+        return sum(row["duration_seconds"] is None for row in rows)
+
+    def clean(rows: list[Row]) -> list[Row]:
+        return [row for row in rows if not row["is_flagged"]]
+
+    def different(column: str, rows: list[Row]) -> set[Any]:
+        return {row[column] for row in rows}
 
     def grouped(rows: list[Row], *columns: str) -> dict[Any, list[Row]]:
         groups: dict[Any, list[Row]] = {}
@@ -332,6 +358,7 @@ def _rollups(
                 "albums": len({play["album_id"] for play in mine}),
                 "active_hours": len({play["scrobbled_at"].hour for play in mine}),
                 "listening_seconds": seconds(mine),
+                "is_flagged": mine[0]["is_flagged"],
             }
         )
     for (listener, artist_id), mine in grouped(
@@ -361,6 +388,11 @@ def _rollups(
                             and play["scrobbled_at"].hour == hour
                             for play in mine
                         ),
+                        "scrobbles_clean": sum(
+                            play["scrobbled_at"].isoweekday() == weekday
+                            and play["scrobbled_at"].hour == hour
+                            for play in clean(mine)
+                        ),
                     }
                 )
         for period in ("day", "week", "month", "year"):
@@ -377,11 +409,20 @@ def _rollups(
                         "listener_id": who,
                         "period": period,
                         "period_start": period_start,
+                        "is_running": _is_running(period, period_start, world.as_of),
+                        "is_cut": period_start < first,
                         "scrobbles": len(found),
-                        "tracks": len({play["track_id"] for play in found}),
-                        "artists": len({play["artist_id"] for play in found}),
-                        "active_listeners": len({p["listener_id"] for p in found}),
+                        "tracks": len(different("track_id", found)),
+                        "artists": len(different("artist_id", found)),
+                        "active_listeners": len(different("listener_id", found)),
                         "listening_seconds": seconds(found),
+                        "scrobbles_clean": len(clean(found)),
+                        "tracks_clean": len(different("track_id", clean(found))),
+                        "artists_clean": len(different("artist_id", clean(found))),
+                        "active_listeners_clean": len(
+                            different("listener_id", clean(found))
+                        ),
+                        "listening_seconds_clean": seconds(clean(found)),
                     }
                 )
     for period in ("week", "month", "quarter", "half_year", "year", "all_time"):
@@ -404,15 +445,27 @@ def _rollups(
                     "albums": len({play["album_id"] for play in found}),
                     "listeners": len({play["listener_id"] for play in found}),
                     "listening_seconds": seconds(found),
-                    "scrobbles_without_duration": sum(
-                        lengths[play["track_id"]] is None for play in found
-                    ),
+                    "scrobbles_without_duration": without_length(found),
+                    "scrobbles_clean": len(clean(found)),
+                    "tracks_clean": len(different("track_id", clean(found))),
+                    "artists_clean": len(different("artist_id", clean(found))),
+                    "albums_clean": len(different("album_id", clean(found))),
+                    "listeners_clean": len(different("listener_id", clean(found))),
+                    "listening_seconds_clean": seconds(clean(found)),
+                    "scrobbles_without_duration_clean": without_length(clean(found)),
                 }
             )
             for kind, column in (("artist", "artist_id"), ("track", "track_id")):
                 entities = grouped(found, column)
+                by_all = sorted(entities, key=lambda key: (-len(entities[key]), key))
                 ordered = sorted(
-                    entities.items(), key=lambda item: (-len(item[1]), item[0])
+                    entities.items(),
+                    key=lambda item: (
+                        -len(clean(item[1])),
+                        -len(different("listener_id", clean(item[1]))),
+                        -len(item[1]),
+                        item[0],
+                    ),
                 )
                 for rank, (entity, mine) in enumerate(ordered, 1):
                     artist_id = mine[0]["artist_id"]
@@ -425,12 +478,19 @@ def _rollups(
                         "entity_name": name,
                         "artist_id": artist_id,
                         "artist_name": names[artist_id],
-                        "rank": rank,
+                        "rank": rank if clean(mine) else None,
+                        "place": rank if clean(mine) else None,
                         "scrobbles": len(mine),
-                        "scrobbles_capped": len(mine),
-                        "listeners": len({play["listener_id"] for play in mine}),
+                        "scrobbles_flagged": len(mine) - len(clean(mine)),
+                        "scrobbles_counted": len(clean(mine)),
+                        "listeners": len(different("listener_id", mine)),
+                        "listeners_counted": len(different("listener_id", clean(mine))),
                         "listening_seconds": seconds(mine),
-                        "share_pct": 100.0 * len(mine) / len(found),
+                        "listening_seconds_counted": seconds(clean(mine)),
+                        "share_pct": 100.0 * len(clean(mine)) / len(clean(found)),
+                        "rank_all": by_all.index(entity) + 1,
+                        "place_all": by_all.index(entity) + 1,
+                        "share_all_pct": 100.0 * len(mine) / len(found),
                     }
                     world["top_charts"].append(row)
     for listener in listeners:
@@ -482,6 +542,10 @@ def _rollups(
             )
 
 
+def _is_running(period: str, first: date, as_of: date) -> bool:
+    return start(period, as_of) == first and start(period, as_of + DAY) == first
+
+
 def _charts(
     world: World, chance: random.Random, artists: list[tuple[str, str]]
 ) -> None:
@@ -522,9 +586,12 @@ def _charts(
                     "run_length": 1,
                     "issues_at_1": history.count(1),
                     "scrobbles": 400 - 10 * rank,
-                    "scrobbles_capped": 390 - 10 * rank,
-                    "listeners": chance.randint(1, 6),
+                    "scrobbles_flagged": 4,
+                    "scrobbles_counted": 390 - 10 * rank,
+                    "listeners": (heard := chance.randint(1, 6)),
+                    "listeners_counted": heard,
                     "minutes": 3.5 * (400 - 10 * rank),
+                    "minutes_counted": 3.5 * (390 - 10 * rank),
                     "share_pct": 10.0 / rank,
                     "lead_over_2_pct": 2.0 if rank == 1 else None,
                     "points": 21 - rank if not is_below else 0,

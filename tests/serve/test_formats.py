@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pyarrow.parquet
+import pytest
 from flask.testing import FlaskClient
+
+from serve import answers
 
 
 def test_all_formats_hold_the_same_rows(client: FlaskClient) -> None:
@@ -72,3 +76,52 @@ def test_other_sites_may_read_but_not_write(client: FlaskClient) -> None:
         "/api/v1/panel", headers={**foreign, "Access-Control-Request-Method": "POST"}
     )
     assert "POST" not in asked.headers.get("Access-Control-Allow-Methods", "")
+
+
+def test_a_cell_that_a_spreadsheet_runs_is_quoted_in_any_width_and_disguise(
+    shared_dir: Path,
+) -> None:
+    case = (shared_dir / "cases/11-csv-wide-equals.csv").read_text(encoding="utf-8")
+    names = [*case.splitlines()[1:], "\u200b=1+1", "\n=1+1", "\ufeff+1", "  @x", "-1"]
+    for name in names:
+        assert answers.csv_cell(name) == f"'{name}", name
+    # The controls: names that begin with other signs stay as they are.
+    for name in ("Low", "(a)", "Åsa", "!!!", "\u202eevil", ""):
+        assert answers.csv_cell(name) == name
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_packed"),
+    [
+        ("gzip;q=0", False),
+        ("identity, gzip;q=0", False),
+        ("*;q=0, identity", False),
+        ("gzip", True),
+        ("deflate, gzip;q=0.5", True),
+    ],
+)
+def test_gzip_goes_to_those_who_take_it(
+    client: FlaskClient, accepted: str, is_packed: bool
+) -> None:
+    for _ in range(2):  # a miss and a hit
+        answer = client.get(
+            "/api/v1/artists?limit=1000", headers={"Accept-Encoding": accepted}
+        )
+        assert (answer.headers.get("Content-Encoding") == "gzip") == is_packed
+
+
+def test_days_to_come_have_no_plays_rather_than_none(client: FlaskClient) -> None:
+    rows = client.get("/api/v1/trends/calendar?year=2028").get_json()["data"]
+    assert len(rows) == 366 and {row["scrobbles"] for row in rows} == {None}
+    rows = client.get("/api/v1/trends/calendar?year=2026").get_json()["data"]
+    known = [row for row in rows if row["scrobbles"] is not None]
+    assert [row["day"] for row in known][-1] == "2026-03-14"
+
+
+def test_a_chart_is_not_ranked_by_what_last_fm_does_not_say(
+    client: FlaskClient,
+) -> None:
+    path = "/api/v1/charts/country_artists?scope=Norway"
+    refused = client.get(f"{path}&by=minutes")
+    assert refused.status_code == 422 and "minutes" in refused.get_json()["detail"]
+    assert client.get(f"{path}&by=listeners").status_code == 200

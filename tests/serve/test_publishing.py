@@ -40,7 +40,7 @@ def copies(data_dir: Path, marts_file: Path, count: int) -> list[tuple[str, date
         with duckdb.connect(str(path)) as connection:
             connection.execute(f"update marts.dim_tags set reach = {number}")
             connection.execute(
-                f"update marts.totals set scrobbles = {number}"
+                f"update marts.totals set scrobbles_clean = {number}"
                 " where period = 'all_time'"
             )
             connection.execute(
@@ -413,8 +413,11 @@ def move(url: str, number: int) -> str:
     with connect as connection, connection, connection.cursor() as cursor:
         cursor.execute("update ops.published set version = %s", (version,))
         cursor.execute("update marts.dim_tags set reach = %s", (number,))
-        for mart in ("fct_chart_positions", "totals"):
-            cursor.execute(f"update marts.{mart} set scrobbles = %s", (number,))
+        for mart, column in (
+            ("fct_chart_positions", "scrobbles"),
+            ("totals", "scrobbles_clean"),
+        ):
+            cursor.execute(f"update marts.{mart} set {column} = %s", (number,))
     return version
 
 

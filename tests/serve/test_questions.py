@@ -80,13 +80,14 @@ def ask(app: Flask) -> Any:
     return asked
 
 
+def counted(world: World) -> list[dict[str, Any]]:
+    """The plays that count."""
+    return [play for play in world["fct_scrobbles"] if not play["is_flagged"]]
+
+
 def within(world: World, first: date, last: date) -> list[dict[str, Any]]:
-    """The plays of some days."""
-    return [
-        play
-        for play in world["fct_scrobbles"]
-        if first <= play["scrobbled_date"] <= last
-    ]
+    """The plays of some days that count."""
+    return [play for play in counted(world) if first <= play["scrobbled_date"] <= last]
 
 
 def test_every_body_carries_version_and_as_of(ask: Any) -> None:
@@ -104,6 +105,35 @@ def test_totals_of_any_days_are_those_of_the_plays(ask: Any, world: World) -> No
     assert body["data"]["artists"] == len({play["artist_id"] for play in plays})
     assert body["data"]["listeners"] == len({play["listener_id"] for play in plays})
     assert body["from"] == first.isoformat()
+
+
+def test_one_switch_counts_every_play_again(ask: Any, world: World) -> None:
+    """The control of all that leave flagged days out."""
+    plays = world["fct_scrobbles"]
+    every, clean = len(plays), len(counted(world))
+    assert every > clean
+    for query, wanted in (({}, clean), ({"counted": "all"}, every)):
+        total = ask("/api/v1/insights/totals", **query)["data"]
+        assert total["scrobbles"] == wanted
+        assert total["scrobbles_all"] == every
+        assert total["scrobbles_flagged"] == every - clean
+        days = ask("/api/v1/insights/totals", from_=date(2003, 1, 1), **query)["data"]
+        assert days == total
+        for path in ("trends/year", "trends/calendar", "trends/hour"):
+            year = {"year": world.as_of.year} if path.endswith("calendar") else {}
+            rows = ask(f"/api/v1/{path}", **query, **year)["data"]
+            inside = [
+                play
+                for play in (plays if query else counted(world))
+                if not year or play["scrobbled_date"].year == world.as_of.year
+            ]
+            column = "value" if path.endswith("year") else "scrobbles"
+            assert sum(row[column] or 0 for row in rows) == len(inside), path
+        ranked = ask("/api/v1/rankings/listeners", limit=100, **query)["data"]
+        assert sum(row["scrobbles"] for row in ranked) == wanted
+        top = ask("/api/v1/insights/top/artists", limit=1000, **query)["data"]
+        assert sum(row["scrobbles_counted"] for row in top) == wanted
+        assert sum(row["scrobbles"] for row in top) == every
 
 
 def test_the_word_week_is_the_last_whole_week(ask: Any, world: World) -> None:
@@ -127,7 +157,7 @@ def test_top_artists_of_any_days_are_those_of_the_plays(ask: Any, world: World) 
     body = ask("/api/v1/insights/top/artists", from_=first, to=last, limit=1000)
     plays = within(world, first, last)
     wanted = Counter(play["artist_id"] for play in plays)
-    assert {row["entity_id"]: row["scrobbles"] for row in body["data"]} == wanted
+    assert {r["entity_id"]: r["scrobbles_counted"] for r in body["data"]} == wanted
     assert sum(row["share_pct"] for row in body["data"]) == pytest.approx(100)
     ranks = [row["rank"] for row in body["data"]]
     assert ranks == sorted(ranks)
@@ -175,7 +205,7 @@ def test_a_filtered_trend_is_zero_filled_and_sums_to_the_plays(
     body = ask("/api/v1/trends/week", artist=ARTIST)
     weeks = [date.fromisoformat(row["period_start"]) for row in body["data"]]
     assert weeks == [weeks[0] + timedelta(weeks=n) for n in range(len(weeks))]
-    wanted = sum(play["artist_id"] == ARTIST for play in world["fct_scrobbles"])
+    wanted = sum(play["artist_id"] == ARTIST for play in counted(world))
     assert sum(row["value"] for row in body["data"]) == wanted
     assert 0.0 in [row["value"] for row in body["data"]]
 
@@ -208,7 +238,7 @@ def test_weekdays_and_hours_add_up_to_all_plays(ask: Any, world: World) -> None:
                 for row in world["artist_tags"]
                 if not query or row["tag_id"] == query["tag"]
             }
-            wanted = sum(p["artist_id"] in tagged for p in world["fct_scrobbles"])
+            wanted = sum(p["artist_id"] in tagged for p in counted(world))
             assert sum(row["scrobbles"] for row in rows) == wanted
 
 
@@ -252,7 +282,7 @@ def test_panel_plays_as_a_series_have_zeros_not_gaps(ask: Any, world: World) -> 
     rows = ask(
         f"/api/v1/artists/{ARTIST}/series", measure="panel_scrobbles", limit=3660
     )["data"]
-    wanted = sum(play["artist_id"] == ARTIST for play in world["fct_scrobbles"])
+    wanted = sum(play["artist_id"] == ARTIST for play in counted(world))
     assert sum(row["value"] for row in rows) == wanted
     assert not any(row["is_gap"] for row in rows)
     assert rows[-1]["day"] == world.as_of.isoformat()
@@ -368,7 +398,8 @@ def test_restatements_name_no_listener(ask: Any) -> None:
     assert [row["subject"] for row in rows] == ["came_late", "renamed"]
     late, renamed = rows
     assert (late["listeners"], late["plays"]) == (2, 3)
-    assert (late["old_value"], late["new_value"]) == ("20 plays", "23 plays")
+    # Of two listeners only: their plays of the day are nobody's business.
+    assert (late["old_value"], late["new_value"]) == (None, None)
     assert late["entity_id"] is None and late["entity_name"] is None
     assert renamed["entity_type"] == "artist"
     assert ask("/api/v1/restatements", subject="went")["data"] == []

@@ -187,9 +187,9 @@ def test_a_day_runs_on_postgresql_once_and_after_a_kill_goes_on_from_there(
         "daily", "--as-of", str(TODAY)
     )
     assert "already done" in again
-    rows = {mart: count for mart, (count, _) in fingerprint(database).items()}
-    assert rows.pop("restatements") == 0, "nothing was published before"
-    assert min(rows.values()) > 0, rows
+    found = fingerprint(database)
+    # A first version has nothing to restate.
+    assert {mart for mart, (rows, _) in found.items() if not rows} == {"restatements"}
     with database.connect() as connection:
         left = connection.execute(
             text("select count(*) from pg_locks where locktype = 'advisory'")

@@ -1,8 +1,8 @@
 {# Returns the columns of a chart's order, one chart for each combination of the columns
    `partition`: rank (shared by ties), place (never shared), share_pct and entities (how
    many stand on the whole chart) by what counts, null where nothing of it counts; and
-   the same with _all by all plays. Order: plays, then listeners, all plays, and the key;
-   a listener's key is text, which engines sort differently, hence its md5. #}
+   the same with _all by all plays. Order: plays, then listeners, all plays, and the
+   key; a listener's key is text, which engines sort differently, hence its md5. #}
 {% macro places(partition) -%}
     {%- set key -%}
         case entity_type when 'listener' then md5(entity_id) else entity_id end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from datetime import date, datetime
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 import httpx2
 import orjson
@@ -134,7 +135,7 @@ def test_a_request_is_a_post_that_names_the_program_and_hides_the_key() -> None:
         transport=lambda: httpx2.MockTransport(handle),
     )
     connection = client.connect()
-    connection.ask(DAY, "artist.getInfo", {"artist": "Björk & +%/"})
+    connection.ask(DAY, "artist.getTopTags", {"artist": "Björk & +%/"})
     connection.close()
     (request,) = seen
     assert request.method == "POST"
@@ -143,7 +144,7 @@ def test_a_request_is_a_post_that_names_the_program_and_hides_the_key() -> None:
     assert not any(KEY in value for value in request.headers.values())
     assert dict(httpx2.QueryParams(request.content.decode())) == {
         "artist": "Björk & +%/",
-        "method": "artist.getInfo",
+        "method": "artist.getTopTags",
         "format": "json",
         "api_key": KEY,
     }
@@ -196,3 +197,34 @@ def test_a_cut_or_dripping_answer_is_no_answer(reply: Reply, kind: str) -> None:
         with pytest.raises(TransportFailed, match=kind):
             connection.ask(DAY, "artist.getInfo", {})
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["+44", "Anna + The Engine", "100%", "50%20Off", "AC/DC"]
+)
+@pytest.mark.parametrize(
+    ("method", "decoded"),
+    [
+        ("artist.getInfo", 2),
+        ("artist.getSimilar", 2),
+        ("artist.getTopTracks", 2),
+        ("artist.getTopTags", 1),
+        ("artist.getTopAlbums", 1),
+        ("artist.getCorrection", 1),
+        ("track.getInfo", 1),
+    ],
+)
+def test_a_name_arrives_whole_however_often_it_is_decoded(
+    method: str, decoded: int, name: str
+) -> None:
+    form = Client("http://127.0.0.1/", KEY).form(method, {"artist": name}).decode()
+    arrived = dict(parse_qsl(form))["artist"]
+    for _ in range(decoded - 1):
+        arrived = unquote_plus(arrived)
+    assert arrived == name
+
+
+def test_the_control_a_plus_sent_like_others_becomes_a_blank() -> None:
+    once = urlencode({"artist": "Anna + The Engine"})
+    arrived = unquote_plus(dict(parse_qsl(once))["artist"])
+    assert " ".join(arrived.split()) == "Anna The Engine"

@@ -122,7 +122,7 @@ def test_a_snapshot_day_reads_the_chart_until_it_met_every_tracked_artist() -> N
 
 def test_artists_stay_tracked_and_the_bound_holds() -> None:
     notes = Notes()
-    notes.take(chart_call(), Digest(2, names=(("Low",), ("Can",))))
+    notes.take(chart_call(), Digest(2, names=(("Low",), ("Can",)), plays=(9, 8)))
     heard = Call("user.getTopArtists", {"user": "rj", "period": "overall"})
     notes.take(heard, Digest(2, names=(("Dirt",), ("LOW",)), plays=(5, 9)))
     assert planning.tracked(PLAN, notes, {}) == ["Low", "Can", "Dirt"]
@@ -130,6 +130,38 @@ def test_artists_stay_tracked_and_the_bound_holds() -> None:
     bound = replace(PLAN, max_tracked=2)
     assert planning.tracked(bound, notes, {"can": "Can"}) == ["Low"]
     assert planning.tracked(replace(PLAN, panel_artists=0), notes, {}) == ["Low", "Can"]
+
+
+@pytest.mark.parametrize("names", [("ABC", "ＡＢＣ"), ("ＡＢＣ", "ABC")])
+def test_of_two_pages_under_one_key_the_larger_one_is_followed(
+    names: tuple[str, str],
+) -> None:
+    plays = {"ABC": 900, "ＡＢＣ": 30}
+    notes = Notes()
+    rows = Digest(
+        2,
+        names=tuple((name,) for name in names),
+        plays=tuple(plays[name] for name in names),
+    )
+    notes.take(chart_call(), rows)
+    assert planning.tracked(PLAN, notes, {}) == ["ABC"]
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "answered_as", "asks"),
+    [
+        ("Anna + The Engine", "Anna The Engine", True),
+        ("LOW", "Low", False),
+        ("Low", "Ｌｏｗ", False),
+    ],
+)
+def test_another_artist_s_answer_asks_for_the_correction(
+    asked_for: str, answered_as: str, asks: bool
+) -> None:
+    call = Call("artist.getInfo", {"artist": asked_for})
+    answer = digest("artist.getInfo", {"artist": {"name": answered_as, "stats": {}}})
+    correction = Call("artist.getCorrection", {"artist": asked_for})
+    assert follow(call, answer, situation()).calls == [correction] * asks
 
 
 def test_every_tracked_artist_is_asked_for_six_things() -> None:

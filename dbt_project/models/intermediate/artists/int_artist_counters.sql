@@ -25,6 +25,7 @@ answered as (
 
     select
         artist_id,
+        artist_name,
         is_artist_alias,
         touched_load_id,
         0 as kind,
@@ -44,6 +45,7 @@ answered as (
 
     select
         artist_id,
+        artist_name,
         is_artist_alias,
         touched_load_id,
         1 as kind,
@@ -74,32 +76,64 @@ touched as (
 
 ),
 
--- The artist's own counters before those of a name that is corrected to it.
-ranked as (
+-- Two spellings of one key can be two pages with counters of their own, whichever
+-- stands first in an answer: the page with most listeners is the artist's. As the
+-- larger of two growing counters it never jumps.
+pages as (
 
     select
         answered.artist_id,
-        answered.as_of_date as snapshot_date,
-        answered.fetched_at as observed_at,
+        answered.is_artist_alias,
+        answered.touched_load_id,
+        answered.kind,
+        answered.as_of_date,
+        answered.fetched_at,
+        answered.load_id,
+        answered.call_id,
+        answered.item_index,
         answered.listeners,
         answered.playcount,
-        max(answered.touched_load_id) over (
-            partition by answered.artist_id, answered.as_of_date
-        ) as touched_load_id,
-        row_number() over (
-            partition by answered.artist_id, answered.as_of_date
-            order by
+        max(answered.listeners) over (
+            partition by
+                answered.artist_id,
+                answered.as_of_date,
                 answered.is_artist_alias,
-                answered.kind,
-                answered.fetched_at desc,
-                answered.load_id desc,
-                answered.call_id,
-                answered.item_index
-        ) as choice
+                answered.artist_name
+        ) as page_listeners
 
     from answered
 
     inner join touched on answered.as_of_date >= touched.first_date
+
+),
+
+-- The artist's own counters before those of a name that is corrected to it.
+ranked as (
+
+    select
+        artist_id,
+        as_of_date as snapshot_date,
+        fetched_at as observed_at,
+        listeners,
+        playcount,
+        max(touched_load_id) over (
+            partition by artist_id, as_of_date
+        ) as touched_load_id,
+        row_number() over (
+            partition by artist_id, as_of_date
+            order by
+                is_artist_alias,
+                page_listeners desc,
+                kind,
+                fetched_at desc,
+                load_id desc,
+                listeners desc,
+                playcount desc,
+                call_id,
+                item_index
+        ) as choice
+
+    from pages
 
 ),
 

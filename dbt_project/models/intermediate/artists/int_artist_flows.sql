@@ -1,4 +1,4 @@
--- One row per artist and UTC day of a snapshot, with its share of the day's attention.
+-- One row per artist and UTC day of a snapshot, with the attention the day brought.
 {{
     config(
         materialized='incremental',
@@ -7,7 +7,7 @@
         indexes=postgres_indexes([['flow_date']]),
     )
 }}
-{%- set value = var('value') %}
+{%- set value = value_constants() %}
 with
 
 snapshots as (
@@ -52,68 +52,137 @@ flows as (
 
     from snapshots
 
-    inner join touched on snapshots.snapshot_date >= touched.first_date
-
     left join own_plays
         on
             snapshots.artist_id = own_plays.artist_id
             and snapshots.snapshot_date = own_plays.snapshot_date
 
+    where
+        snapshots.snapshot_date >= (
+            select {{ add_days('touched.first_date', -value.day_days) }} from touched
+        )
+
+),
+
+raw_attention as (
+
+    select
+        artist_id,
+        flow_date,
+        listeners,
+        playcount,
+        new_listeners_per_day,
+        plays_per_day,
+        is_observed,
+        case
+            when is_observed
+                then
+                    {{ value.listener_weight }}
+                    * ln(new_listeners_per_day + {{ value.pseudo_count }})
+                    + (1 - {{ value.listener_weight }})
+                    * ln(plays_per_day + {{ value.pseudo_count }})
+        end as raw_log_attention
+
+    from flows
+
+),
+
+windows as (
+
+    select
+        artist_id,
+        flow_date,
+        array_agg(raw_log_attention) over days_before as usual_items,
+        count(raw_log_attention) over days_before as usual_days
+
+    from raw_attention
+
+    window
+        days_before as (
+            partition by artist_id
+            order by flow_date
+            range between
+            interval '{{ value.day_days }} days' preceding
+            and interval '1 day' preceding
+        )
+
+),
+
+-- What the day made of everybody's attention: a weekday, an outage, growth of the site.
+day_factors as (
+
+    select
+        raw_attention.flow_date,
+        case
+            when count(*) >= {{ value.day_least_artists }}
+                then
+                    {{ median(
+                        'raw_attention.raw_log_attention - '
+                        ~ array_median('windows.usual_items')
+                    ) }}
+            else 0
+        end as day_factor
+
+    from raw_attention
+
+    inner join windows
+        on
+            raw_attention.artist_id = windows.artist_id
+            and raw_attention.flow_date = windows.flow_date
+
+    where
+        raw_attention.is_observed
+        and windows.usual_days >= {{ value.day_least_days }}
+        and raw_attention.flow_date >= (select touched.first_date from touched)
+
+    group by raw_attention.flow_date
+
+),
+
+attention as (
+
+    select
+        raw_attention.artist_id,
+        raw_attention.flow_date,
+        raw_attention.listeners,
+        raw_attention.playcount,
+        raw_attention.new_listeners_per_day,
+        raw_attention.plays_per_day,
+        raw_attention.is_observed,
+        coalesce(day_factors.day_factor, 0) as day_factor,
+        raw_attention.raw_log_attention - coalesce(day_factors.day_factor, 0)
+            as log_attention
+
+    from raw_attention
+
+    left join day_factors on raw_attention.flow_date = day_factors.flow_date
+
+    where raw_attention.flow_date >= (select touched.first_date from touched)
+
 ),
 
 -- Sums of exact numbers: they do not depend on the order of adding.
-totals as (
-
-    select
-        flow_date,
-        cast(count(*) as double precision) as artists,
-        cast(
-            sum(cast(new_listeners_per_day as numeric(24, 6))) as double precision
-        ) as new_listeners_per_day,
-        cast(
-            sum(cast(plays_per_day as numeric(24, 6))) as double precision
-        ) as plays_per_day
-
-    from flows
-
-    where is_observed
-
-    group by flow_date
-
-),
-
 final as (
 
     select
-        flows.artist_id,
-        flows.flow_date,
-        flows.listeners,
-        flows.playcount,
-        flows.new_listeners_per_day,
-        flows.plays_per_day,
-        flows.is_observed,
-        case
-            when flows.is_observed
-                then
-                    {{ value.listener_weight }} * ln(
-                        (flows.new_listeners_per_day + {{ value.pseudo_count }})
-                        / (
-                            totals.new_listeners_per_day
-                            + {{ value.pseudo_count }} * totals.artists
-                        )
-                    )
-                    + (1 - {{ value.listener_weight }}) * ln(
-                        (flows.plays_per_day + {{ value.pseudo_count }})
-                        / (
-                            totals.plays_per_day
-                            + {{ value.pseudo_count }} * totals.artists
-                        )
-                    )
-        end as log_share
+        artist_id,
+        flow_date,
+        listeners,
+        playcount,
+        new_listeners_per_day,
+        plays_per_day,
+        is_observed,
+        day_factor,
+        log_attention,
+        {{
+            ratio(
+                'cast(exp(log_attention) as numeric(38, 12))',
+                'sum(cast(exp(log_attention) as numeric(38, 12)))'
+                ~ ' over (partition by flow_date)',
+            )
+        }} as attention_share
 
-    from flows
-
-    left join totals on flows.flow_date = totals.flow_date
+    from attention
 
 )
 

@@ -7,7 +7,7 @@
         indexes=postgres_indexes([['value_date']]),
     )
 }}
-{%- set value = var('value') %}
+{%- set value = value_constants() %}
 {%- set all_days = value.growth_days + value.growth_base_days %}
 with
 
@@ -35,16 +35,20 @@ due as (
 
 ),
 
--- Sums of exact numbers: they do not depend on the order of adding.
+-- Over observed days only, because the others repeat what was known before. Sums of
+-- exact numbers: they do not depend on the order of adding.
 windows as (
 
     select
         states.artist_id,
         states.value_date,
-        sum(cast(states.value as numeric(38, 20))) over late as late_sum,
-        count(*) over late as late_days,
-        sum(cast(states.value as numeric(38, 20))) over base as base_sum,
-        count(*) over base as base_days
+        states.unobserved_days,
+        sum(cast(states.log_value as numeric(38, 20)))
+            filter (where states.is_observed) over late as late_sum,
+        count(*) filter (where states.is_observed) over late as late_days,
+        sum(cast(states.log_value as numeric(38, 20)))
+            filter (where states.is_observed) over base as base_sum,
+        count(*) filter (where states.is_observed) over base as base_days
 
     from states
 
@@ -65,6 +69,7 @@ windows as (
 
 ),
 
+-- Of listed artists, who alone have a stage.
 growths as (
 
     select
@@ -72,12 +77,14 @@ growths as (
         standings.value_date,
         standings.stage,
         case
-            when windows.base_days >= {{ value.growth_base_least_days }}
+            when
+                standings.is_listed
+                and windows.late_days >= {{ value.growth_least_days }}
+                and windows.base_days >= {{ value.growth_base_least_days }}
+                and windows.unobserved_days < {{ value.growth_seen_days }}
                 then
-                    ln(
-                        {{ ratio('windows.late_sum', 'windows.late_days') }}
-                        / {{ ratio('windows.base_sum', 'windows.base_days') }}
-                    )
+                    {{ ratio('windows.late_sum', 'windows.late_days') }}
+                    - {{ ratio('windows.base_sum', 'windows.base_days') }}
         end as log_growth
 
     from standings
@@ -91,16 +98,18 @@ growths as (
 
 ),
 
--- The robust spread of growth in a stage and, with a null for the stage, in all.
+-- The middle of growth in a stage and, with a null for the stage, in all.
 centres as (
 
     select
         value_date,
         stage,
         {{ median('log_growth') }} as centre,
-        count(log_growth) as artists
+        count(*) as artists
 
     from growths
+
+    where log_growth is not null
 
     group by grouping sets ((value_date, stage), (value_date))
 
@@ -111,7 +120,11 @@ spreads as (
     select
         growths.value_date,
         centres.stage,
-        1.4826 * {{ median('abs(growths.log_growth - centres.centre)') }} as spread
+        centres.centre,
+        greatest(
+            1.4826 * {{ median('abs(growths.log_growth - centres.centre)') }},
+            {{ value.growth_least_spread }}
+        ) as spread
 
     from growths
 
@@ -126,29 +139,18 @@ spreads as (
                 )
             )
 
-    group by growths.value_date, centres.stage
+    group by growths.value_date, centres.stage, centres.centre
 
 ),
 
--- A stage of a few artists has no spread of its own and takes that of all.
-final as (
+-- A stage of a few artists is compared with all.
+measured as (
 
     select
         growths.artist_id,
         growths.value_date,
-        case
-            when growths.log_growth is not null
-                then
-                    coalesce(
-                        {{
-                            ratio(
-                                'growths.log_growth',
-                                'coalesce(of_stage.spread, of_all.spread)',
-                            )
-                        }},
-                        0
-                    )
-        end as growth
+        (growths.log_growth - coalesce(of_stage.centre, of_all.centre))
+        / coalesce(of_stage.spread, of_all.spread) as growth
 
     from growths
 
@@ -159,6 +161,25 @@ final as (
 
     left join spreads as of_all
         on growths.value_date = of_all.value_date and of_all.stage is null
+
+),
+
+final as (
+
+    select
+        artist_id,
+        value_date,
+        growth,
+        case
+            when growth is null then 'insufficient history'
+            when growth >= 8 then 'explosive'
+            when growth >= 2 then 'high'
+            when growth >= 1 then 'moderate'
+            when growth >= -1 then 'even'
+            else 'decline'
+        end as growth_label
+
+    from measured
 
 )
 

@@ -2,68 +2,11 @@
 --
 -- Arithmetic within a row only; all that looks at other days is stored before.
 {{ config(materialized='view') }}
-{%- set snapshot = var('snapshot') %}
 with
 
-bases as (
+steps as (
 
-    select * from {{ ref('int_artist_snapshot_bases') }}
-
-),
-
-timed as (
-
-    select
-        artist_id,
-        snapshot_date,
-        observed_at,
-        listeners,
-        playcount,
-        touched_load_id,
-        is_stalled,
-        listeners_change,
-        playcount_change,
-        {{ days_between('previous_date', 'snapshot_date') }} as days_since_previous,
-        case
-            when is_live and previous_is_live
-                then {{ seconds_between('previous_observed_at', 'observed_at') }}
-            else
-                {{ days_between('previous_date', 'snapshot_date') }}
-                * cast(86400 as double precision)
-        end as seconds_since_previous,
-        case
-            when is_live and base_is_live
-                then {{ seconds_between('base_observed_at', 'observed_at') }}
-            else
-                {{ days_between('base_date', 'snapshot_date') }}
-                * cast(86400 as double precision)
-        end as flow_seconds
-
-    from bases
-
-),
-
-judged as (
-
-    select
-        artist_id,
-        snapshot_date,
-        observed_at,
-        listeners,
-        playcount,
-        touched_load_id,
-        is_stalled,
-        listeners_change,
-        playcount_change,
-        days_since_previous,
-        seconds_since_previous,
-        cast(floor(flow_seconds) as bigint) as flow_seconds,
-        days_since_previous is not null
-        and days_since_previous <= {{ snapshot.longest_gap_days }}
-        and flow_seconds >= {{ snapshot.least_hours * 3600 }}
-        and not is_stalled as has_flow
-
-    from timed
+    select * from {{ ref('int_artist_steps') }}
 
 ),
 
@@ -75,26 +18,24 @@ final as (
         observed_at,
         listeners,
         playcount,
-        seconds_since_previous / 3600 as hours_since_previous,
+        hours_since_previous,
         days_since_previous,
+        new_listeners_per_day,
+        plays_per_day,
         case
-            when has_flow and listeners_change >= 0
-                then {{ per_day('listeners_change', 'flow_seconds') }}
-        end as new_listeners_per_day,
-        case
-            when has_flow and playcount_change >= 0
-                then {{ per_day('playcount_change', 'flow_seconds') }}
-        end as plays_per_day,
-        case
-            when listeners_change < 0 then listeners_change
+            when listeners_change < 0 and flow_state = 1 then listeners_change
         end as listeners_correction,
         case
-            when playcount_change < 0 then playcount_change
+            when playcount_change < 0 and flow_state = 1 then playcount_change
         end as playcount_correction,
-        is_stalled,
+        case when flow_state >= 2 then listeners_change end as listeners_set_aside,
+        case when flow_state >= 2 then playcount_change end as plays_set_aside,
+        flow_state,
+        flow_reason,
+        coalesce(flow_state = 0, false) as is_stalled,
         touched_load_id
 
-    from judged
+    from steps
 
 )
 

@@ -7,7 +7,7 @@
         indexes=postgres_indexes([['value_date']]),
     )
 }}
-{%- set sigma_days = var('value').sigma_days %}
+{%- set sigma_days = value_constants().sigma_days %}
 with
 
 snapshots as (

@@ -7,10 +7,7 @@
         indexes=postgres_indexes([['value_date']]),
     )
 }}
-{%- set value = var('value') %}
-{%- set confidence = ratio(
-    'states.history_days', 'states.history_days + ' ~ value.confidence_days
-) %}
+{%- set value = value_constants() %}
 with
 
 snapshots as (
@@ -59,6 +56,54 @@ medians as (
     }}
 ),
 
+listings as (
+
+    select
+        states.artist_id,
+        states.value_date,
+        states.value,
+        medians.trailing_median,
+        {{
+            ratio(
+                'states.history_days',
+                'states.history_days + ' ~ value.confidence_days,
+            )
+        }} as confidence,
+        states.history_days >= {{ value.listed_history_days }}
+        and states.unobserved_days < {{ value.listed_days }} as is_listed
+
+    from states
+
+    inner join medians
+        on
+            states.artist_id = medians.artist_id
+            and states.value_date = medians.value_date
+
+),
+
+-- The mean value is that of the listed artists; before anybody is listed, of all. It
+-- is a sum of exact numbers, which does not depend on the order of adding.
+indexes as (
+
+    select
+        value_date,
+        coalesce(
+            {{
+                ratio(
+                    'sum(cast(value as numeric(38, 18))) filter (where is_listed)',
+                    'count(*) filter (where is_listed)',
+                )
+            }},
+            {{ ratio('sum(cast(value as numeric(38, 18)))', 'count(*)') }}
+        ) as mean_value
+
+    from listings
+
+    group by value_date
+
+),
+
+-- Among the listed artists only.
 places as (
 
     select
@@ -67,9 +112,17 @@ places as (
         row_number() over (
             partition by value_date order by trailing_median desc, artist_id
         ) as place,
+        count(*) over (
+            partition by value_date
+            order by value
+            range between unbounded preceding and current row
+            exclude group
+        ) as outdone,
         count(*) over (partition by value_date) as artists
 
-    from medians
+    from listings
+
+    where is_listed
 
 ),
 
@@ -79,6 +132,7 @@ stage_sizes as (
         artist_id,
         value_date,
         place,
+        100 * {{ ratio('outdone', 'artists') }} as score,
         greatest(ceil(artists * {{ value.superstar_share }}), 1) as superstars,
         greatest(ceil(artists * {{ value.mainstream_share }}), 2) as mainstreams,
         greatest(ceil(artists * {{ value.mid_level_share }}), 4) as mid_levels
@@ -87,109 +141,37 @@ stage_sizes as (
 
 ),
 
-stages as (
-
-    select
-        artist_id,
-        value_date,
-        case
-            when place <= superstars then 'superstar'
-            when place <= superstars + mainstreams then 'mainstream'
-            when place <= superstars + mainstreams + mid_levels then 'mid-level'
-            else 'developing'
-        end as stage
-
-    from stage_sizes
-
-),
-
-listings as (
-
-    select
-        states.artist_id,
-        states.value_date,
-        states.value,
-        {{ confidence }} as confidence,
-        {{ confidence }} >= {{ value.listed_confidence }}
-        and states.unobserved_days <= {{ value.listed_unobserved_days }} as is_listed
-
-    from states
-
-    inner join due on states.value_date >= due.first_date
-
-),
-
--- An artist is compared with the listed ones; before anybody is listed, with all.
-compared as (
-
-    select
-        artist_id,
-        value_date,
-        value,
-        confidence,
-        is_listed,
-        is_listed
-        or count(*) filter (where is_listed) over (partition by value_date) = 0
-            as is_reference
-
-    from listings
-
-),
-
-indexes as (
-
-    select
-        value_date,
-        {{ ratio('sum(cast(value as numeric(38, 20)))', 'count(*)') }} as mean_value
-
-    from compared
-
-    where is_reference
-
-    group by value_date
-
-),
-
-scores as (
-
-    select
-        artist_id,
-        value_date,
-        value,
-        confidence,
-        is_listed,
-        count(*) filter (where is_reference) over (
-            partition by value_date
-            order by value
-            range between unbounded preceding and current row
-            exclude group
-        ) as outdone,
-        count(*) filter (where is_reference) over (partition by value_date)
-        - case when is_reference then 1 else 0 end as others
-
-    from compared
-
-),
-
 final as (
 
     select
-        scores.artist_id,
-        scores.value_date,
-        scores.confidence,
-        scores.is_listed,
-        100 * scores.value / indexes.mean_value as fundamental_price,
-        coalesce(100 * {{ ratio('scores.outdone', 'scores.others') }}, 100) as score,
-        stages.stage
+        listings.artist_id,
+        listings.value_date,
+        listings.confidence,
+        listings.is_listed,
+        100 * listings.value / indexes.mean_value as fundamental_price,
+        stage_sizes.score,
+        case
+            when stage_sizes.place <= stage_sizes.superstars then 'superstar'
+            when
+                stage_sizes.place
+                <= stage_sizes.superstars + stage_sizes.mainstreams
+                then 'mainstream'
+            when
+                stage_sizes.place
+                <= stage_sizes.superstars + stage_sizes.mainstreams
+                + stage_sizes.mid_levels
+                then 'mid-level'
+            when listings.is_listed then 'developing'
+        end as stage
 
-    from scores
+    from listings
 
-    inner join indexes on scores.value_date = indexes.value_date
+    inner join indexes on listings.value_date = indexes.value_date
 
-    inner join stages
+    left join stage_sizes
         on
-            scores.artist_id = stages.artist_id
-            and scores.value_date = stages.value_date
+            listings.artist_id = stage_sizes.artist_id
+            and listings.value_date = stage_sizes.value_date
 
 )
 

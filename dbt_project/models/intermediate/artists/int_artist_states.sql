@@ -7,21 +7,13 @@
         indexes=postgres_indexes([['value_date']]),
     )
 }}
-{%- set value = var('value') %}
-{%- set phi = value.trend_damping %}
-{%- set kappa = '(cast(' ~ phi ~ ' as double precision) / (1 - cast('
-    ~ value.discount ~ ' as double precision) * ' ~ phi ~ '))' %}
+{%- set value = value_constants() %}
+{%- set next_date = add_days('states.value_date', 1) %}
 with recursive
 
 snapshots as (
 
     select * from {{ ref('int_artist_snapshots') }}
-
-),
-
-flows as (
-
-    select * from {{ ref('int_artist_flows') }}
 
 ),
 
@@ -31,66 +23,39 @@ due as (
 
 ),
 
-due_flows as (
+flows as (
 
-    select
-        flows.artist_id,
-        flows.flow_date,
-        flows.listeners,
-        flows.playcount,
-        flows.is_observed,
-        flows.log_share
-
-    from flows
-
-    inner join due on flows.flow_date >= due.first_date
+    select * from {{ ref('int_artist_flows') }}
+    where flow_date >= (select due.first_date from due)
 
 ),
-{% if is_incremental() %}
-carried as (
 
-    select
-        stored.artist_id,
-        stored.value_date,
-        stored.listeners,
-        stored.playcount,
-        stored.is_observed,
-        stored.log_share,
-        stored.forecast_error,
-        stored.level,
-        stored.trend,
-        stored.history_days,
-        stored.unobserved_days
-
-    from {{ this }} as stored
-
-    inner join due on stored.value_date = {{ add_days('due.first_date', -1) }}
-
-),
-{% endif %}
--- A new artist starts at the first log share, without a trend.
+-- A new artist starts at the first log attention, without a transient.
 starts as (
 
     (
         select distinct on (artist_id)
             artist_id,
             flow_date as value_date,
-            listeners,
-            playcount,
             is_observed,
-            log_share,
+            log_attention,
             cast(0 as double precision) as forecast_error,
-            cast(log_share as double precision) as level,
-            cast(0 as double precision) as trend,
+            cast(log_attention as double precision) as level,
+            cast(0 as double precision) as transient,
+            cast({{ value.first_variance }} as double precision) as error_variance,
             1 as history_days,
             0 as unobserved_days
 
-        from due_flows
+        from flows
 
         where
             is_observed
             {% if is_incremental() %}
-            and artist_id not in (select carried.artist_id from carried)
+            and artist_id not in (
+                select known.artist_id
+                from {{ this }} as known, due
+                where known.value_date = {{ add_days('due.first_date', -1) }}
+            )
             {% endif %}
 
         order by artist_id, flow_date
@@ -101,35 +66,35 @@ starts as (
     select
         artist_id,
         value_date,
-        listeners,
-        playcount,
         is_observed,
-        log_share,
+        log_attention,
         forecast_error,
         level,
-        trend,
+        transient,
+        error_variance,
         history_days,
         unobserved_days
 
-    from carried
+    from {{ this }}
+
+    where value_date = (select {{ add_days('due.first_date', -1) }} from due)
     {% endif %}
 
 ),
 
--- Damped Holt, one step a day: forecast, then correct by the error; a day without an
--- observation keeps the forecast.
+-- A local level and a transient that decays (a damped AR(1)), one step a day: forecast,
+-- then correct both by the error; a day without an observation keeps the forecast.
 states as (
 
     select
         artist_id,
         value_date,
-        listeners,
-        playcount,
         is_observed,
-        log_share,
+        log_attention,
         forecast_error,
         level,
-        trend,
+        transient,
+        error_variance,
         history_days,
         unobserved_days
 
@@ -138,60 +103,96 @@ states as (
     union all
 
     select
-        states.artist_id,
-        {{ add_days('states.value_date', 1) }} as value_date,
-        coalesce(due_flows.listeners, states.listeners) as listeners,
-        coalesce(due_flows.playcount, states.playcount) as playcount,
-        coalesce(due_flows.is_observed, false) as is_observed,
-        due_flows.log_share,
-        coalesce(
-            due_flows.log_share - (states.level + {{ phi }} * states.trend), 0
-        ) as forecast_error,
-        states.level + {{ phi }} * states.trend
-        + {{ value.level_gain }} * coalesce(
-            due_flows.log_share - (states.level + {{ phi }} * states.trend), 0
-        ) as level,
-        {{ phi }} * states.trend
-        + {{ value.trend_gain }} * coalesce(
-            due_flows.log_share - (states.level + {{ phi }} * states.trend), 0
-        ) as trend,
-        states.history_days
-        + case when due_flows.is_observed then 1 else 0 end as history_days,
+        forecasts.artist_id,
+        forecasts.value_date,
+        forecasts.is_observed,
+        forecasts.log_attention,
+        forecasts.forecast_error,
+        forecasts.level
+        + forecasts.forecast_error * case
+            when forecasts.history_days < {{ value.young_days }}
+                then greatest(
+                    {{ value.level_gain }}, {{ ratio(1, 'forecasts.history_days') }}
+                )
+            else {{ value.level_gain }}
+        end as level,
+        {{ value.transient_damping }} * forecasts.transient
+        + forecasts.forecast_error
+        * {{
+            transient_gain(
+                'forecasts.forecast_error',
+                'forecasts.error_variance',
+                'forecasts.history_days',
+            )
+        }} as transient,
         case
-            when due_flows.is_observed then 0 else states.unobserved_days + 1
-        end as unobserved_days
+            when forecasts.is_observed
+                then
+                    forecasts.memory * forecasts.error_variance
+                    + (1 - forecasts.memory) * least(
+                        forecasts.forecast_error * forecasts.forecast_error,
+                        {{ value.variance_cap }} * forecasts.error_variance
+                    )
+            else forecasts.error_variance
+        end as error_variance,
+        forecasts.history_days,
+        forecasts.unobserved_days
 
-    from states
+    from (
+        select
+            states.artist_id,
+            {{ next_date }} as value_date,
+            coalesce(flows.is_observed, false) as is_observed,
+            flows.log_attention,
+            coalesce(
+                flows.log_attention
+                - (states.level + {{ value.transient_damping }} * states.transient),
+                0
+            ) as forecast_error,
+            states.level,
+            states.transient,
+            states.error_variance,
+            states.history_days
+            + case when flows.is_observed then 1 else 0 end as history_days,
+            case
+                when flows.is_observed then 0 else states.unobserved_days + 1
+            end as unobserved_days,
+            least(
+                cast({{ value.variance_memory }} as double precision),
+                1 - {{ ratio(1, 'states.history_days + 1') }}
+            ) as memory
 
-    inner join due on states.value_date < due.last_date
+        from states
 
-    left join due_flows
-        on
-            states.artist_id = due_flows.artist_id
-            and {{ add_days('states.value_date', 1) }} = due_flows.flow_date
+        inner join due on states.value_date < due.last_date
+
+        left join flows
+            on
+                states.artist_id = flows.artist_id
+                and {{ next_date }} = flows.flow_date
+    ) as forecasts
 
 ),
 
 final as (
 
     select
-        states.artist_id,
-        states.value_date,
-        states.listeners,
-        states.playcount,
-        states.is_observed,
-        states.log_share,
-        states.forecast_error,
-        states.level,
-        states.trend,
-        states.history_days,
-        states.unobserved_days,
-        states.level + {{ kappa }} * states.trend as log_value,
-        exp(states.level + {{ kappa }} * states.trend) as value
+        artist_id,
+        value_date,
+        is_observed,
+        log_attention,
+        forecast_error,
+        level,
+        transient,
+        error_variance,
+        history_days,
+        unobserved_days,
+        level + {{ value.transient_weight }} * transient as log_value,
+        exp(level + {{ value.transient_weight }} * transient) as value
 
     from states
 
-    inner join due on states.value_date >= due.first_date
+    where value_date >= (select due.first_date from due)
 
 )
 

@@ -1,4 +1,4 @@
--- One row per artist and UTC day with the slope of the artist's log share.
+-- One row per artist and UTC day with the slope of the artist's log attention.
 --
 -- Slopes between equal weekdays, so that a weekday's own height cancels out: Theil-Sen
 -- within each season, pooled (Hirsch, Slack, Smith 1982, "Techniques of trend analysis
@@ -11,7 +11,7 @@
         indexes=postgres_indexes([['value_date']]),
     )
 }}
-{%- set days = var('value').trend_days %}
+{%- set days = value_constants().trend_days %}
 {%- set lags = range(7, days, 7) | list %}
 with
 
@@ -38,13 +38,14 @@ slopes as (
     select
         states.artist_id,
         states.value_date,
+        states.is_observed,
         {%- for lag in lags %}
-        (states.log_share - lag(states.log_share, {{ lag }}) over series) / {{ lag }}
-            as slope_{{ lag }},
+        (states.log_attention - lag(states.log_attention, {{ lag }}) over series)
+        / {{ lag }} as slope_{{ lag }},
         {%- endfor %}
-        cast(states.log_share is not null as integer)
+        cast(states.log_attention is not null as integer)
         {%- for lag in lags %}
-        + cast(lag(states.log_share, {{ lag }}) over series is not null as integer)
+        + cast(lag(states.log_attention, {{ lag }}) over series is not null as integer)
         {%- endfor %} as same_weekdays
 
     from states
@@ -74,7 +75,12 @@ windows as (
             partition by artist_id
             order by value_date
             rows between 6 preceding and current row
-        ) as slope_variance
+        ) as slope_variance,
+        sum(cast(is_observed as integer)) over (
+            partition by artist_id
+            order by value_date
+            rows between {{ days - 1 }} preceding and current row
+        ) as observed_days
 
     from slopes
 
@@ -87,6 +93,8 @@ sorted as {{ materialized_cte() }} (
         windows.artist_id,
         windows.value_date,
         {{ sorted_array('windows.slopes') }} as slopes,
+        windows.observed_days >= {{ value_constants().trend_least_days }}
+            as is_known,
         1.96 * sqrt(windows.slope_variance) as slope_spread
 
     from windows
@@ -101,7 +109,10 @@ counted as (
         artist_id,
         value_date,
         slopes,
-        coalesce(cast(cardinality(slopes) as integer), 0) as pairs,
+        case
+            when is_known then coalesce(cast(cardinality(slopes) as integer), 0)
+            else 0
+        end as pairs,
         slope_spread
 
     from sorted
@@ -109,7 +120,7 @@ counted as (
 ),
 
 -- The median and the order statistics of its 95 % interval.
-final as (
+intervals as (
 
     select
         artist_id,
@@ -128,6 +139,25 @@ final as (
         end as trend_slope_high
 
     from counted
+
+),
+
+final as (
+
+    select
+        artist_id,
+        value_date,
+        trend_slope,
+        trend_slope_low,
+        trend_slope_high,
+        case
+            when trend_slope_low is null then 'insufficient history'
+            when trend_slope_low > 0 then 'rising'
+            when trend_slope_high < 0 then 'falling'
+            else 'no clear trend'
+        end as trend_words
+
+    from intervals
 
 )
 

@@ -19,11 +19,13 @@ ranked_names as (
         album_id,
         artist_id,
         album_name,
+        name_key,
         row_number() over (
             partition by album_id
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(album_name),
                 album_mbid
@@ -43,6 +45,7 @@ ranked_mbids as (
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(album_mbid),
                 md5(album_name)
@@ -59,6 +62,7 @@ final as (
     select
         ranked_names.album_id,
         ranked_names.album_name,
+        ranked_names.name_key,
         ranked_names.artist_id,
         artists.artist_name,
         ranked_mbids.album_mbid

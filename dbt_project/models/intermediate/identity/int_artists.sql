@@ -13,11 +13,13 @@ ranked_names as (
     select
         artist_id,
         artist_name,
+        name_key,
         row_number() over (
             partition by artist_id
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(artist_name),
                 artist_mbid
@@ -37,6 +39,7 @@ ranked_mbids as (
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(artist_mbid),
                 md5(artist_name)
@@ -66,6 +69,7 @@ final as (
     select
         spelled.artist_id,
         ranked_names.artist_name,
+        ranked_names.name_key,
         ranked_mbids.artist_mbid,
         spelled.spellings,
         spelled.first_seen_date

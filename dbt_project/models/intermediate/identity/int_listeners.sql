@@ -49,6 +49,7 @@ ranked_infos as (
         listener_id,
         listener_name,
         country,
+        country_key,
         registered_at,
         playcount,
         row_number() over (
@@ -117,6 +118,7 @@ final as (
         listeners.listener_id,
         coalesce(infos.listener_name, listeners.listener_id) as listener_name,
         infos.country,
+        infos.country_key,
         cast(infos.registered_at as date) as registered_date,
         infos.playcount,
         walked.listener_id is not null as is_complete

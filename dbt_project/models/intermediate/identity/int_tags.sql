@@ -12,6 +12,7 @@ ranked_names as (
     select
         tag_id,
         tag_name,
+        name_key,
         row_number() over (
             partition by tag_id
             order by is_official desc, last_seen_date desc, md5(tag_name)
@@ -25,7 +26,8 @@ final as (
 
     select
         tag_id,
-        tag_name
+        tag_name,
+        name_key
 
     from ranked_names
 

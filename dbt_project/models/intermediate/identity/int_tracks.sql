@@ -19,11 +19,13 @@ ranked_names as (
         track_id,
         artist_id,
         track_name,
+        name_key,
         row_number() over (
             partition by track_id
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(track_name),
                 track_mbid
@@ -43,6 +45,7 @@ ranked_mbids as (
             order by
                 is_artist_alias,
                 is_official desc,
+                largest_playcount desc nulls last,
                 last_seen_date desc,
                 md5(track_mbid),
                 md5(track_name)
@@ -59,6 +62,7 @@ final as (
     select
         ranked_names.track_id,
         ranked_names.track_name,
+        ranked_names.name_key,
         ranked_names.artist_id,
         artists.artist_name,
         ranked_mbids.track_mbid

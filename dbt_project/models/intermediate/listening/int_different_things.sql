@@ -1,8 +1,9 @@
 -- One row per listener ('' is the panel) and period, with how many different things.
 --
 -- Tracks, artists and albums played; these do not add up over parts: they are the
--- lengths of charts and lists before they are cut. Clean is what is not of flagged days.
-{{ config(materialized='ephemeral') }}  -- a step of int_listening_periods, its only reader
+-- lengths of charts and lists before these are cut. Clean is what is not of flagged
+-- days.
+{{ config(materialized='ephemeral') }}  -- a step of int_listening_periods
 with
 
 listener_days as (

@@ -1,11 +1,17 @@
 -- One row per listener and neighbour.
 --
--- Who listens most alike.
+-- Who listens most alike. A flagged listener is nobody's neighbour and has none.
 with
 
 libraries as (
 
     select * from {{ ref('int_listener_libraries') }}
+
+),
+
+flagged_days as (
+
+    select * from {{ ref('int_flagged_days') }}
 
 ),
 
@@ -16,6 +22,12 @@ numbers as (
         cast(row_number() over (order by md5(listener_id)) as integer) as number
 
     from libraries
+
+    where
+        not exists (
+            select 1 from flagged_days
+            where flagged_days.listener_id = libraries.listener_id
+        )
 
     group by listener_id
 

@@ -8,7 +8,7 @@
 {% set least_plays = [
     rules.many_plays, rules.round_the_clock_plays, rules.repetition_plays
 ] | min %}
-{% set least_cut_short = rules.burst_plays * rules.burst_pct // 100 - 2 %}
+{% set least_cut_short = (rules.burst_plays * rules.burst_pct / 100) | int - 2 %}
 with
 
 listener_days as (

@@ -26,7 +26,13 @@ main_tags as (
 
 ),
 
--- Who has played nothing yet begins with the tags of the whole panel.
+flagged_days as (
+
+    select * from {{ ref('int_flagged_days') }}
+
+),
+
+-- Who has played nothing yet begins with the tags of the whole panel, less the flagged.
 tag_plays as (
 
     select
@@ -49,6 +55,12 @@ panel_tag_plays as (
         cast(sum(plays) as bigint) as plays
 
     from tag_plays
+
+    where
+        not exists (
+            select 1 from flagged_days
+            where flagged_days.listener_id = tag_plays.listener_id
+        )
 
     group by tag_id
 

@@ -23,6 +23,10 @@ final as (
         plays_per_day,
         listeners_correction,
         playcount_correction,
+        listeners_set_aside,
+        plays_set_aside,
+        flow_state,
+        flow_reason,
         is_stalled,
         touched_load_id
 

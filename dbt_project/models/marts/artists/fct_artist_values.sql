@@ -8,9 +8,6 @@
         indexes=postgres_indexes([['artist_id', 'value_date'], ['value_date']]),
     )
 }}
-{%- set gain = var('value').level_gain %}
-{%- set level_spread = 'sqrt(cast(' ~ gain * (1 - gain)
-    ~ ' as double precision))' %}
 with
 
 snapshots as (
@@ -22,6 +19,20 @@ snapshots as (
 due as (
 
     {{ days_to_value('snapshots') }}
+
+),
+
+set_aside as (
+
+    select
+        artist_id,
+        snapshot_date
+
+    from snapshots
+
+    where
+        flow_state >= 1
+        and snapshot_date > (select {{ add_days('due.first_date', -28) }} from due)
 
 ),
 
@@ -42,6 +53,13 @@ states as (
 spreads as (
 
     select * from {{ ref('int_artist_spreads') }}
+    where value_date >= (select due.first_date from due)
+
+),
+
+outlooks as (
+
+    select * from {{ ref('int_artist_outlooks') }}
     where value_date >= (select due.first_date from due)
 
 ),
@@ -67,6 +85,7 @@ trends as (
 
 ),
 
+-- Rising is said here alone, where all that it takes agrees.
 final as (
 
     select
@@ -74,56 +93,71 @@ final as (
         states.value_date,
         flows.new_listeners_per_day,
         flows.plays_per_day,
-        states.log_share,
+        flows.day_factor,
+        states.log_attention,
+        flows.attention_share,
         states.forecast_error,
         states.level,
-        states.trend,
+        states.transient,
+        states.error_variance,
         states.log_value,
         states.value,
         standings.fundamental_price,
         standings.score,
-        exp(states.log_value - 1.96 * spreads.sigma * {{ level_spread }}) as value_low,
-        exp(states.log_value + 1.96 * spreads.sigma * {{ level_spread }}) as value_high,
+        exp(outlooks.outlook_mean - outlooks.outlook_width * outlooks.outlook_spread)
+            as value_low,
+        exp(outlooks.outlook_mean + outlooks.outlook_width * outlooks.outlook_spread)
+            as value_high,
         spreads.sigma,
+        coalesce({{ ratio('states.forecast_error', 'spreads.sigma') }}, 0)
+            as surprise_z,
         states.history_days,
         standings.confidence,
         standings.is_listed,
         standings.stage,
         growths.growth,
-        case
-            when growths.growth is null then 'insufficient history'
-            when growths.growth >= 8 then 'explosive'
-            when growths.growth >= 2 then 'high'
-            when growths.growth >= 1 then 'moderate'
-            when growths.growth >= -1 then 'even'
-            else 'decline'
-        end as growth_label,
+        growths.growth_label,
         trends.trend_slope,
         trends.trend_slope_low,
         trends.trend_slope_high,
+        trends.trend_words,
+        standings.is_listed
+        and growths.growth_label in ('high', 'explosive')
+        and trends.trend_words = 'rising'
+        and not exists (
+            select 1
+            from set_aside
+            where
+                set_aside.artist_id = states.artist_id
+                and set_aside.snapshot_date <= states.value_date
+                and set_aside.snapshot_date > {{ add_days('states.value_date', -28) }}
+        ) as is_rising,
         case
-            when trends.trend_slope_low is null then 'insufficient history'
-            when trends.trend_slope_low > 0 then 'rising'
-            when trends.trend_slope_high < 0 then 'falling'
-            else 'no clear trend'
-        end as trend_words,
-        coalesce({{ ratio('states.forecast_error', 'spreads.sigma') }}, 0)
-            as surprise_z,
-        {{ ratio('0.07 * states.playcount', 'sqrt(states.listeners)') }}
-            as classic_base_price,
-        0.0005 * flows.plays_per_day + 0.05 * flows.new_listeners_per_day
-            as classic_score,
-        0.01 * (
-            3 * sqrt(greatest(flows.plays_per_day, 0))
-            + 0.05 * greatest(flows.new_listeners_per_day, 0)
-        ) as classic_dividend,
+            when states.is_observed
+                then
+                    {{ ratio('0.07 * flows.playcount', 'sqrt(flows.listeners)') }}
+        end as classic_base_price,
+        case
+            when states.is_observed
+                then
+                    0.0005 * flows.plays_per_day
+                    + 0.05 * flows.new_listeners_per_day
+        end as classic_score,
+        case
+            when states.is_observed
+                then
+                    0.01 * (
+                        3 * sqrt(flows.plays_per_day)
+                        + 0.05 * flows.new_listeners_per_day
+                    )
+        end as classic_dividend,
         states.is_observed,
         states.unobserved_days,
-        states.listeners,
-        states.playcount
+        snapshots.flow_state,
+        snapshots.flow_reason
 
     from states
-    {%- for part in ('standings', 'spreads', 'growths', 'trends') %}
+    {%- for part in ('standings', 'spreads', 'outlooks', 'growths', 'trends') %}
 
     inner join {{ part }}
         on
@@ -135,6 +169,11 @@ final as (
         on
             states.artist_id = flows.artist_id
             and states.value_date = flows.flow_date
+
+    left join snapshots
+        on
+            states.artist_id = snapshots.artist_id
+            and states.value_date = snapshots.snapshot_date
 
 )
 

@@ -56,6 +56,7 @@ final as (
     select
         albums.album_id,
         albums.album_name,
+        albums.name_key,
         albums.artist_id,
         albums.artist_name,
         albums.album_mbid,

@@ -87,6 +87,7 @@ final as (
     select
         artists.artist_id,
         artists.artist_name,
+        artists.name_key,
         artists.artist_mbid,
         tracked.artist_id is not null as is_tracked,
         tags.tag_name as top_tag,

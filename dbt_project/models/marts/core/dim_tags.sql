@@ -50,6 +50,7 @@ final as (
     select
         tags.tag_id,
         tags.tag_name,
+        tags.name_key,
         ranked_counters.reach,
         ranked_counters.taggings,
         coalesce(tagged.artists, 0) as artists

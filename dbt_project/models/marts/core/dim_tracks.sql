@@ -36,6 +36,8 @@ answered as (
 
     select
         track_id,
+        artist_name,
+        track_name,
         listeners,
         playcount,
         0 as kind,
@@ -52,6 +54,8 @@ answered as (
 
     select
         track_id,
+        artist_name,
+        track_name,
         listeners,
         playcount,
         1 as kind,
@@ -64,6 +68,26 @@ answered as (
 
 ),
 
+-- Of several pages under one key the most played one, wherever it stands.
+pages as (
+
+    select
+        track_id,
+        listeners,
+        playcount,
+        kind,
+        as_of_date,
+        fetched_at,
+        call_id,
+        item_index,
+        max(playcount) over (
+            partition by track_id, as_of_date, artist_name, track_name
+        ) as page_playcount
+
+    from answered
+
+),
+
 ranked_counters as (
 
     select
@@ -72,10 +96,16 @@ ranked_counters as (
         playcount,
         row_number() over (
             partition by track_id
-            order by as_of_date desc, kind, fetched_at desc, call_id, item_index
+            order by
+                as_of_date desc,
+                page_playcount desc nulls last,
+                kind,
+                fetched_at desc,
+                call_id,
+                item_index
         ) as recency
 
-    from answered
+    from pages
 
 ),
 
@@ -96,6 +126,7 @@ final as (
     select
         tracks.track_id,
         tracks.track_name,
+        tracks.name_key,
         tracks.artist_id,
         tracks.artist_name,
         tracks.track_mbid,

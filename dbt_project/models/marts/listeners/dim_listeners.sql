@@ -51,6 +51,7 @@ final as (
         listeners.listener_id,
         listeners.listener_name,
         listeners.country,
+        listeners.country_key,
         listeners.registered_date,
         listeners.playcount,
         coalesce(listened.scrobbles, 0) as scrobbles,

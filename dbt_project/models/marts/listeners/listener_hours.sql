@@ -1,4 +1,4 @@
--- One row per listener ('' is the whole panel), weekday and hour of the UTC day.
+-- One row per listener ('' is the whole panel), weekday and hour with a scrobble (UTC).
 with
 
 scrobbles as (
@@ -7,91 +7,30 @@ scrobbles as (
 
 ),
 
-counted as (
+dated as (
 
     select
         listener_id,
         {{ iso_weekday('scrobbled_at') }} as weekday,
         cast(extract(hour from scrobbled_at) as integer) as hour,
-        cast(count(*) as bigint) as scrobbles
+        is_flagged
 
     from scrobbles
-
-    group by
-        listener_id,
-        {{ iso_weekday('scrobbled_at') }},
-        cast(extract(hour from scrobbled_at) as integer)
-
-),
-
-with_panel as (
-
-    select
-        listener_id,
-        weekday,
-        hour,
-        scrobbles
-
-    from counted
-
-    union all
-
-    select
-        cast('' as text) as listener_id,
-        weekday,
-        hour,
-        cast(sum(scrobbles) as bigint) as scrobbles
-
-    from counted
-
-    group by weekday, hour
-
-),
-
-listeners as (
-
-    select distinct listener_id from with_panel
-
-),
-
-weekdays as (
-
-    select cast(weekday as integer) as weekday
-
-    from (values (1), (2), (3), (4), (5), (6), (7)) as days (weekday)
-
-),
-
-hours as (
-
-    select cast(hour as integer) as hour
-
-    from (
-        values
-        {% for hour in range(24) %}({{ hour }}){{ ', ' if not loop.last }}{% endfor %}
-    ) as clock (hour)
 
 ),
 
 final as (
 
     select
-        listeners.listener_id,
-        weekdays.weekday,
-        hours.hour,
-        coalesce(with_panel.scrobbles, 0) as scrobbles
+        coalesce(listener_id, '') as listener_id,
+        weekday,
+        hour,
+        cast(count(*) as bigint) as scrobbles,
+        cast(count(*) filter (where not is_flagged) as bigint) as scrobbles_clean
 
-    from listeners
+    from dated
 
-    cross join weekdays
-
-    cross join hours
-
-    left join with_panel
-        on
-            listeners.listener_id = with_panel.listener_id
-            and weekdays.weekday = with_panel.weekday
-            and hours.hour = with_panel.hour
+    group by grouping sets ((listener_id, weekday, hour), (weekday, hour))
 
 )
 

@@ -23,6 +23,7 @@ final as (
         spellings.first_seen_date,
         spellings.last_seen_date,
         spellings.is_official,
+        spellings.largest_playcount,
         names.is_artist_alias
 
     from spellings

@@ -13,7 +13,7 @@ final as (
         load_id,
         call_id,
         walk_id,
-        lower(listener_name) as listener_id,
+        listener_id,
         walk_from_uts,
         walk_to_uts,
         pages,

@@ -11,7 +11,7 @@ final as (
 
     select
         walk_id,
-        lower(listener_name) as listener_id,
+        listener_id,
         max(load_id) as load_id,
         min(walk_from_uts) as walk_from_uts,
         max(walk_to_uts) as walk_to_uts,
@@ -35,7 +35,7 @@ final as (
 
     from pages
 
-    group by walk_id, lower(listener_name)
+    group by walk_id, listener_id
 
 )
 

@@ -23,12 +23,14 @@ final as (
             ])
         }} as track_id,
         artist_names.artist_id,
+        track_names.name_key,
         spellings.artist_name,
         spellings.track_name,
         spellings.track_mbid,
         spellings.first_seen_date,
         spellings.last_seen_date,
         spellings.is_official,
+        spellings.largest_playcount,
         artist_names.is_artist_alias
 
     from spellings

@@ -7,14 +7,20 @@ source as (
 
 ),
 
+names as (
+
+    select * from {{ ref('base_lastfm__names') }}
+
+),
+
 final as (
 
     select
         source.load_id,
         source.call_id,
         source.item_index,
-        lower(source.listener_name) as listener_id,
-        lower(source.friend_name) as friend_id,
+        listener_names.name_key as listener_id,
+        friend_names.name_key as friend_id,
         source.listener_name,
         source.friend_name,
         -- last.fm says None where an account names no country.
@@ -25,6 +31,11 @@ final as (
         source.fetched_at
 
     from source
+
+    left join names as listener_names
+        on source.listener_name = listener_names.name
+
+    left join names as friend_names on source.friend_name = friend_names.name
 
 )
 

@@ -7,16 +7,23 @@ source as (
 
 ),
 
+names as (
+
+    select * from {{ ref('base_lastfm__names') }}
+
+),
+
 final as (
 
     select
         source.load_id,
         source.call_id,
         source.item_index,
-        lower(source.listener_name) as listener_id,
+        listener_names.name_key as listener_id,
         source.listener_name,
         -- last.fm says None where an account names no country.
         nullif(nullif(source.country, ''), 'None') as country,
+        country_names.name_key as country_key,
         source.playcount,
         source.artists,
         source.tracks,
@@ -26,6 +33,12 @@ final as (
         source.fetched_at
 
     from source
+
+    left join names as listener_names
+        on source.listener_name = listener_names.name
+
+    left join names as country_names
+        on nullif(nullif(source.country, ''), 'None') = country_names.name
 
 )
 

@@ -19,7 +19,7 @@ final as (
         source.load_id,
         source.call_id,
         source.item_index,
-        lower(source.listener_name) as listener_id,
+        listener_names.name_key as listener_id,
         artist_names.artist_id,
         {{
             hashed_key([
@@ -37,6 +37,9 @@ final as (
         source.fetched_at
 
     from source
+
+    left join names as listener_names
+        on source.listener_name = listener_names.name
 
     left join names as artist_names on source.artist_name = artist_names.name
 

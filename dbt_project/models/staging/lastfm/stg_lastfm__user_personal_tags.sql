@@ -19,7 +19,7 @@ final as (
         source.load_id,
         source.call_id,
         source.item_index,
-        lower(source.listener_name) as listener_id,
+        listener_names.name_key as listener_id,
         {{ hashed_key(['tag_names.name_key']) }} as tag_id,
         case
             when source.tagging_type = 'artist' then item_names.artist_id
@@ -37,6 +37,9 @@ final as (
         source.fetched_at
 
     from source
+
+    left join names as listener_names
+        on source.listener_name = listener_names.name
 
     left join names as tag_names on source.tag_name = tag_names.name
 

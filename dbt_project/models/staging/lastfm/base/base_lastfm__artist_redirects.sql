@@ -1,15 +1,9 @@
--- One row per artist name key that last.fm answered about, with the key it answered.
+-- One row per artist name key that last.fm was asked to correct, with the right key.
 with
 
 corrections as (
 
     select * from {{ source('lastfm', 'artist_corrections') }}
-
-),
-
-infos as (
-
-    select * from {{ source('lastfm', 'artist_infos') }}
 
 ),
 
@@ -19,60 +13,29 @@ name_keys as (
 
 ),
 
--- A correction says outright what a name stands for, an artist.getInfo answered under
--- another name says it in passing.
-answered as (
-
-    select
-        requested_name,
-        artist_name,
-        as_of_date,
-        0 as kind,
-        fetched_at,
-        load_id,
-        call_id,
-        item_index
-
-    from corrections
-
-    union all
-
-    select
-        requested_name,
-        artist_name,
-        as_of_date,
-        1 as kind,
-        fetched_at,
-        load_id,
-        call_id,
-        item_index
-
-    from infos
-
-),
-
+-- artist.getCorrection alone says that two names are one artist. That artist.getInfo
+-- answers under another name does not: it may have read the name wrong.
 ranked as (
 
     select
         aliases.name_key as alias_key,
         targets.name_key as target_key,
-        answered.load_id,
+        corrections.load_id,
         row_number() over (
             partition by aliases.name_key
             order by
-                answered.as_of_date desc,
-                answered.kind,
-                answered.fetched_at desc,
-                answered.load_id desc,
-                answered.call_id,
-                answered.item_index
+                corrections.as_of_date desc,
+                corrections.fetched_at desc,
+                corrections.load_id desc,
+                corrections.call_id,
+                corrections.item_index
         ) as recency
 
-    from answered
+    from corrections
 
-    inner join name_keys as aliases on answered.requested_name = aliases.name
+    inner join name_keys as aliases on corrections.requested_name = aliases.name
 
-    left join name_keys as targets on answered.artist_name = targets.name
+    left join name_keys as targets on corrections.artist_name = targets.name
 
 ),
 

@@ -70,14 +70,14 @@ final as (
                 then
                     {{
                         hashed_key([
-                            'lower(judged.listener_name)',
+                            'listener_names.name_key',
                             'cast(judged.scrobbled_uts as text)',
                             'artist_names.name_key',
                             'track_names.name_key',
                         ])
                     }}
         end as scrobble_id,
-        lower(judged.listener_name) as listener_id,
+        listener_names.name_key as listener_id,
         artist_names.artist_id,
         {{
             hashed_key([
@@ -110,6 +110,9 @@ final as (
         greatest(judged.load_id, artist_names.identity_load_id) as touched_load_id
 
     from judged
+
+    left join names as listener_names
+        on judged.listener_name = listener_names.name
 
     left join names as artist_names on judged.artist_name = artist_names.name
 

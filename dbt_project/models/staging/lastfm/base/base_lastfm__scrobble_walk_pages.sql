@@ -7,6 +7,12 @@ source as (
 
 ),
 
+names as (
+
+    select * from {{ ref('base_lastfm__names') }}
+
+),
+
 -- A page loaded a second time, by a replay, is the same page.
 ranked as (
 
@@ -34,21 +40,23 @@ ranked as (
 final as (
 
     select
-        load_id,
-        call_id,
-        walk_id,
-        listener_name,
-        walk_from_uts,
-        walk_to_uts,
-        pages,
-        page,
-        total,
-        as_of_date,
-        fetched_at
+        ranked.load_id,
+        ranked.call_id,
+        ranked.walk_id,
+        names.name_key as listener_id,
+        ranked.walk_from_uts,
+        ranked.walk_to_uts,
+        ranked.pages,
+        ranked.page,
+        ranked.total,
+        ranked.as_of_date,
+        ranked.fetched_at
 
     from ranked
 
-    where recency = 1
+    left join names on ranked.listener_name = names.name
+
+    where ranked.recency = 1
 
 )
 

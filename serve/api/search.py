@@ -1,0 +1,48 @@
+"""Names of all kinds, looked up in one way: /api/v1/search."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
+from pydantic import Field
+
+from serve import answers
+from serve.api.description import AS_TABLE, Row, listing
+from serve.api.parameters import Page, Text
+from serve.context import reading
+from serve.queries import search as queries
+
+api = APIBlueprint(
+    "search",
+    __name__,
+    url_prefix="/api/v1/search",
+    abp_tags=[Tag(name="search", description="names of all kinds")],
+)
+
+
+class SearchQuery(Page):
+    q: Text = Field(description="part of the name, in any case and width")
+    kind: queries.Kind = Field("artists", description="what is looked for")
+
+
+class Found(Row):
+    entity_id: str = Field(description="the key in the kind's own routes")
+    name: str
+    artist_name: str | None = Field(description="of tracks and albums")
+
+
+@api.get("", responses=listing(Found), openapi_extensions=AS_TABLE)
+def search(query: SearchQuery) -> Response:
+    """Things whose name holds the text: the same name first, then the best known."""
+    with reading() as reader:
+        result = queries.named(
+            reader,
+            kind=query.kind,
+            text=query.q,
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        return answers.table(
+            reader.published, result, limit=query.limit, offset=query.offset
+        )
