@@ -110,7 +110,7 @@ class RawWarehouse:
             fence=number,
             run_id="run",
             as_of_date=day,
-            published_at=datetime.combine(day, time(23)),
+            published_at=datetime.combine(day, time(23, number)),
             built_through=number,
             project_hash="",
             bytes=0,

@@ -14,7 +14,7 @@
             version_date,
             (select max(edition) from {{ versions }}) as last_edition
         from {{ versions }}
-        order by published_at desc
+        order by published_at desc, edition desc
         limit 1
     {%- endset -%}
     {%- for load_id, answered_through_at, version_date, last_edition
