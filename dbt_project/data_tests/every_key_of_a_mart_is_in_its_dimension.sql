@@ -3,6 +3,7 @@
 -- is wrong. A test of the project holds this list against the marts.
 {% set marts = [] -%}
 {%- for mart in [
+    ref('artist_anomalies'),
     ref('artist_listener_weeks'),
     ref('artist_similar'),
     ref('artist_tags'),

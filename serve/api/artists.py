@@ -128,6 +128,19 @@ class SimilarRow(Row):
     listeners: int | None
 
 
+class AnomalyRow(Row):
+    anomaly_date: date
+    kind: str = Field(description="merge, correction, stall, hole, burst, …")
+    evidence: str
+    listeners_change: int | None
+    playcount_change: int | None
+    usual_plays_per_day: float | None
+    other_artist_name: str | None = Field(
+        description="whose counters explain a merge or an opposite step"
+    )
+    other_playcount: int | None
+
+
 class TrackRow(Row):
     rank: int | None = Field(description="last.fm's rank; null for the others")
     track_id: str
@@ -292,6 +305,16 @@ def artist_tags(path: ArtistPath, query: Page) -> Response:
 def artist_similar(path: ArtistPath, query: Page) -> Response:
     """Similar artists."""
     return _part(path, query, queries.similar)
+
+
+@api.get(
+    "/<artist_id>/anomalies",
+    responses=listing(AnomalyRow),
+    openapi_extensions=AS_TABLE,
+)
+def artist_anomalies(path: ArtistPath, query: Page) -> Response:
+    """Jumps of the artist's counters that are told apart, the newest first."""
+    return _part(path, query, queries.anomalies)
 
 
 @api.get(

@@ -200,6 +200,7 @@ def artist(artist_id: str) -> Any:
             runs=_runs(reader, found, rank_rows),
             ranks=_ranks(found),
             tags=_tags(found),
+            anomalies=_anomalies(reader, found),
             similar=_similar(found),
             tracks=_tracks(found),
             listeners=_listeners(found),
@@ -520,6 +521,46 @@ def _tags(found: dict[str, Any]) -> Figure:
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/tags.csv",
         empty="last.fm gave no tags for this artist.",
+    )
+
+
+def _anomalies(reader: Reader, found: dict[str, Any]) -> Figure:
+    """The newest steps of the counters that are no plain day's attention."""
+    rows = queries.anomalies(reader, found["artist_id"], limit=30, offset=0).records()
+    return Figure(
+        key="anomalies",
+        title="Anomalies of the counters",
+        summary="Steps that are set aside, or taken for more days than one, and why.",
+        picture=Markup(""),
+        table=table(
+            rows,
+            ("Day", lambda row: formatting.short_day(row["anomaly_date"]), False),
+            ("What", lambda row: formatting.sentence(row["kind"]), False),
+            ("Why", _why, False),
+            ("Plays", lambda row: formatting.signed(row["playcount_change"], 0), True),
+            (
+                "Listeners",
+                lambda row: formatting.signed(row["listeners_change"], 0),
+                True,
+            ),
+            (
+                "Usual plays a day",
+                lambda row: formatting.number(row["usual_plays_per_day"]),
+                True,
+            ),
+        ),
+        csv=f"/api/v1/artists/{found['artist_id']}/anomalies.csv",
+        empty="None: each look at the counters was a plain day's attention.",
+        has_open_table=True,
+    )
+
+
+def _why(row: dict[str, Any]) -> str | Markup:
+    if row["other_artist_name"] is None:
+        return str(row["evidence"])
+    name = formatting.named(row["other_artist_name"])
+    return Markup("{}: {} ({})").format(
+        row["evidence"], name, formatting.number(row["other_playcount"])
     )
 
 

@@ -293,6 +293,22 @@ def similar(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Resul
     )
 
 
+def anomalies(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result:
+    """Jumps of the artist's counters that are told apart, the newest first."""
+    return reader.query(
+        """
+        select
+            anomaly_date, kind, evidence, listeners_change, playcount_change,
+            usual_plays_per_day, other_artist_name, other_playcount
+        from marts.artist_anomalies
+        where artist_id = :artist_id
+        order by anomaly_date desc, kind
+        limit :limit offset :offset
+        """,
+        {"artist_id": artist_id, "limit": limit, "offset": offset},
+    )
+
+
 def tracks(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result:
     """The artist's tracks: last.fm's rank first, then the panel's plays."""
     return reader.query(

@@ -242,13 +242,14 @@ def test_building_twice_changes_nothing(dirty: RawWarehouse) -> None:
 
 
 def demo_counters(days: int) -> Rows:
-    """The counters of every artist of the demo world at the end of each day."""
-    world = DemoWorld(date(2026, 6, 30), seed=1)
+    """The demo world's artists at the end of each of its first days, as they answer."""
+    epoch = date(2026, 1, 1)
+    world = DemoWorld(epoch + timedelta(days=days), seed=1)
     rows: Rows = []
-    for back in range(days, 0, -1):
-        when = date(2026, 6, 30) - timedelta(days=back)
+    for number in range(days):
+        when = epoch + timedelta(days=number)
         end = int(datetime.combine(when, time(23, 59, 59), UTC).timestamp())
-        for index in range(len(world.artists)):
+        for index in world.chart_artists(end):
             listeners, plays = world.artist_counters(index, end)
             rows.append(
                 {
@@ -268,7 +269,7 @@ def test_changes_of_the_price_cannot_be_told_from_those_before(
 ) -> None:
     warehouse = RawWarehouse(tmp_path)
     rows = (
-        demo_counters(280)
+        demo_counters(300)
         if world == "demo"
         else counters(60, 250, is_dirty=False, seed=7)
     )

@@ -130,6 +130,19 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
                 "rank": 1,
             }
         )
+    world["artist_anomalies"].append(
+        {
+            "artist_id": key("Artist 00"),
+            "anomaly_date": first,
+            "kind": "merge",
+            "evidence": "as many plays more as an artist had that answers no more",
+            "listeners_change": 400,
+            "playcount_change": 9000,
+            "usual_plays_per_day": 120.0,
+            "other_artist_name": "<b>Artist</b>",
+            "other_playcount": 9100,
+        }
+    )
     world["dim_artist_aliases"].append(
         {
             "alias_artist_id": key("artist zero"),

@@ -569,3 +569,10 @@ PATHS = [
     "/api/v1/trends/month?statistic=minutes",
     "/api/v1/trends/year?country=Japan&statistic=tracks",
 ]
+
+
+def test_an_artists_anomalies_say_what_was_set_aside_and_why(ask: Any) -> None:
+    path = f"/api/v1/artists/{key('Artist 00')}/anomalies"
+    rows = ask(path)["data"]
+    assert [(row["kind"], row["playcount_change"]) for row in rows] == [("merge", 9000)]
+    assert rows[0]["other_artist_name"] == "<b>Artist</b>"

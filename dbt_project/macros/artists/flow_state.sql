@@ -11,31 +11,27 @@
         when steps.known_flows < {{ flow.least_flows }} then null
         when
             steps.is_gain
-            and {{
-                is_near_any(
-                    'steps.gone_playcounts',
-                    'steps.excess_plays',
-                    'steps.merge_tolerance',
-                )
-            }}
+            and {{ is_any(
+                ['steps.gone_playcounts', 'steps.gone_listeners'],
+                'abs({0} - steps.excess_plays) <= steps.merge_tolerance'
+                ~ ' and {1} >= 0.98 * steps.excess_listeners - steps.usual_listeners',
+            ) }}
             then 2
         when
             steps.is_gain
-            and {{
-                is_near_any(
-                    'steps.losses',
-                    '-steps.excess_plays',
-                    'steps.swap_tolerance',
-                )
-            }}
-            then 3
-        when
-            steps.is_loss
-            and {{
-                is_near_any(
-                    'steps.gains', '-steps.excess_plays', none, 'steps.gain_tolerances'
-                )
-            }}
+            and {{ is_any(
+                [
+                    'steps.play_losses',
+                    'steps.loser_plays',
+                    'steps.listener_losses',
+                    'steps.loss_tolerances',
+                ],
+                'abs({0} + steps.excess_plays) <= ' ~ flow.tolerance
+                ~ ' * steps.excess_plays + ' ~ flow.swap_days
+                ~ ' * greatest({1}, steps.usual_plays)'
+                ~ ' and abs({2} + steps.excess_listeners)'
+                ~ ' <= {3} + steps.listener_tolerance',
+            ) }}
             then 3
         when steps.pending_state = 6 and not steps.is_fallen then null
         when

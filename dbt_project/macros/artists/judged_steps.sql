@@ -15,17 +15,18 @@
     from (
         select
             sized.*,
-            array_agg(sized.previous_playcount) filter (
-                where not sized.is_answered
-                and {{ days_between('sized.previous_date', 'sized.snapshot_date') }}
-                <= {{ rules.longest_gap_days }}
-            ) over () as gone_playcounts,
-            array_agg(sized.excess_plays) filter (where sized.is_loss) over ()
-                as losses,
-            array_agg(sized.excess_plays) filter (where sized.is_gain) over ()
-                as gains,
-            array_agg(sized.swap_tolerance) filter (where sized.is_gain) over ()
-                as gain_tolerances
+            array_agg(sized.previous_playcount) filter (where sized.is_gone) over ()
+                as gone_playcounts,
+            array_agg(sized.previous_listeners) filter (where sized.is_gone) over ()
+                as gone_listeners,
+            array_agg(sized.excess_plays) filter (where sized.playcount_change < 0)
+                over () as play_losses,
+            array_agg(sized.usual_plays) filter (where sized.playcount_change < 0)
+                over () as loser_plays,
+            array_agg(sized.excess_listeners) filter (where sized.playcount_change < 0)
+                over () as listener_losses,
+            array_agg(sized.listener_tolerance) filter (where sized.playcount_change < 0)
+                over () as loss_tolerances
         from (
             select
                 flows.*,
@@ -35,18 +36,13 @@
                 / (flows.usual_listeners + {{ rules.usual_floor }}) as listeners_ratio,
                 {{ rules.tolerance }} * flows.excess_plays
                 + {{ rules.merge_days }} * flows.usual_plays as merge_tolerance,
-                {{ rules.tolerance }} * flows.excess_plays
-                + {{ rules.swap_days }} * flows.usual_plays as swap_tolerance,
-                flows.known_flows >= {{ rules.least_flows }}
-                and flows.plays_per_day
-                > {{ rules.large_ratio }}
-                * (flows.usual_plays + {{ rules.usual_floor }})
+                {{ rules.swap_listener_days }}
+                * (flows.usual_listeners + {{ rules.usual_floor }})
+                    as listener_tolerance,
+                flows.plays_per_day
+                > {{ rules.large_ratio }} * (flows.usual_plays + {{ rules.usual_floor }})
                 and flows.excess_plays
-                > {{ rules.large_days }} * flows.usual_plays as is_gain,
-                flows.excess_plays < 0
-                and not flows.is_repeated
-                and flows.plays_per_day * {{ rules.large_ratio }}
-                < flows.usual_plays + {{ rules.usual_floor }} as is_loss
+                > {{ rules.large_days }} * flows.usual_plays as is_gain
             from (
                 select
                     changes.*,
@@ -61,7 +57,10 @@
                         as plays_per_day,
                     changes.playcount_change
                     - changes.usual_plays * changes.flow_seconds / 86400
-                        as excess_plays
+                        as excess_plays,
+                    changes.listeners_change
+                    - changes.usual_listeners * changes.flow_seconds / 86400
+                        as excess_listeners
                 from (
                     select
                         compared.*,
@@ -95,9 +94,13 @@
                             coalesce({{ array_median('walk.play_flows') }}, 0)
                                 as usual_plays,
                             today.artist_id is not null as is_answered,
+                            today.artist_id is null and {{
+                                days_between('walk.last_date', day)
+                            }} <= {{ rules.gone_days }} as is_gone,
                             today.is_alias,
                             today.listeners,
                             today.playcount,
+                            previous.listeners as previous_listeners,
                             previous.playcount as previous_playcount,
                             today.listeners = previous.listeners
                             and today.playcount = previous.playcount as is_same,
@@ -114,10 +117,9 @@
                                     seconds_apart('base.', 'today.'),
                                 ),
                             ] %}
-                            case
-                                when {{ is_lower }} then {{ of_previous }}
-                                else {{ of_base }}
-                            end as base_{{ name }}{{ ',' if not loop.last }}
+                            case when {{ is_lower }} then {{ of_previous }} else {{
+                                of_base
+                            }} end as base_{{ name }}{{ ',' if not loop.last }}
                             {%- endfor %}
                         from {{ walk }} as walk
                         inner join {{ touched }} as touched
