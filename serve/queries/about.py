@@ -48,8 +48,7 @@ def restatements(
                 edition, version, subject, entity_type, restated_date, plays, reason,
                 charts_changed, issues_changed,
                 case when entity_type <> 'listener' then entity_id end as entity_id,
-                case when entity_type <> 'listener' then entity_name end
-                    as entity_name,
+                case when entity_type <> 'listener' then entity_name end as entity_name,
                 case when entity_type <> 'listener' then old_value end as old_value,
                 case when entity_type <> 'listener' then new_value end as new_value,
                 case when subject in ('came_late', 'went')

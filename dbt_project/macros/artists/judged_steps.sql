@@ -25,8 +25,8 @@
                 over () as loser_plays,
             array_agg(sized.excess_listeners) filter (where sized.playcount_change < 0)
                 over () as listener_losses,
-            array_agg(sized.listener_tolerance) filter (where sized.playcount_change < 0)
-                over () as loss_tolerances
+            array_agg(sized.listener_tolerance)
+                filter (where sized.playcount_change < 0) over () as loss_tolerances
         from (
             select
                 flows.*,
@@ -40,7 +40,8 @@
                 * (flows.usual_listeners + {{ rules.usual_floor }})
                     as listener_tolerance,
                 flows.plays_per_day
-                > {{ rules.large_ratio }} * (flows.usual_plays + {{ rules.usual_floor }})
+                > {{ rules.large_ratio }}
+                * (flows.usual_plays + {{ rules.usual_floor }})
                 and flows.excess_plays
                 > {{ rules.large_days }} * flows.usual_plays as is_gain
             from (

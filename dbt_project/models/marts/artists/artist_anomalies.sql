@@ -94,7 +94,7 @@ kinds as (
 
 ),
 
--- Whose counters may be in it: those of an artist or an alias that is gone, or lost some.
+-- Whose counters may be in it: an artist or an alias that is gone, or lost some.
 others as (
 
     select
