@@ -261,7 +261,8 @@ def merge_rows(shared_dir: Path, days: int) -> tuple[Rows, dict[int, dict[str, A
             put(f"Other {index}", number, other[0], other[1])
         if back >= 0:
             first = known[1]
-            wave = chance.uniform(-30, 30)
+            # The last of these days is the case's own, to the play.
+            wave = chance.uniform(-30, 30) if back else 0.0
             for name, new, plays in (("A", 230, 27_000), ("B", 150, 9_000)):
                 put(
                     name,
