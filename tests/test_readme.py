@@ -114,12 +114,13 @@ def test_a_question_is_answered_by_the_mart_and_the_route_beside_it(
     client: FlaskClient,
 ) -> None:
     # The counters of a short first run hold no jump that could be told apart.
-    assert published[mart] or mart == "artist_anomalies", f"{mart} is empty: {question}"
+    is_rare = mart == "artist_anomalies"
+    assert published[mart] or is_rare, f"{mart} is empty: {question}"
     path = route.format(**published)
     answer = client.get(f"/api/v1{path}")
     body = answer.get_json()
     assert answer.status_code == 200, body
-    assert body["data"], f"no answer: {question}"
+    assert body["data"] or is_rare, f"no answer: {question}"
     assert body["version"] and body["as_of"] == str(SECOND_DAY)
 
 
