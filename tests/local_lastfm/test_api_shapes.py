@@ -103,6 +103,8 @@ def test_every_key_of_the_recordings_of_2020_and_later_is_there(
             ("track.", "user.")
         ):
             asked = dict(params)
+        if method == "artist.getCorrection":  # only a wrong name is corrected
+            asked["artist"] = "neon antenna"
         ours = paths(ask.json(method, **asked))
         for tag in ("rock", "metal"):
             ours |= paths(ask.json(method, **{**asked, "tag": tag, "limit": "50"}))
