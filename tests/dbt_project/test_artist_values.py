@@ -233,6 +233,27 @@ def test_a_restated_day_restates_what_follows_and_nothing_before(
     assert not differences(after, values(warehouse), 1e-12)
 
 
+def test_an_artist_whose_name_is_not_seen_has_a_stand_in_and_is_not_listed(
+    tmp_path: Path,
+) -> None:
+    warehouse = RawWarehouse(tmp_path)
+    rows = counters(12, 40, is_dirty=False)
+    for row in rows:
+        if row["artist_name"] == "Artist 003":
+            row |= {"artist_name": "\u3164", "requested_name": "\u3164"}
+    warehouse.insert("lastfm__artist_infos", rows)
+    warehouse.build(*VALUES, "int_artists")
+    names = {
+        row["artist_id"]: row["artist_name"]
+        for row in warehouse.rows("intermediate.int_artists", "artist_id")
+    }
+    last = [row for row in values(warehouse) if row["value_date"] == day(39)]
+    assert len(last) == 12
+    listed = {names[row["artist_id"]]: row["is_listed"] for row in last}
+    assert not listed.pop("(blank name U+3164)")
+    assert all(listed.values()), "the control: the same days under names that are seen"
+
+
 def test_building_twice_changes_nothing(dirty: RawWarehouse) -> None:
     before = values(dirty)
     dirty.build(*VALUES, built_through=130)

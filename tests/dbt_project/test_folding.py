@@ -143,6 +143,32 @@ def test_ids_and_search_are_the_same_on_a_turkish_database(
     assert found_by(built, "nobody", "within") == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        " ",
+        "\u3164",
+        "\u200b\u200b",
+        "\u2800",
+        "\u2060\u00ad",
+        "\u3000",
+        "\ufe0f",
+        "\x07",
+    ],
+)
+def test_a_name_that_prints_as_nothing_has_its_characters_for_a_key(name: str) -> None:
+    key = name_key(name)
+    assert key == f"(blank name {' '.join(f'U+{ord(one):04X}' for one in name)})"
+    assert name_key(key) != key, "no name that is written so is taken for it"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "!!!", "\u00b7", "\U0001f600\ufe0f", "\u200bIsis"]
+)
+def test_a_name_with_one_sign_that_is_seen_is_not_blank(name: str) -> None:
+    assert not name_key(name).startswith("(blank name")
+
+
 def test_a_listener_is_found_in_any_case_and_width() -> None:
     from serve.api.parameters import ListenerPath
 

@@ -22,6 +22,16 @@ states as (
 
 ),
 
+blank_names as (
+
+    select artist_id
+
+    from {{ ref('int_artists') }}
+
+    where {{ is_blank_key() }}
+
+),
+
 due as (
 
     {{ days_to_value('snapshots') }}
@@ -70,9 +80,12 @@ listings as (
             )
         }} as confidence,
         states.history_days >= {{ value.listed_history_days }}
-        and states.unobserved_days < {{ value.listed_days }} as is_listed
+        and states.unobserved_days < {{ value.listed_days }}
+        and blank_names.artist_id is null as is_listed
 
     from states
+
+    left join blank_names on states.artist_id = blank_names.artist_id
 
     inner join medians
         on

@@ -25,7 +25,7 @@ final as (
         artist_names.artist_id,
         album_names.name_key,
         spellings.artist_name,
-        spellings.album_name,
+        {{ shown_name('spellings.album_name', 'album_names.name_key') }} as album_name,
         spellings.album_mbid,
         spellings.first_seen_date,
         spellings.last_seen_date,

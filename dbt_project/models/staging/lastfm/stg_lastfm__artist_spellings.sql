@@ -18,7 +18,7 @@ final as (
     select
         names.artist_id,
         names.name_key,
-        spellings.artist_name,
+        {{ shown_name('spellings.artist_name', 'names.name_key') }} as artist_name,
         spellings.artist_mbid,
         spellings.first_seen_date,
         spellings.last_seen_date,

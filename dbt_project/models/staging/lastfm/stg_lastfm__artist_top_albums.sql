@@ -27,8 +27,8 @@ final as (
             ])
         }} as album_id,
         source.position,
-        source.artist_name,
-        source.album_name,
+        {{ shown_name('source.artist_name', 'artist_names.name_key') }} as artist_name,
+        {{ shown_name('source.album_name', 'album_names.name_key') }} as album_name,
         nullif(source.album_mbid, '') as album_mbid,
         source.playcount,
         source.as_of_date,

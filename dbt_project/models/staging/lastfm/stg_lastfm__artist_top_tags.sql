@@ -22,8 +22,8 @@ final as (
         artist_names.artist_id as artist_id,
         {{ hashed_key(['tag_names.name_key']) }} as tag_id,
         source.position,
-        source.artist_name,
-        source.tag_name,
+        {{ shown_name('source.artist_name', 'artist_names.name_key') }} as artist_name,
+        {{ shown_name('source.tag_name', 'tag_names.name_key') }} as tag_name,
         source.tag_count,
         source.as_of_date,
         source.fetched_at

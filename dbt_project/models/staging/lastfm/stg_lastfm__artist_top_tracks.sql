@@ -27,8 +27,8 @@ final as (
             ])
         }} as track_id,
         source.position,
-        source.artist_name,
-        source.track_name,
+        {{ shown_name('source.artist_name', 'artist_names.name_key') }} as artist_name,
+        {{ shown_name('source.track_name', 'track_names.name_key') }} as track_name,
         nullif(source.track_mbid, '') as track_mbid,
         source.listeners,
         source.playcount,

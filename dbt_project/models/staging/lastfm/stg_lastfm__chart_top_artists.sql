@@ -49,7 +49,7 @@ final as (
         source.item_index,
         names.artist_id,
         source.position,
-        source.artist_name,
+        {{ shown_name('source.artist_name', 'names.name_key') }} as artist_name,
         nullif(source.artist_mbid, '') as artist_mbid,
         source.listeners,
         source.playcount,

@@ -49,7 +49,7 @@ final as (
         source.item_index,
         {{ hashed_key(['tag_names.name_key']) }} as tag_id,
         source.position,
-        source.tag_name,
+        {{ shown_name('source.tag_name', 'tag_names.name_key') }} as tag_name,
         source.reach,
         source.taggings,
         source.as_of_date,

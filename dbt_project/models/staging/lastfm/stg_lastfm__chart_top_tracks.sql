@@ -55,9 +55,9 @@ final as (
             ])
         }} as track_id,
         source.position,
-        source.track_name,
+        {{ shown_name('source.track_name', 'track_names.name_key') }} as track_name,
         nullif(source.track_mbid, '') as track_mbid,
-        source.artist_name,
+        {{ shown_name('source.artist_name', 'artist_names.name_key') }} as artist_name,
         nullif(source.artist_mbid, '') as artist_mbid,
         nullif(source.duration_seconds, 0) as duration_seconds,
         source.listeners,

@@ -50,7 +50,7 @@ final as (
         artist_names.artist_id as artist_id,
         source.country,
         source.position,
-        source.artist_name,
+        {{ shown_name('source.artist_name', 'artist_names.name_key') }} as artist_name,
         nullif(source.artist_mbid, '') as artist_mbid,
         source.listeners,
         source.as_of_date,

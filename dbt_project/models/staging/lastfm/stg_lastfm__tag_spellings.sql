@@ -18,7 +18,7 @@ final as (
     select
         {{ hashed_key(['names.name_key']) }} as tag_id,
         names.name_key,
-        spellings.tag_name,
+        {{ shown_name('spellings.tag_name', 'names.name_key') }} as tag_name,
         spellings.first_seen_date,
         spellings.last_seen_date,
         spellings.is_official

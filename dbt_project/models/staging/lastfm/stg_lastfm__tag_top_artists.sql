@@ -49,9 +49,9 @@ final as (
         source.item_index,
         {{ hashed_key(['tag_names.name_key']) }} as tag_id,
         artist_names.artist_id as artist_id,
-        source.tag_name,
+        {{ shown_name('source.tag_name', 'tag_names.name_key') }} as tag_name,
         source.position,
-        source.artist_name,
+        {{ shown_name('source.artist_name', 'artist_names.name_key') }} as artist_name,
         nullif(source.artist_mbid, '') as artist_mbid,
         source.as_of_date,
         source.fetched_at

@@ -25,7 +25,7 @@ final as (
         artist_names.artist_id,
         track_names.name_key,
         spellings.artist_name,
-        spellings.track_name,
+        {{ shown_name('spellings.track_name', 'track_names.name_key') }} as track_name,
         spellings.track_mbid,
         spellings.first_seen_date,
         spellings.last_seen_date,
