@@ -16,6 +16,8 @@ import pytest
 
 from tests.dbt_project import reference_listening as reference
 from tests.dbt_project.project import RawWarehouse
+from warehouse.build import invoke_dbt
+from warehouse.run import Target
 
 FIRST = date(2026, 3, 2)
 LAST = FIRST + timedelta(days=40)
@@ -206,3 +208,25 @@ def test_the_days_flagged_are_those_plain_python_flags(built: RawWarehouse) -> N
     }
     assert flagged == reference.flagged_days(plays)
     assert flagged and len(flagged) < len(days)
+
+
+def test_whom_other_rules_would_flag_is_asked_without_building(
+    built: RawWarehouse, tmp_path: Path
+) -> None:
+    before = _flags(built)
+    rules = json.dumps({"allowed_listeners": ["listener2"]})
+    outcome = invoke_dbt(
+        Target(duckdb_path=built.path),
+        ["show", "-s", "other_flags", "--limit", "100", "--vars", rules],
+        tmp_path,
+        {},
+    )
+    assert outcome.success, outcome.exception
+    table = outcome.result.results[0].agate_table
+    assert len(table.rows) == sum(len(flags) for flags in before.values()) > 1
+    assert [
+        (row["listener_id"], row["flag"], row["days_flagged"], row["days_unflagged"])
+        for row in table.rows
+        if row["days_flagged"] or row["days_unflagged"]
+    ] == [("listener2", "repetition", 0, 30)]
+    assert _flags(built) == before
