@@ -140,7 +140,7 @@ def operate(
     Raises:
         BuildFailed: with what the macro says.
     """
-    command = ["run-operation", macro]
+    command = ["run-operation", "--no-write-json", macro]
     errors: list[str] = []
 
     def note(event: Any) -> None:
