@@ -51,6 +51,7 @@ def published(daily: Daily) -> dict[str, object]:
             **{m: one(f"select count(*) from marts.{m}") for _, m, _ in QUESTIONS},
             "artist_id": one("select min(artist_id) from marts.artist_similar"),
             "tag_id": one("select min(tag_id) from marts.artist_tags"),
+            "day": SECOND_DAY,
             "listener_name": one("select min(listener_id) from marts.listener_top"),
         }
 

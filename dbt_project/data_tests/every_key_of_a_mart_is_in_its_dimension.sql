@@ -4,6 +4,7 @@
 {% set marts = [] -%}
 {%- for mart in [
     ref('artist_anomalies'),
+    ref('artist_list_history'),
     ref('artist_listener_weeks'),
     ref('artist_similar'),
     ref('artist_tags'),
@@ -32,6 +33,7 @@
     ref('listener_tag_assignments'),
     ref('listener_top'),
     ref('listener_trends'),
+    ref('mbid_history'),
     ref('recommended_artists'),
     ref('recommended_tracks'),
     ref('restatements'),

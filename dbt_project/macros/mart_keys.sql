@@ -11,6 +11,12 @@
         'dim_tags': "entity_type = 'tag'",
     } -%}
     {%- set of_mart = {
+        'artist_list_history.item_id': {
+            'dim_tags': "list_name = 'tags'",
+            'dim_artists': "list_name = 'similar'",
+            'dim_tracks': "list_name = 'tracks'",
+            'dim_albums': "list_name = 'albums'",
+        },
         'fct_chart_positions.entity_id': {
             'dim_artists': "chart like '%artists'",
             'dim_albums': "chart like '%albums'",
@@ -27,6 +33,7 @@
         },
         'listener_top.entity_id': of_type,
         'listener_trends.listener_id': {'dim_listeners': "listener_id <> ''"},
+        'mbid_history.entity_id': of_type,
         'restatements.entity_id': {},
         'top_charts.entity_id': of_type,
     } -%}

@@ -28,6 +28,7 @@ from serve.api.parameters import (
 from serve.context import reading
 from serve.problems import Problem
 from serve.queries import artists as queries
+from serve.queries import histories
 from serve.ranges import of_days
 from serve.store.contract import Published, Reader, Result
 
@@ -45,6 +46,12 @@ class ArtistsQuery(Page):
     listed: Flag | None = Field(None, description="only those on the exchange, or not")
     rising: Flag | None = Field(None, description="only those that rise, or not")
     sort: queries.Sort = "listeners"
+
+
+class ListQuery(Page):
+    on: Day | None = Field(
+        None, description="the list as it was on this day (UTC); default: today's"
+    )
 
 
 class CompletionQuery(Parameters):
@@ -141,23 +148,31 @@ class AnomalyRow(Row):
     other_playcount: int | None
 
 
+class MbidRow(Row):
+    mbid: str
+    valid_from_date: date
+    valid_to_date: date | None = Field(
+        description="the first day with another one; null while it holds"
+    )
+
+
 class TrackRow(Row):
     rank: int | None = Field(description="last.fm's rank; null for the others")
     track_id: str
     track_name: str
-    playcount: int | None
-    listeners: int | None
+    playcount: int | None = Field(description="null with `on`: not kept by day")
+    listeners: int | None = Field(description="null with `on`: not kept by day")
     duration_seconds: int | None
-    scrobbles: int | None
+    scrobbles: int | None = Field(description="null with `on`: not kept by day")
 
 
 class AlbumRow(Row):
     rank: int | None
     album_id: str
     album_name: str
-    playcount: int | None
+    playcount: int | None = Field(description="null with `on`: not kept by day")
     tracks: int | None
-    scrobbles: int | None
+    scrobbles: int | None = Field(description="null with `on`: not kept by day")
 
 
 class TopListenerRow(Row):
@@ -293,18 +308,61 @@ def _part(path: ArtistPath, query: Page, question: Question) -> Response:
         )
 
 
+def _list(
+    path: ArtistPath, query: ListQuery, name: histories.ListName, today: Question
+) -> Response:
+    """A list of the artist, of today or of a past day."""
+    on = query.on
+    if on is None:
+        return _part(path, query, today)
+
+    def past(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result:
+        return list_on(reader, artist_id, name, on=on, limit=limit, offset=offset)
+
+    return _part(path, query, past)
+
+
+def list_on(
+    reader: Reader,
+    artist_id: str,
+    name: histories.ListName,
+    *,
+    on: date,
+    limit: int,
+    offset: int = 0,
+) -> Result:
+    """A list of the artist as it was on a day.
+
+    Raises:
+        Problem: the day is after the published one, or before the first answer.
+    """
+    last = reader.published.as_of_date
+    if on > last:
+        raise Problem("invalid_parameter", f"on: {on} is after {last}, the last day")
+    result = histories.on_day(
+        reader, artist_id, name, on=on, limit=limit, offset=offset
+    )
+    if not result.rows:
+        first = histories.first_day(reader, artist_id, name)
+        if first is not None and on < first:
+            raise Problem(
+                "not_found", f"the first answer with the artist's {name} is of {first}"
+            )
+    return result
+
+
 @api.get("/<artist_id>/tags", responses=listing(TagRow), openapi_extensions=AS_TABLE)
-def artist_tags(path: ArtistPath, query: Page) -> Response:
+def artist_tags(path: ArtistPath, query: ListQuery) -> Response:
     """The artist's tags by weight."""
-    return _part(path, query, queries.tags)
+    return _list(path, query, "tags", queries.tags)
 
 
 @api.get(
     "/<artist_id>/similar", responses=listing(SimilarRow), openapi_extensions=AS_TABLE
 )
-def artist_similar(path: ArtistPath, query: Page) -> Response:
+def artist_similar(path: ArtistPath, query: ListQuery) -> Response:
     """Similar artists."""
-    return _part(path, query, queries.similar)
+    return _list(path, query, "similar", queries.similar)
 
 
 @api.get(
@@ -320,17 +378,23 @@ def artist_anomalies(path: ArtistPath, query: Page) -> Response:
 @api.get(
     "/<artist_id>/tracks", responses=listing(TrackRow), openapi_extensions=AS_TABLE
 )
-def artist_tracks(path: ArtistPath, query: Page) -> Response:
-    """The artist's tracks."""
-    return _part(path, query, queries.tracks)
+def artist_tracks(path: ArtistPath, query: ListQuery) -> Response:
+    """The artist's tracks; with `on` those that last.fm listed then."""
+    return _list(path, query, "tracks", queries.tracks)
 
 
 @api.get(
     "/<artist_id>/albums", responses=listing(AlbumRow), openapi_extensions=AS_TABLE
 )
-def artist_albums(path: ArtistPath, query: Page) -> Response:
-    """The artist's albums."""
-    return _part(path, query, queries.albums)
+def artist_albums(path: ArtistPath, query: ListQuery) -> Response:
+    """The artist's albums; with `on` those that last.fm listed then."""
+    return _list(path, query, "albums", queries.albums)
+
+
+@api.get("/<artist_id>/mbids", responses=listing(MbidRow), openapi_extensions=AS_TABLE)
+def artist_mbids(path: ArtistPath, query: Page) -> Response:
+    """The MusicBrainz ids that artist.getInfo gave, and since when."""
+    return _part(path, query, histories.mbids)
 
 
 @api.get(

@@ -130,6 +130,7 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
                 "rank": 1,
             }
         )
+    _histories(world, first)
     world["artist_anomalies"].append(
         {
             "artist_id": key("Artist 00"),
@@ -179,6 +180,44 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
         }
     )
     return world
+
+
+def _histories(world: World, first: date) -> None:
+    """The lists of today hold since a month ago; before, each had another item."""
+    since = world.as_of - timedelta(days=30)
+    for list_name, mart, item_id, score in (
+        ("tags", "artist_tags", "tag_id", "weight"),
+        ("similar", "artist_similar", "similar_artist_id", "match"),
+        ("tracks", "artist_top_tracks", "track_id", "playcount"),
+        ("albums", "artist_top_albums", "album_id", "playcount"),
+    ):
+        items = [row[item_id] for row in world[mart]]
+        for number, row in enumerate(world[mart]):
+            for item, begin, end in (
+                (items[number - 1], first + timedelta(days=9), since),
+                (row[item_id], since, None),
+            ):
+                world["artist_list_history"].append(
+                    {
+                        "artist_id": row["artist_id"],
+                        "list_name": list_name,
+                        "item_id": item,
+                        "rank": 1,
+                        "score": float(row[score]),
+                        "valid_from_date": begin,
+                        "valid_to_date": end,
+                    }
+                )
+    for mbid, begin, end in (("old", first, since), ("new", since, None)):
+        world["mbid_history"].append(
+            {
+                "entity_type": "artist",
+                "entity_id": key("Artist 00"),
+                "mbid": mbid,
+                "valid_from_date": begin,
+                "valid_to_date": end,
+            }
+        )
 
 
 def _plays(

@@ -250,6 +250,52 @@ def test_the_calendar_has_every_day_of_the_year(ask: Any, world: World) -> None:
     assert rows[0]["week"] == 0 and rows[-1]["week"] == 52
 
 
+@pytest.mark.parametrize(
+    ("name", "item_id"),
+    [
+        ("tags", "tag_id"),
+        ("similar", "artist_id"),
+        ("tracks", "track_id"),
+        ("albums", "album_id"),
+    ],
+)
+def test_a_list_of_a_past_day_is_the_one_that_held_then(
+    ask: Any, client: FlaskClient, world: World, name: str, item_id: str
+) -> None:
+    path = f"/api/v1/artists/{ARTIST}/{name}"
+    held = {
+        row["valid_to_date"]: row["item_id"]
+        for row in world["artist_list_history"]
+        if (row["artist_id"], row["list_name"]) == (ARTIST, name)
+    }
+    since = world.as_of - timedelta(days=30)
+    assert held[None] != held[since]
+    for on, expected in (
+        (since - timedelta(days=1), held[since]),
+        (since, held[None]),
+        (world.as_of, held[None]),
+    ):
+        rows = ask(path, on=on)["data"]
+        assert [(row["rank"], row[item_id]) for row in rows] == [(1, expected)], on
+        # Nothing of today stands under a past day.
+        assert rows[0].get("playcount") is None and rows[0].get("scrobbles") is None
+    assert rows[0].keys() == ask(path)["data"][0].keys()
+    first = min(row["valid_from_date"] for row in world["artist_list_history"])
+    early = client.get(path, query_string={"on": str(first - timedelta(days=1))})
+    assert early.status_code == 404 and str(first) in early.get_json()["detail"]
+    late = client.get(path, query_string={"on": str(world.as_of + timedelta(days=1))})
+    assert late.status_code == 422 and str(world.as_of) in late.get_json()["detail"]
+    assert not ask(path, on=world.as_of, offset=5)["data"]
+
+
+def test_mbids_are_listed_with_their_days(ask: Any, world: World) -> None:
+    rows = ask(f"/api/v1/artists/{ARTIST}/mbids")["data"]
+    assert [(row["mbid"], row["valid_to_date"]) for row in rows] == [
+        ("new", None),
+        ("old", str(world.as_of - timedelta(days=30))),
+    ]
+
+
 def test_a_series_marks_the_days_without_a_snapshot(ask: Any) -> None:
     rows = ask(f"/api/v1/artists/{ARTIST}/series", measure="listeners", limit=120)[
         "data"
@@ -511,6 +557,8 @@ def test_following_next_of_a_list_gives_every_row_once(app: Flask) -> None:
     [
         (f"/api/v1/artists/{'0' * 32}", "not_found", 404),
         (f"/api/v1/artists/{'0' * 32}/tags", "not_found", 404),
+        (f"/api/v1/artists/{'0' * 32}/tags?on=2026-01-01", "not_found", 404),
+        (f"/api/v1/artists/{ARTIST}/tags?on=yesterday", "invalid_parameter", 422),
         (f"/api/v1/tags/{'0' * 32}/artists", "not_found", 404),
         ("/api/v1/artists/correction?name=nobody", "not_found", 404),
         ("/api/v1/listeners/nobody", "not_found", 404),
@@ -555,6 +603,11 @@ def test_both_engines_give_the_same_bytes(
 
 
 PATHS = [
+    *(
+        f"/api/v1/artists/{ARTIST}/{name}?on=2026-01-01"
+        for name in ("tags", "similar", "tracks", "albums")
+    ),
+    f"/api/v1/artists/{ARTIST}/mbids",
     "/api/v1/charts",
     "/api/v1/charts/panel_artists?by=minutes",
     "/api/v1/charts/panel_artists/years",

@@ -1,0 +1,199 @@
+-- One row per history, thing, item and UTC day of an answer of last.fm.
+{{ config(materialized='ephemeral') }}  -- a step of int_stretches, its only reader
+{%- set since = stretches_since() -%}
+{%- set newly = "where as_of_date >= cast('" ~ since ~ "' as date)" if since else '' %}
+with
+
+top_tags as (
+
+    select * from {{ ref('stg_lastfm__artist_top_tags') }} {{ newly }}
+
+),
+
+similar_artists as (
+
+    select * from {{ ref('stg_lastfm__artist_similar') }} {{ newly }}
+
+),
+
+top_tracks as (
+
+    select * from {{ ref('stg_lastfm__artist_top_tracks') }} {{ newly }}
+
+),
+
+top_albums as (
+
+    select * from {{ ref('stg_lastfm__artist_top_albums') }} {{ newly }}
+
+),
+
+artist_infos as (
+
+    select * from {{ ref('stg_lastfm__artist_infos') }} {{ newly }}
+
+),
+
+track_infos as (
+
+    select * from {{ ref('stg_lastfm__track_infos') }} {{ newly }}
+
+),
+
+-- Lists of artists, in the order of the marts of today.
+listed as (
+    {%- for history, answers, item_id, weight, score in [
+        ('tags', 'top_tags', 'tag_id', 'coalesce(tag_count, 0)',
+            'least(greatest(coalesce(tag_count, 0), 0), 100)'),
+        ('similar', 'similar_artists', 'similar_artist_id', '0', 'match'),
+        ('tracks', 'top_tracks', 'track_id', '0', 'playcount'),
+        ('albums', 'top_albums', 'album_id', '0', 'playcount'),
+    ] %}
+
+    select
+        '{{ history }}' as history,
+        artist_id as subject_id,
+        {{ item_id }} as item_id,
+        {{ weight }} as weight,
+        position,
+        item_index,
+        cast({{ score }} as double precision) as score,
+        as_of_date,
+        fetched_at,
+        call_id
+
+    from {{ answers }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+last_calls as (
+
+    select distinct on (history, subject_id, as_of_date)
+        history,
+        subject_id,
+        as_of_date,
+        call_id
+
+    from listed
+
+    order by history, subject_id, as_of_date, fetched_at desc, call_id desc
+
+),
+
+-- What an answer lists twice counts once, at its better place.
+listed_once as (
+
+    select distinct on (
+        listed.history, listed.subject_id, listed.as_of_date, listed.item_id
+    )
+        listed.history,
+        listed.subject_id,
+        listed.item_id,
+        listed.weight,
+        listed.position,
+        listed.score,
+        listed.as_of_date
+
+    from listed
+
+    inner join last_calls
+        on
+            listed.history = last_calls.history
+            and listed.subject_id = last_calls.subject_id
+            and listed.as_of_date = last_calls.as_of_date
+            and listed.call_id = last_calls.call_id
+
+    where listed.history <> 'similar' or listed.item_id <> listed.subject_id
+
+    order by
+        listed.history,
+        listed.subject_id,
+        listed.as_of_date,
+        listed.item_id,
+        listed.position,
+        listed.item_index
+
+),
+
+-- Of several answers about a thing the first choice counts.
+named as (
+    {%- for history, answers, thing, choice in [
+        ('artist_mbid', 'artist_infos', 'artist',
+            'case when is_artist_alias then 1 else 0 end'),
+        ('album_mbid', 'top_albums', 'album', '0'),
+        ('track_mbid', 'top_tracks', 'track', '0'),
+        ('track_mbid', 'track_infos', 'track', '1'),
+    ] %}
+
+    select
+        '{{ history }}' as history,
+        {{ thing }}_id as subject_id,
+        {{ thing }}_mbid as item_id,
+        {{ choice }} as choice,
+        playcount,
+        as_of_date,
+        fetched_at
+
+    from {{ answers }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
+chosen as (
+
+    select distinct on (history, subject_id, as_of_date)
+        history,
+        subject_id,
+        item_id,
+        as_of_date
+
+    from named
+
+    where item_id is not null
+
+    order by
+        history,
+        subject_id,
+        as_of_date,
+        choice,
+        playcount desc nulls last,
+        fetched_at desc,
+        md5(item_id)
+
+),
+
+final as (
+
+    select
+        history,
+        subject_id,
+        item_id,
+        as_of_date,
+        cast(
+            row_number() over (
+                partition by history, subject_id, as_of_date
+                order by weight desc, position, item_id
+            ) as integer
+        ) as rank,
+        score
+
+    from listed_once
+
+    union all
+
+    select
+        history,
+        subject_id,
+        item_id,
+        as_of_date,
+        1 as rank,
+        cast(null as double precision) as score
+
+    from chosen
+
+)
+
+select * from final
