@@ -46,6 +46,8 @@ COMPARED = {
     "restatements": "subject, entity_type, entity_id, restated_date, new_value",
     "listener_top": "listener_id, entity_type, period, period_start, rank, entity_id",
     "totals": "period, period_start, scrobbles, tracks, artists, listeners",
+    "artist_list_history": "artist_id, list_name, item_id, rank, valid_from_date",
+    "mbid_history": "entity_type, entity_id, mbid, valid_from_date, valid_to_date",
 }
 
 

@@ -110,3 +110,40 @@ def test_a_correction_taken_back_gives_each_artist_its_own_history(
     warehouse.build(*SELECT, full_refresh=True)
     for mart, rows in state(warehouse).items():
         assert not differences(grown[mart], rows, 1e-12), mart
+
+
+def test_a_row_that_plays_just_now_makes_no_artist_and_no_track(
+    tmp_path: Path,
+) -> None:
+    def names(folder: Path, *, is_now_playing: bool) -> list[tuple[Any, ...]]:
+        folder.mkdir()
+        warehouse = RawWarehouse(folder)
+        warehouse.insert(
+            "lastfm__user_recent_tracks",
+            [
+                {
+                    "as_of_date": day(0),
+                    "item_index": number,
+                    "listener_name": "ann",
+                    "scrobbled_uts": 1_700_000_000 + number,
+                    "is_now_playing": artist == "Ghost" and is_now_playing,
+                    "artist_name": artist,
+                    "track_name": f"Song of {artist}",
+                    "album_name": f"Album of {artist}",
+                }
+                for number, artist in enumerate(("Ghost", "Low"))
+            ],
+        )
+        warehouse.build("+int_artists", "+int_albums", "+int_tracks")
+        return warehouse.query(
+            "select artist_name from intermediate.int_artists"
+            " union all select track_name from intermediate.int_tracks"
+            " union all select album_name from intermediate.int_albums order by 1"
+        )
+
+    of_low = ["Album of Low", "Low", "Song of Low"]
+    found = names(tmp_path / "playing", is_now_playing=True)
+    assert [name for (name,) in found] == of_low
+    # The control: once it was played it does.
+    played = [name for (name,) in names(tmp_path / "played", is_now_playing=False)]
+    assert played == sorted([*of_low, "Ghost", "Song of Ghost", "Album of Ghost"])

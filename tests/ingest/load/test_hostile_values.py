@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from ingest.load import item_sql, parse
+from ingest.load import item_sql, parse, promote
 from tests.ingest.load.landing_files import (
     DAY,
     Landing,
@@ -578,6 +579,58 @@ def test_spellings_share_a_key_and_stand_in_the_table_once(landing: Landing) -> 
     assert keys["\u3000"] == "\u3000"
     assert keys["Bjork"] == "bjork"
     assert landing.rows("select count(*) from raw.lastfm__name_keys") == [(8,)]
+
+
+def test_names_that_an_older_load_left_without_a_key_get_one(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As before accounts and countries had keys: theirs are taken away."""
+    first_page = {
+        "walk_id": "w1",
+        "walk_from": 0,
+        "walk_to": 1_700_000_000,
+        "pages": 1,
+        "page": 1,
+    }
+    friend = {"name": "Ｂen", "country": "ÖSTERREICH", "playcount": "3"}
+    friends = {"friends": {"user": [friend], "@attr": {"for": "Ana", "page": "1"}}}
+    landing.write(
+        [
+            answer("a", RECENT, scrobbles([scrobble()], "Ana"), context=first_page),
+            answer("b", "user.getFriends", friends, {"user": "Ana"}),
+        ]
+    )
+    landing.load()
+    with duckdb.connect(str(landing.target.duckdb_path)) as connection:
+        connection.execute(
+            "delete from raw.lastfm__name_keys where name not in"
+            " ('Low', 'Sunflower', 'Things We Lost')"
+        )
+
+    def keys() -> dict[str, str]:
+        return dict(
+            landing.rows(
+                "select name, name_key from raw.lastfm__name_keys where load_id > 1"
+            )
+        )
+
+    # The control: without the step they stay without.
+    with monkeypatch.context() as patched:
+        patched.setattr(promote, "_key_older_names", lambda raw, load_id: None)
+        landing.write([answer("c", CHART, chart(artist(name="Nico")))], "run-2")
+        landing.load("run-2")
+    assert keys() == {"Nico": "nico"}
+    landing.write([answer("d", CHART, chart(artist(name="Nico")))], "run-3")
+    landing.load("run-3")
+    assert keys() == {
+        "Nico": "nico",
+        "Ana": "ana",
+        "Ｂen": "ben",
+        "ÖSTERREICH": "österreich",
+    }
+    assert landing.rows(
+        "select count(*) - count(distinct name) from raw.lastfm__name_keys"
+    ) == [(0,)]
 
 
 def test_loading_the_same_landing_again_changes_nothing(landing: Landing) -> None:
