@@ -45,7 +45,9 @@ class ArtistsQuery(Page):
     tag: Key | None = Field(None, description="only artists with this tag_id")
     listed: Flag | None = Field(None, description="only those on the exchange, or not")
     rising: Flag | None = Field(None, description="only those that rise, or not")
-    sort: queries.Sort = "listeners"
+    sort: queries.Sort = Field(
+        "listeners", description="scrobbles, panel_listeners: by those that count"
+    )
 
 
 class ListQuery(Page):
@@ -91,8 +93,12 @@ class ArtistRow(Row):
     top_tag: str | None
     listeners: int | None
     playcount: int | None
-    scrobbles: int | None
+    scrobbles: int | None = Field(description="all plays of the panel")
+    scrobbles_counted: int | None = Field(description="those that count on charts")
     panel_listeners: int | None
+    panel_listeners_counted: int | None = Field(
+        description="listeners with a play that counts"
+    )
     score: float | None
     value: float | None
     fundamental_price: float | None
@@ -164,6 +170,9 @@ class TrackRow(Row):
     listeners: int | None = Field(description="null with `on`: not kept by day")
     duration_seconds: int | None
     scrobbles: int | None = Field(description="null with `on`: not kept by day")
+    scrobbles_counted: int | None = Field(
+        description="those that count on charts; null with `on`"
+    )
 
 
 class AlbumRow(Row):
@@ -173,6 +182,9 @@ class AlbumRow(Row):
     playcount: int | None = Field(description="null with `on`: not kept by day")
     tracks: int | None
     scrobbles: int | None = Field(description="null with `on`: not kept by day")
+    scrobbles_counted: int | None = Field(
+        description="those that count on charts; null with `on`"
+    )
 
 
 class TopListenerRow(Row):
@@ -203,8 +215,12 @@ class Artist(Row):
     playcount: int | None
     spellings: int | str | None
     first_seen_date: date | None
-    scrobbles: int | None
+    scrobbles: int | None = Field(description="all plays of the panel")
+    scrobbles_counted: int | None = Field(description="those that count on charts")
     panel_listeners: int | None
+    panel_listeners_counted: int | None = Field(
+        description="listeners with a play that counts"
+    )
     flow: dict[str, Any] | None = Field(description="the last snapshot's daily flow")
     value: dict[str, Any] | None = Field(description="value, interval, stage, trend")
     aliases: list[str]
@@ -322,6 +338,13 @@ def _list(
     return _part(path, query, past)
 
 
+def refuse_later(reader: Reader, on: date) -> None:
+    """Refuse a day that is not published yet."""
+    last = reader.published.as_of_date
+    if on > last:
+        raise Problem("invalid_parameter", f"on: {on} is after {last}, the last day")
+
+
 def list_on(
     reader: Reader,
     artist_id: str,
@@ -336,9 +359,7 @@ def list_on(
     Raises:
         Problem: the day is after the published one, or before the first answer.
     """
-    last = reader.published.as_of_date
-    if on > last:
-        raise Problem("invalid_parameter", f"on: {on} is after {last}, the last day")
+    refuse_later(reader, on)
     result = histories.on_day(
         reader, artist_id, name, on=on, limit=limit, offset=offset
     )

@@ -48,7 +48,8 @@ class TagArtistRow(Row):
     weight: int | None
     listeners: int | None
     playcount: int | None
-    scrobbles: int | None
+    scrobbles: int | None = Field(description="all plays of the panel")
+    scrobbles_counted: int | None = Field(description="those that count on charts")
 
 
 class TagTrackRow(Row):
@@ -57,7 +58,8 @@ class TagTrackRow(Row):
     artist_id: str
     artist_name: str
     weight: int | None
-    scrobbles: int | None
+    scrobbles: int | None = Field(description="all plays of the panel")
+    scrobbles_counted: int | None = Field(description="those that count on charts")
     listeners: int | None
     playcount: int | None
 

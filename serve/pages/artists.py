@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -10,14 +11,14 @@ from flask import Blueprint, Response, redirect, request
 from markupsafe import Markup
 from pydantic import Field
 
-from serve.api.artists import ArtistsQuery, SeriesQuery
-from serve.api.parameters import ArtistPath, Whole
+from serve.api.artists import ArtistsQuery, SeriesQuery, refuse_later
+from serve.api.parameters import ArtistPath, Day, Whole
 from serve.context import reading
 from serve.pages import drawing, formatting
 from serve.pages.site import Figure, Table, asked, page, pick, picture, table
 from serve.problems import Problem
 from serve.queries import artists as queries
-from serve.queries import charts, tags
+from serve.queries import charts, histories, tags
 from serve.store.contract import Reader
 
 SHOWN = (
@@ -50,6 +51,10 @@ _FROM_ZERO = ("new_listeners_per_day", "plays_per_day", "panel_scrobbles", "scor
 class ArtistQuery(SeriesQuery):
     measure: queries.Measure = "value"
     days: Whole = Field(365, ge=1, le=3660, description="days drawn, the newest last")
+
+
+class ArtistPageQuery(ArtistQuery):
+    on: Day | None = Field(None, description="the lists as they were on this day")
 
 
 class PictureQuery(ArtistQuery):
@@ -141,7 +146,11 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
             ),
             ("Listeners", lambda row: formatting.number(row["listeners"]), True),
             ("Plays", lambda row: formatting.number(row["playcount"]), True),
-            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            (
+                "Panel scrobbles",
+                lambda row: formatting.number(row["scrobbles_counted"]),
+                True,
+            ),
             ("Score", lambda row: formatting.number(row["score"], 1), True),
             ("Growth", lambda row: row["growth_label"] or formatting.NOTHING, False),
         ),
@@ -161,13 +170,15 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
 def artist(artist_id: str) -> Any:
     """One artist: counters, flow, value, growth, trend, tags, similar, ranks."""
     key = _key(artist_id)
-    query = asked(ArtistQuery)
+    query = asked(ArtistPageQuery)
     with reading() as reader:
         found = queries.artist(reader, key)
         if found is None:
             raise Problem("not_found", "No artist has this key.")
         if found["artist_id"] != key:
             return redirect(f"/artists/{found['artist_id']}", 301)
+        if query.on is not None:
+            _put_back(reader, found, query.on)
         first, last = _days(reader, query)
         rank_rows = [row for row in found["ranks"] if row["issues_on_chart"]]
         return page(
@@ -189,6 +200,7 @@ def artist(artist_id: str) -> Any:
                 ((name, formatting.MEASURES[name]) for name in SHOWN),
                 query.measure,
                 days=query.days if query.days != 365 else None,
+                on=query.on,
             ),
             spans=pick(
                 f"/artists/{key}",
@@ -196,15 +208,43 @@ def artist(artist_id: str) -> Any:
                 SPANS.items(),
                 str(query.days),
                 measure=query.measure if query.measure != "value" else None,
+                on=query.on,
             ),
             runs=_runs(reader, found, rank_rows),
             ranks=_ranks(found),
-            tags=_tags(found),
+            tags=_as_it_was(_tags(found), query.on),
             anomalies=_anomalies(reader, found),
-            similar=_similar(found),
-            tracks=_tracks(found),
+            similar=_as_it_was(_similar(found), query.on),
+            tracks=_as_it_was(_tracks(found), query.on),
             listeners=_listeners(found),
         )
+
+
+def _put_back(reader: Reader, found: dict[str, Any], on: date) -> None:
+    """The artist's lists as they were on a day, in the place of today's."""
+    refuse_later(reader, on)
+    lists: dict[str, histories.ListName] = {
+        "tags": "tags",
+        "similar": "similar",
+        "top_tracks": "tracks",
+    }
+    for shown, name in lists.items():
+        found[shown] = histories.on_day(
+            reader, found["artist_id"], name, on=on, limit=10
+        ).records()
+
+
+def _as_it_was(figure: Figure, on: date | None) -> Figure:
+    """A figure of a list, said to be of a past day."""
+    if on is None:
+        return figure
+    return replace(
+        figure,
+        title=f"{figure.title} on {formatting.day(on)}",
+        summary="As last.fm's last answer until that day has it.",
+        csv=formatting.address(figure.csv, on=on),
+        empty="No answer of last.fm until that day has this list.",
+    )
 
 
 def series_picture(artist_id: str) -> Response:
@@ -630,7 +670,11 @@ def _tracks(found: dict[str, Any]) -> Figure:
             ("Track", lambda row: formatting.named(row["track_name"]), False),
             ("Plays", lambda row: formatting.number(row["playcount"]), True),
             ("Listeners", lambda row: formatting.number(row["listeners"]), True),
-            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            (
+                "Panel scrobbles",
+                lambda row: formatting.number(row["scrobbles_counted"]),
+                True,
+            ),
             ("Length", lambda row: formatting.length(row["duration_seconds"]), True),
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/tracks.csv",

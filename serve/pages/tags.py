@@ -172,7 +172,11 @@ def _artists(tag_id: str, found: Result, limit: int) -> Figure:
             ("Weight", lambda row: formatting.number(row["weight"]), True),
             ("Listeners", lambda row: formatting.number(row["listeners"]), True),
             ("Plays", lambda row: formatting.number(row["playcount"]), True),
-            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            (
+                "Panel scrobbles",
+                lambda row: formatting.number(row["scrobbles_counted"]),
+                True,
+            ),
         ),
         csv=formatting.address(f"/api/v1/tags/{tag_id}/artists.csv", limit=limit),
         empty="No artist here carries this tag.",
@@ -193,8 +197,8 @@ def _tracks(tag_id: str, found: Result, limit: int) -> Figure:
             [
                 (
                     f"{row['track_name']} – {row['artist_name']}",
-                    row["scrobbles"] or 0,
-                    formatting.number(row["scrobbles"]),
+                    row["scrobbles_counted"] or 0,
+                    formatting.number(row["scrobbles_counted"]),
                 )
                 for row in rows[:12]
             ],
@@ -209,7 +213,11 @@ def _tracks(tag_id: str, found: Result, limit: int) -> Figure:
                 ),
                 False,
             ),
-            ("Panel scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
+            (
+                "Panel scrobbles",
+                lambda row: formatting.number(row["scrobbles_counted"]),
+                True,
+            ),
             ("Listeners", lambda row: formatting.number(row["listeners"]), True),
             ("Plays", lambda row: formatting.number(row["playcount"]), True),
         ),

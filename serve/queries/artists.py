@@ -76,8 +76,8 @@ _PANEL = {
 _ORDER = {
     "listeners": "artists.listeners desc nulls last",
     "playcount": "artists.playcount desc nulls last",
-    "scrobbles": "artists.scrobbles desc nulls last",
-    "panel_listeners": "artists.panel_listeners desc nulls last",
+    "scrobbles": "artists.scrobbles_counted desc nulls last",
+    "panel_listeners": "artists.panel_listeners_counted desc nulls last",
     "score": "latest.score desc nulls last",
     "value": "latest.value desc nulls last",
     "growth": "latest.growth desc nulls last",
@@ -122,7 +122,8 @@ def artists(
         select
             artists.artist_id, artists.artist_name, artists.artist_mbid,
             artists.top_tag, artists.listeners, artists.playcount, artists.scrobbles,
-            artists.panel_listeners, latest.score, latest.value,
+            artists.scrobbles_counted, artists.panel_listeners,
+            artists.panel_listeners_counted, latest.score, latest.value,
             latest.fundamental_price, latest.stage, latest.growth,
             latest.growth_label, latest.trend_words,
             coalesce(latest.is_rising, false) as is_rising,
@@ -194,7 +195,8 @@ def artist(reader: Reader, artist_id: str) -> dict[str, Any] | None:
             artists.artist_id, artists.artist_name, artists.artist_mbid,
             artists.is_tracked, artists.top_tag, artists.listeners, artists.playcount,
             artists.spellings, artists.first_seen_date, artists.scrobbles,
-            artists.panel_listeners
+            artists.scrobbles_counted, artists.panel_listeners,
+            artists.panel_listeners_counted
         from marts.dim_artists as artists
         where artists.artist_id = coalesce((
             select min(aliases.artist_id)
@@ -317,13 +319,13 @@ def tracks(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result
             top_tracks.rank, tracks.track_id, tracks.track_name,
             coalesce(top_tracks.playcount, tracks.playcount) as playcount,
             coalesce(top_tracks.listeners, tracks.listeners) as listeners,
-            tracks.duration_seconds, tracks.scrobbles
+            tracks.duration_seconds, tracks.scrobbles, tracks.scrobbles_counted
         from marts.dim_tracks as tracks
         left join marts.artist_top_tracks as top_tracks
             on top_tracks.track_id = tracks.track_id
             and top_tracks.artist_id = tracks.artist_id
         where tracks.artist_id = :artist_id
-        order by top_tracks.rank nulls last, tracks.scrobbles desc nulls last,
+        order by top_tracks.rank nulls last, tracks.scrobbles_counted desc nulls last,
             tracks.track_id
         limit :limit offset :offset
         """,
@@ -337,13 +339,14 @@ def albums(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result
         """
         select
             top_albums.rank, albums.album_id, albums.album_name,
-            top_albums.playcount, albums.tracks, albums.scrobbles
+            top_albums.playcount, albums.tracks, albums.scrobbles,
+            albums.scrobbles_counted
         from marts.dim_albums as albums
         left join marts.artist_top_albums as top_albums
             on top_albums.album_id = albums.album_id
             and top_albums.artist_id = albums.artist_id
         where albums.artist_id = :artist_id
-        order by top_albums.rank nulls last, albums.scrobbles desc nulls last,
+        order by top_albums.rank nulls last, albums.scrobbles_counted desc nulls last,
             albums.album_id
         limit :limit offset :offset
         """,

@@ -43,7 +43,8 @@ _ASKED: dict[ListName, str] = {
         select
             history.rank, history.item_id as track_id, tracks.track_name,
             cast(null as bigint) as playcount, cast(null as bigint) as listeners,
-            tracks.duration_seconds, cast(null as bigint) as scrobbles
+            tracks.duration_seconds, cast(null as bigint) as scrobbles,
+            cast(null as bigint) as scrobbles_counted
         from marts.artist_list_history as history
         inner join marts.dim_tracks as tracks on tracks.track_id = history.item_id
         {_ON}
@@ -52,7 +53,8 @@ _ASKED: dict[ListName, str] = {
         select
             history.rank, history.item_id as album_id, albums.album_name,
             cast(null as bigint) as playcount, albums.tracks,
-            cast(null as bigint) as scrobbles
+            cast(null as bigint) as scrobbles,
+            cast(null as bigint) as scrobbles_counted
         from marts.artist_list_history as history
         inner join marts.dim_albums as albums on albums.album_id = history.item_id
         {_ON}

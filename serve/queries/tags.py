@@ -53,7 +53,7 @@ def artists(reader: Reader, tag_id: str, *, limit: int, offset: int) -> Result:
         """
         select
             tags.artist_id, artists.artist_name, tags.weight, artists.listeners,
-            artists.playcount, artists.scrobbles
+            artists.playcount, artists.scrobbles, artists.scrobbles_counted
         from marts.artist_tags as tags
         inner join marts.dim_artists as artists on artists.artist_id = tags.artist_id
         where tags.tag_id = :tag_id
@@ -71,12 +71,13 @@ def tracks(reader: Reader, tag_id: str, *, limit: int, offset: int) -> Result:
         """
         select
             tracks.track_id, tracks.track_name, tracks.artist_id, tracks.artist_name,
-            tags.weight, tracks.scrobbles, tracks.listeners, tracks.playcount
+            tags.weight, tracks.scrobbles, tracks.scrobbles_counted,
+            tracks.listeners, tracks.playcount
         from marts.artist_tags as tags
         inner join marts.dim_tracks as tracks on tracks.artist_id = tags.artist_id
         where tags.tag_id = :tag_id and tags.weight >= 25
-        order by tracks.scrobbles desc nulls last, tracks.playcount desc nulls last,
-            tracks.track_id
+        order by tracks.scrobbles_counted desc nulls last,
+            tracks.playcount desc nulls last, tracks.track_id
         limit :limit offset :offset
         """,
         {"tag_id": tag_id, "limit": limit, "offset": offset},

@@ -550,6 +550,35 @@ def test_charts_count_what_plain_python_counts(
     )
 
 
+def test_dimensions_count_what_the_chart_of_all_time_counts(
+    world: World, tmp_path: Path
+) -> None:
+    again = copied(world.warehouse.path, tmp_path)
+    again.build("+dim_artists", "+dim_tracks", "+dim_albums", built_through=4)
+    plays = again.query(
+        "select count(*), count(album_id) from marts.fct_scrobbles"
+    ).pop()
+    for kind in ("artist", "track", "album"):
+        columns = "scrobbles, scrobbles_counted"
+        names = columns
+        if kind == "artist":
+            columns += ", listeners, listeners_counted"
+            names += ", panel_listeners, panel_listeners_counted"
+        charted = again.query(
+            f"select entity_id, {columns} from marts.top_charts"
+            f" where period = 'all_time' and entity_type = '{kind}' order by entity_id"
+        )
+        found = again.query(
+            f"select {kind}_id, {names} from marts.dim_{kind}s"
+            f" where scrobbles > 0 order by {kind}_id"
+        )
+        # The chart ends at a thousand places.
+        assert set(charted) <= set(found) and len(charted) >= min(1000, len(found))
+        assert sum(row[1] for row in found) == plays[kind == "album"], kind
+        # The control: not all of them count. Robots here play no albums.
+        assert any(row[2] < row[1] for row in found) or kind == "album"
+
+
 def test_a_day_is_flagged_and_no_longer_as_the_days_beside_it_change(
     world: World, plays: Rows
 ) -> None:

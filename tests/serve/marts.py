@@ -99,6 +99,7 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
                 "artist_name": name,
                 "tracks": 3,
                 "scrobbles": 0,
+                "scrobbles_counted": 0,
             }
         )
         world["artist_top_albums"].append(
@@ -377,9 +378,12 @@ def _rollups(
         mine = [play for play in plays if play["artist_id"] == row["artist_id"]]
         row["scrobbles"] = len(mine)
         row["panel_listeners"] = len({play["listener_id"] for play in mine})
+        row["scrobbles_counted"] = len(clean(mine))
+        row["panel_listeners_counted"] = len(different("listener_id", clean(mine)))
     by_track = grouped(plays, "track_id")
     for row in world["dim_tracks"]:
         row["scrobbles"] = len(by_track.get(row["track_id"], []))
+        row["scrobbles_counted"] = len(clean(by_track.get(row["track_id"], [])))
     for listener, mine in grouped(plays, "listener_id").items():
         times = [play["scrobbled_at"] for play in mine]
         world["dim_listeners"].append(

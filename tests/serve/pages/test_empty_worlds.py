@@ -50,6 +50,8 @@ def one_snapshot() -> World:
                 "playcount": 90,
                 "scrobbles": 0,
                 "panel_listeners": 0,
+                "scrobbles_counted": 0,
+                "panel_listeners_counted": 0,
             }
         )
         world["fct_artist_snapshots"].append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -136,6 +137,32 @@ def test_an_odd_name_is_shown_as_it_is_and_nothing_more(
     without = re.sub(r"<bdi>.*?</bdi>", "", answer.text)
     in_text = re.sub(r"<title>.*?</title>", "", without)
     assert "\u202e" not in in_text
+
+
+def test_an_artist_s_lists_are_shown_as_they_were(
+    visitor: FlaskClient, world: World
+) -> None:
+    artist_id = key("Artist 00")
+    since = world.as_of - timedelta(days=30)
+    names = {row["tag_id"]: row["tag_name"] for row in world["dim_tags"]}
+    held = {
+        row["valid_to_date"]: names[row["item_id"]]
+        for row in world["artist_list_history"]
+        if (row["artist_id"], row["list_name"]) == (artist_id, "tags")
+    }
+
+    def tags(**query: str) -> str:
+        page = visitor.get(f"/artists/{artist_id}", query_string=query, headers=HTML)
+        assert page.status_code == 200
+        return page.text.partition('id="figure-tags"')[2].partition("</figure>")[0]
+
+    assert held[None] in tags() and held[since] not in tags()
+    before = tags(on=str(since - timedelta(days=1)))
+    assert held[since] in before and held[None] not in before
+    assert "No answer of last.fm until that day" in tags(on="2020-01-01")
+    late = {"on": str(world.as_of + timedelta(days=1))}
+    refused = visitor.get(f"/artists/{artist_id}", query_string=late, headers=HTML)
+    assert refused.status_code == 422
 
 
 def _escaped(name: str) -> str:

@@ -13,9 +13,11 @@ album_tracks as (
 
 ),
 
-scrobbles as (
+years as (
 
-    select * from {{ ref('fct_scrobbles') }}
+    select * from {{ ref('int_listener_years') }}
+
+    where entity_type = 'album'
 
 ),
 
@@ -40,14 +42,13 @@ listed as (
 heard as (
 
     select
-        album_id,
-        cast(count(*) as bigint) as scrobbles
+        entity_id as album_id,
+        cast(sum(scrobbles) as bigint) as scrobbles,
+        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted
 
-    from scrobbles
+    from years
 
-    where album_id is not null
-
-    group by album_id
+    group by entity_id
 
 ),
 
@@ -61,7 +62,8 @@ final as (
         albums.artist_name,
         albums.album_mbid,
         listed.tracks,
-        coalesce(heard.scrobbles, 0) as scrobbles
+        coalesce(heard.scrobbles, 0) as scrobbles,
+        coalesce(heard.scrobbles_counted, 0) as scrobbles_counted
 
     from albums
 

@@ -25,9 +25,11 @@ tags as (
 
 ),
 
-plays as (
+years as (
 
-    select * from {{ ref('listener_artists') }}
+    select * from {{ ref('int_listener_years') }}
+
+    where entity_type = 'artist'
 
 ),
 
@@ -69,12 +71,29 @@ counters as (
 
 ),
 
+plays as (
+
+    select
+        listener_id,
+        entity_id as artist_id,
+        sum(scrobbles) as scrobbles,
+        sum(scrobbles_counted) as scrobbles_counted
+
+    from years
+
+    group by listener_id, entity_id
+
+),
+
 heard as (
 
     select
         artist_id,
         cast(sum(scrobbles) as bigint) as scrobbles,
-        cast(count(*) as bigint) as panel_listeners
+        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted,
+        cast(count(*) as bigint) as panel_listeners,
+        cast(count(*) filter (where scrobbles_counted > 0) as bigint)
+            as panel_listeners_counted
 
     from plays
 
@@ -96,7 +115,9 @@ final as (
         artists.spellings,
         artists.first_seen_date,
         coalesce(heard.scrobbles, 0) as scrobbles,
-        coalesce(heard.panel_listeners, 0) as panel_listeners
+        coalesce(heard.scrobbles_counted, 0) as scrobbles_counted,
+        coalesce(heard.panel_listeners, 0) as panel_listeners,
+        coalesce(heard.panel_listeners_counted, 0) as panel_listeners_counted
 
     from artists
 

@@ -25,9 +25,11 @@ durations as (
 
 ),
 
-scrobbles as (
+years as (
 
-    select * from {{ ref('fct_scrobbles') }}
+    select * from {{ ref('int_listener_years') }}
+
+    where entity_type = 'track'
 
 ),
 
@@ -112,12 +114,13 @@ ranked_counters as (
 heard as (
 
     select
-        track_id,
-        cast(count(*) as bigint) as scrobbles
+        entity_id as track_id,
+        cast(sum(scrobbles) as bigint) as scrobbles,
+        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted
 
-    from scrobbles
+    from years
 
-    group by track_id
+    group by entity_id
 
 ),
 
@@ -133,7 +136,8 @@ final as (
         durations.duration_seconds,
         ranked_counters.listeners,
         ranked_counters.playcount,
-        coalesce(heard.scrobbles, 0) as scrobbles
+        coalesce(heard.scrobbles, 0) as scrobbles,
+        coalesce(heard.scrobbles_counted, 0) as scrobbles_counted
 
     from tracks
 
