@@ -14,12 +14,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ingest import landing
 from ingest.landing import Record, landing_parts
 from ingest.lastfm import queue as queues
-from ingest.lastfm.plan import REMEMBERED
+from ingest.lastfm.plan import REMEMBERED, end_of_walks, entity
 from ingest.published.tables import METHOD
 from warehouse import ops
 from warehouse.names import name_key
@@ -50,7 +50,12 @@ def recover(recovery: Recovery) -> Recovered:
     connection = recovery.connection
     for tables in (landing.metadata, queues.metadata):
         tables.create_all(connection)
-    versions = set[str](connection.execute(select(ops.versions.c.version)).scalars())
+    versions = {
+        row.version: row.as_of_date
+        for row in connection.execute(
+            select(ops.versions.c.version, ops.versions.c.as_of_date)
+        )
+    }
     loaded: set[str] = set()
     if recovery.newest is not None:
         named = {name_key(name) for name in recovery.settings.lastfm_listeners}
@@ -60,62 +65,114 @@ def recover(recovery: Recovery) -> Recovered:
     entered = 0
     for path in sorted(root.glob("*/*.jsonl.gz")):
         part = path.relative_to(root).as_posix()
-        if part not in known:
-            is_loaded = part in loaded
-            entered += _enter_file(connection, path, part, is_loaded, versions)
+        if part in known:
+            continue
+        length, records = whole_batches(path)
+        if not records:
+            continue
+        first = records[0]
+        if first.method == METHOD:
+            # What a version said counts with the version only.
+            if part not in loaded and first.params.get("version") not in versions:
+                continue
+        else:
+            last_day = max(versions.values(), default=None)
+            is_over = last_day is not None and first.as_of_date <= last_day
+            _enter_calls(connection, part, records, is_over)
+        _enter_part(connection, part, length, records)
+        entered += 1
     return Recovered(f"{entered} landing files" if entered else "")
 
 
-def _enter_file(
-    connection: Connection,
-    path: Path,
-    part: str,
-    is_loaded: bool,
-    versions: Collection[str],
-) -> bool:
-    """Enter a file as far as it is whole; what a version said counts only with it."""
-    length, lines = whole_batches(path)
-    if not lines:
-        return False
-    first = Record.from_line(lines[0])
-    is_news = first.method == METHOD
-    if is_news and not is_loaded and first.params.get("version") not in versions:
-        return False
+def _enter_part(
+    connection: Connection, part: str, length: int, records: list[Record]
+) -> None:
+    first = records[0]
     connection.execute(
         insert(landing_parts).values(
             part=part,
             run_id=first.run_id,
             as_of_date=first.as_of_date,
             bytes=length,
-            answers=len(lines),
+            answers=len(records),
             is_complete=True,
             created_at=first.fetched_at,
         )
     )
-    return True
 
 
-def whole_batches(path: Path) -> tuple[int, list[bytes]]:
-    """The bytes and lines of a landing file's whole batches, from its beginning.
+def _enter_calls(
+    connection: Connection, part: str, records: list[Record], is_over: bool
+) -> None:
+    """The calls that a part answers.
+
+    Those of a day that was published (`is_over`) are done. Of a later day nobody knows
+    what the answers asked for, so its calls are made again: as further tries, since an
+    answer is known by its call and try.
+    """
+    day = records[0].as_of_date
+    rows = {}
+    for number, record in enumerate(sorted(records, key=lambda one: one.attempt)):
+        rows[record.call_id] = {
+            "call_id": record.call_id,
+            "as_of_date": day,
+            "seq": number,
+            "method": record.method,
+            "params": queues.canonical(record.params),
+            "context": queues.canonical(record.context) if record.context else None,
+            "entity": entity(record.method, record.params),
+            "state": "done" if is_over else "pending",
+            "attempts": record.attempt,
+            "part": part if is_over else None,
+            "walk_id": (record.context or {}).get("walk_id"),
+        }
+    calls = queues.fetch_calls
+    connection.execute(queues.insert_new(connection, calls), list(rows.values()))
+    connection.execute(
+        update(calls)
+        .where(
+            calls.c.call_id == bindparam("b_call_id"),
+            calls.c.attempts < bindparam("b_attempts"),
+        )
+        .values(attempts=bindparam("b_attempts")),
+        [
+            {"b_call_id": row["call_id"], "b_attempts": row["attempts"]}
+            for row in rows.values()
+        ],
+    )
+    if is_over:
+        end = end_of_walks(day, queues.now_uts())
+        connection.execute(
+            queues.insert_new(connection, queues.fetch_days),
+            {
+                "as_of_date": day,
+                "mode": "full",
+                "walk_to": end,
+                "phase": 2,
+                "finished_at": ops.utcnow(),
+            },
+        )
+
+
+def whole_batches(path: Path) -> tuple[int, list[Record]]:
+    """The bytes and records of a landing file's whole batches, from its beginning.
 
     A batch is a gzip member; what follows the last whole one was never answered for.
     """
     packed = path.read_bytes()
-    length, lines = 0, list[bytes]()
+    length, records = 0, list[Record]()
     while length < len(packed):
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
             text = member.decompress(packed[length:])
-            found = text.splitlines()
-            for line in found:
-                Record.from_line(line)
+            found = [Record.from_line(line) for line in text.splitlines()]
         except (zlib.error, ValueError):
             break
         if not member.eof:
             break
         length = len(packed) - len(member.unused_data)
-        lines += found
-    return length, lines
+        records += found
+    return length, records
 
 
 def _recover_fetch(

@@ -72,7 +72,23 @@ def test_a_part_is_entered_again_as_it_was(settings: Settings, engine: Engine) -
     assert parts(engine) == []
     assert recovered(engine, settings, None) == "1 landing files"
     assert parts(engine) == [before]
+    queue = Queue(engine, root)
+    # Of a day that was never published the calls are made again, as further tries.
+    assert [call.attempts for call in queue.pending(DAY, -1, 9)] == [1, 1]
     assert recovered(engine, settings, None) == ""
+
+
+def test_a_call_that_two_parts_answer_goes_on_after_its_last_try(
+    settings: Settings, engine: Engine
+) -> None:
+    ops.ensure_tables(engine, landing.metadata)
+    root = settings.data_dir / "landing"
+    write_part(root, DAY, "a", [record(1)], engine)
+    write_part(root, DAY, "b", [record(1, attempt=4)], engine)
+    lose_rows(engine)
+    recovered(engine, settings, None)
+    (call,) = Queue(engine, root).pending(DAY, -1, 9)
+    assert call.attempts == 4
 
 
 def test_a_batch_that_was_cut_short_does_not_count(settings: Settings) -> None:
@@ -83,7 +99,7 @@ def test_a_batch_that_was_cut_short_does_not_count(settings: Settings) -> None:
         longer = writer.append([record(2).to_line()])
         assert whole_batches(writer.path)[0] == longer
         writer.cut(longer - 3)
-        assert whole_batches(writer.path) == (whole, [record(1).to_line()[:-1]])
+        assert whole_batches(writer.path) == (whole, [record(1)])
 
 
 def test_what_a_version_said_counts_only_with_the_version(
