@@ -134,6 +134,28 @@ def test_a_lost_journal_loses_no_version_and_no_landed_day(
     assert not (daily.data_dir / "aside").exists()
 
 
+def test_what_cannot_be_fetched_touches_neither_market_nor_journal(
+    demo: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
+
+    def state() -> tuple[object, ...]:
+        with closing(sqlite3.connect(daily.data_dir / "exchange.sqlite")) as exchange:
+            ((market, fence),) = exchange.execute("select state, fence from market")
+        return market, fence, daily.newest_run()
+
+    before = state()
+    assert before[0] == "open"
+    daily.environment["LASTFM_URL"] = "http://127.0.0.1:9/2.0/"
+    said = daily.run("daily", "--force", expect=3)
+    assert "127.0.0.1 cannot be reached" in said
+    assert "the market stays as it is" in said
+    past = str(TODAY - timedelta(days=1))
+    said = daily.run("daily", "--force", "--as-of", past, expect=2)
+    assert "answers as of now" in said
+    assert state() == before
+
+
 def test_a_lost_exchange_refuses_the_run_and_names_the_restore(
     demo: LocalLastfm, today: Daily, tmp_path: Path
 ) -> None:

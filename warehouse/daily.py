@@ -484,7 +484,7 @@ def _evidence_of_marts(run: Run) -> tuple[dict[str, float], list[gates.Age]]:
     schema = "marts" if run.target.duckdb_path is not None else "marts_build"
     days = ages = None
     with _rows_of(run.target) as ask:
-        if counters := gates.counters_sql(schema, run.marts):
+        if counters := gates.counters_sql(schema, run.marts, run.as_of_date):
             days = ask(counters)
         if query := gates.ages_sql(schema, run.marts, run.as_of_date):
             ages = ask(query)
