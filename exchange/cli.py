@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy import func, select
 
-from exchange import daily_steps, ledger, schema
+from exchange import daily_steps, ledger, recovery, schema
 from exchange import market as market_
 from exchange.clock import iso, utc_now
 from exchange.database import Database
@@ -39,7 +39,7 @@ def _opened(options: dict[str, Any]) -> Iterator[Database]:
 
 @click.group()
 def market() -> None:
-    """The exchange's market: status, close, halt, verify, reopen."""
+    """The exchange's market: status, found, close, halt, verify, reopen."""
 
 
 @market.command()
@@ -51,14 +51,13 @@ def status(as_json: bool, **options: Any) -> None:
         state = market_.read_state(connection)
         listed = schema.listings.c
         facts = {
-            "state": "closing"
-            if state.state == "open" and state.is_closing
-            else state.state,
+            "state": market_.shown_state(state),
             "reason": state.reason,
             "version": state.version,
             "last_settled_date": state.last_settled_date
             and state.last_settled_date.isoformat(),
             "closed_at": iso(state.closed_at),
+            "stale_since": iso(state.stale_since),
             "opened_at": iso(state.opened_at),
             "expected_open_at": iso(state.expected_open_at),
             "fence": state.fence,
@@ -84,6 +83,30 @@ def status(as_json: bool, **options: Any) -> None:
         return
     for name, value in facts.items():
         click.echo(f"{name:<18} {'-' if value is None else value}")
+
+
+@market.command()
+@click.option("--reason", required=True, help="kept in the market's journal")
+@settings_options
+def found(reason: str, **options: Any) -> None:
+    """Begin a new exchange where the old one is lost and has no backup."""
+    settings = take_settings(options)
+    path = settings.data_dir / "exchange.sqlite"
+    if settings.warehouse_url is not None or (path.exists() and path.stat().st_size):
+        raise click.ClickException(
+            "there is an exchange; a new one is only begun where its file is lost"
+        )
+    session = recovery.last_session(settings) + 1
+    database = daily_steps.found_database(settings)
+    try:
+        database.run(
+            lambda connection: market_.begin_again(
+                connection, utc_now, getpass.getuser(), reason, session
+            )
+        )
+    finally:
+        database.dispose()
+    click.echo("a new exchange is founded; the next run gives it prices")
 
 
 @market.command()

@@ -1,8 +1,8 @@
 """The exchange in the daily run: close, settle, open.
 
 `close` is called when the fetch begins, `settle` on the sealed candidate, `open` after
-it was published. When the run fails in between the market stays closed: the next run
-opens it again, or `scrobble market reopen`.
+it was published. When the run fails in between (`failed`) the market takes orders only;
+when it dies the next run opens it (`mend`, where the day is published already).
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
-from exchange import inputs, market, settlement
+from exchange import inputs, market, recovery, settlement
 from exchange.clock import Clock, utc_now
 from exchange.database import Database, sqlite_url
 from exchange.errors import Refusal
@@ -30,7 +30,17 @@ def open_database(settings: Settings) -> Database:
     """The exchange of this installation, with its tables as this program needs them.
 
     PostgreSQL with the warehouse, SQLite in the data folder without one.
+
+    Raises:
+        Damaged: the file is missing, empty or no exchange, though days were settled.
     """
+    if settings.warehouse_url is None:
+        recovery.require_known(settings)
+    return found_database(settings)
+
+
+def found_database(settings: Settings) -> Database:
+    """The same, made anew where there is none."""
     if settings.warehouse_url is not None:
         database = Database(settings.warehouse_url)
     else:
@@ -151,10 +161,39 @@ def open_market(run: Run) -> StepResult:
 
 
 def failed(run: Run) -> StepResult:
-    """A run that failed leaves the market closed."""
+    """A run that failed leaves the market to orders, on the prices there were."""
+    database = open_database(run.settings)
+    try:
+        if not market.leave_to_orders(database, utc_now, fence=run.lease.fence):
+            return StepResult("", {})
+    finally:
+        database.dispose()
     return StepResult(
-        "the market stays closed until the next run, or `scrobble market reopen`", {}
+        "the market takes orders only, on the prices before this run; the next run"
+        " opens it, or `scrobble market reopen`",
+        {},
     )
+
+
+def mend(run: Run) -> StepResult:
+    """Open a market that a run closed and could not open after it had published."""
+    database = open_database(run.settings)
+    try:
+        with database.read() as connection:
+            state = market.read_state(connection)
+        settled = state.last_settled_date
+        if (
+            not market.was_left_by_a_run(state)
+            or settled is None
+            or settled < run.as_of_date
+        ):
+            return StepResult("", {})
+        market.open_market(
+            database, utc_now, fence=run.lease.fence, version=run.version
+        )
+    finally:
+        database.dispose()
+    return StepResult("the market was left closed by a run that died; it is open", {})
 
 
 def days_due(last: date | None, until: date) -> list[date]:

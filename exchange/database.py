@@ -21,6 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
+    DatabaseError,
     DBAPIError,
     InterfaceError,
     OperationalError,
@@ -30,8 +31,8 @@ from sqlalchemy.pool import QueuePool
 
 from exchange.errors import Refusal
 from exchange.schema import SCHEMA
-from warehouse.errors import WarehouseError
-from warehouse.ops import configure_sqlite
+from warehouse.errors import Damaged, WarehouseError
+from warehouse.ops import configure_sqlite, is_damage
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # PostgreSQL: serialisation failure, deadlock, the server going down or coming up.
@@ -128,10 +129,16 @@ class Database:
 
         Raises:
             WarehouseError: this login may not; the text says who may.
+        Damaged: the file is no exchange.
         """
         if self.is_sqlite:
-            with self.engine.connect() as connection:
-                self._migrate(connection)
+            try:
+                with self.engine.connect() as connection:
+                    self._migrate(connection)
+            except DatabaseError as error:
+                if not is_damage(error.orig):
+                    raise
+                raise damaged(str(self.url.database), str(error.orig)) from error
             return
         try:
             with self.engine.begin() as connection:
@@ -161,6 +168,14 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def damaged(file: str, said: str) -> Damaged:
+    """The error of an exchange that cannot be read."""
+    return Damaged(
+        f"the exchange {file} is damaged ({said}): restore it from a backup (with its"
+        " -wal file away), then run again; nothing was changed"
+    )
 
 
 def create_tables(connection: Connection) -> bool:

@@ -1,5 +1,7 @@
 """The market's durable row: open, closed or halted, and the locks around it.
 
+A market that a failed day left closed takes orders only: `stale_since` says since when.
+
 Trades share-lock the row, closing and settling lock it; so closing waits for trades in
 flight, and no trade can start once it has begun. Any other state than open counts as
 closed. A halt is for people to lift, with `reopen`.
@@ -57,12 +59,37 @@ def require_open(market: Market) -> None:
             "The market is halted until a person has looked at it.",
             reason=market.reason,
         )
+    if takes_orders_only(market):
+        raise Refusal(
+            "market_closed",
+            "The day's prices could not be made: the market takes orders only, on the"
+            f" prices before {market.stale_since:%Y-%m-%d %H:%M} UTC.",
+            stale_since=iso(market.stale_since),
+        )
     if market.state != "open" or market.is_closing:
         raise Refusal(
             "market_closed",
             "The market is closed while new prices are made.",
             reopens_at=iso(market.expected_open_at),
         )
+
+
+def takes_orders_only(market: Market) -> bool:
+    """Whether a failed day left the market closed and no run works on it."""
+    return (
+        market.state == "closed"
+        and market.stale_since is not None
+        and market.expected_open_at is None
+    )
+
+
+def shown_state(market: Market) -> str:
+    """``open``, ``closing``, ``closed``, ``orders only`` or ``halted``."""
+    if takes_orders_only(market):
+        return "orders only"
+    if market.state == "open" and market.is_closing:
+        return "closing"
+    return str(market.state)
 
 
 def close_market(
@@ -132,6 +159,43 @@ def open_market(
     return database.run(action)
 
 
+def leave_to_orders(database: Database, clock: Clock, *, fence: int) -> bool:
+    """After a failed day: orders queue on the old prices; False where not closed by it.
+
+    A market that this run never closed, or that never had prices, stays as it is.
+    """
+
+    def action(connection: Connection) -> bool:
+        market = lock(connection)
+        if (
+            market.state != "closed"
+            or market.fence != fence
+            or market.last_settled_date is None
+        ):
+            return False
+        connection.execute(
+            update(schema.market).values(
+                stale_since=market.stale_since or market.closed_at or clock(),
+                reason="the day's prices could not be made; orders wait for the next",
+                expected_open_at=None,
+            )
+        )
+        note(connection, clock, "orders only", f"run {fence}", None)
+        return True
+
+    return database.run(action)
+
+
+def was_left_by_a_run(market: Market) -> bool:
+    """Whether a run closed the market, or began to, and did not open it again.
+
+    What a person closed bears no fence.
+    """
+    if market.state == "open":
+        return bool(market.is_closing)
+    return bool(market.state == "closed" and market.fence > 0)
+
+
 def reopen(connection: Connection, clock: Clock, actor: str, reason: str) -> None:
     """A person opens a closed or halted market, and says why."""
     market = lock(connection)
@@ -186,6 +250,18 @@ def prepare(connection: Connection, clock: Clock, secret: str) -> None:
         note(connection, clock, "founded", "exchange", None)
 
 
+def begin_again(
+    connection: Connection, clock: Clock, actor: str, reason: str, session: int
+) -> None:
+    """A person begins a new exchange after the old one was lost, and says why.
+
+    Args:
+        session: past every session of the lost exchange, whose trades are kept.
+    """
+    connection.execute(update(schema.market).values(session=session, openings=session))
+    note(connection, clock, "founded again", actor, reason)
+
+
 def quote_key(connection: Connection) -> bytes:
     """What quotes are signed with; made once, kept in the database."""
     value: str = connection.execute(
@@ -218,6 +294,7 @@ def _set_open(
         "reason": None,
         "opened_at": now,
         "expected_open_at": None,
+        "stale_since": None,
     }
     if version is not None:
         changes["version"] = version

@@ -78,6 +78,8 @@ market = Table(
     Column("closed_at", DateTime),
     Column("opened_at", DateTime),
     Column("expected_open_at", DateTime),
+    # Since when the prices wait for a day that failed; null once the market opens.
+    Column("stale_since", DateTime),
     CheckConstraint("market_id = 1", name="is_single"),
     CheckConstraint("state in ('open', 'closed', 'halted')", name="state"),
 )

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import httpx2
 from sqlalchemy import Engine
 
-from ingest import landing
+from ingest import clocks, landing
 from ingest.exchange.export import export_step
-from ingest.lastfm.client import ROOT_URL, user_agent
+from ingest.lastfm.client import ROOT_URL, Client, user_agent
 from ingest.lastfm.plan import FetchPlan
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
 from ingest.load.load import load_step
 from ingest.load.promote import loaded_parts
+from warehouse import ops
 from warehouse.errors import FetchFailed, SettingsError
 from warehouse.journal import first_day
 from warehouse.names import name_key
@@ -34,22 +35,42 @@ LOCAL_KEY = "local"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+def ready(run: Run) -> StepResult:
+    """Refuse a day that cannot be fetched, before anything is touched.
+
+    Raises:
+        SettingsError: a day is asked for that the server cannot be asked about, or the
+            database's clock is ahead of the server's.
+        FetchFailed: the server cannot be reached.
+    """
+    settings = run.settings
+    if settings.lastfm_url is None and settings.lastfm_api_key is None:
+        return StepResult("", {})  # our own server, started with the fetch
+    url = settings.lastfm_url or ROOT_URL
+    host = _host(url)
+    if settings.lastfm_api_key is None and host not in LOOPBACK:
+        raise missing("lastfm_api_key", f"{host} wants a key")
+    with run.engine.begin() as connection:
+        before = ops.database_time(connection)
+        # A run that waited past midnight for its turn still means the day it began on.
+        oldest = before.date() - timedelta(days=1)
+        if "{as_of}" not in url and run.as_of_date < oldest:
+            raise SettingsError(
+                f"{url} answers as of now, not as of {run.as_of_date}: counters of a"
+                " past day are gone. Run without --as-of (the scrobbles of missed days"
+                " come along), or `scrobble publish --as-of` for what has landed"
+            )
+    clocks.check(Client(url, "").url_of(run.as_of_date), run.engine)
+    return StepResult("", {})
+
+
 def fetch(run: Run) -> StepResult:
     """Fetch and land the run's day, and the missed days where the server has a clock.
 
     Raises:
-        SettingsError: a day is asked for that the server cannot be asked about.
         FetchFailed: the server refused, or it cannot be reached.
     """
     with lastfm_server(run.settings, run.engine, run.reporter.line) as server:
-        # A run that waited past midnight for its turn still means the day it began on.
-        oldest = datetime.now(UTC).date() - timedelta(days=1)
-        if not server.has_clock and run.as_of_date < oldest:
-            raise SettingsError(
-                f"{server.url} answers as of now, not as of {run.as_of_date}: counters"
-                " of a past day are gone. Run without --as-of (the scrobbles of missed"
-                " days come along), or `scrobble publish --as-of` for what has landed"
-            )
         return fetch_step(run, server)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -82,6 +84,87 @@ def test_a_second_run_on_the_same_day_says_already_done(
     said = yesterday.run("daily", "--as-of", str(FIRST_DAY))
     assert "already done" in said
     assert yesterday.published() == before
+
+
+def test_what_a_run_killed_before_the_open_left_is_mended_before_already_done(
+    demo: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    """As after a kill -9 between the publishing and the opening of the market."""
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
+    market = "update market set state = 'closed', fence = 2, version = 'old'"
+    with closing(sqlite3.connect(daily.data_dir / "exchange.sqlite")) as exchange:
+        exchange.execute(market)
+        exchange.commit()
+    with closing(sqlite3.connect(daily.data_dir / "ops.sqlite")) as journal:
+        journal.execute("update runs set state = 'running' where fence = 2")
+        journal.commit()
+    said = daily.run("daily", "--as-of", str(TODAY))
+    assert "died after it had published" in said
+    assert "mend:     the market was left closed by a run that died" in said
+    assert "already done" in said
+    assert daily.step() == "done"
+    with closing(sqlite3.connect(daily.data_dir / "exchange.sqlite")) as exchange:
+        ((state, version),) = exchange.execute("select state, version from market")
+    pointer = daily.published()
+    assert pointer is not None
+    assert (state, version) == ("open", pointer["version"])
+    said = daily.run("daily", "--as-of", str(TODAY))
+    assert said.startswith("already done")
+
+
+def test_a_lost_journal_loses_no_version_and_no_landed_day(
+    demo: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
+    files = sorted(path.name for path in (daily.data_dir / "versions").iterdir())
+    for path in daily.data_dir.glob("ops.sqlite*"):
+        path.unlink()
+    said = daily.run("daily", "--as-of", str(TODAY))
+    assert "mended:   the journal lacked 2 versions" in said
+    assert "already done" in said
+    assert daily.fingerprint() == today.fingerprint()
+    # Lost again, and the newest version with it: its day is landed and loaded again.
+    pointer = daily.published()
+    assert pointer is not None
+    for path in (*daily.data_dir.glob("ops.sqlite*"), daily.data_dir / pointer["file"]):
+        path.unlink()
+    daily.run("daily", "--as-of", str(TODAY))
+    assert daily.fingerprint() == today.fingerprint()
+    assert files[0] in [path.name for path in (daily.data_dir / "versions").iterdir()]
+    assert not (daily.data_dir / "aside").exists()
+
+
+def test_what_cannot_be_fetched_touches_neither_market_nor_journal(
+    demo: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
+
+    def state() -> tuple[object, ...]:
+        with closing(sqlite3.connect(daily.data_dir / "exchange.sqlite")) as exchange:
+            ((market, fence),) = exchange.execute("select state, fence from market")
+        return market, fence, daily.newest_run()
+
+    before = state()
+    assert before[0] == "open"
+    daily.environment["LASTFM_URL"] = "http://127.0.0.1:9/2.0/"
+    said = daily.run("daily", "--force", expect=3)
+    assert "127.0.0.1 cannot be reached" in said
+    assert "the market stays as it is" in said
+    past = str(TODAY - timedelta(days=1))
+    said = daily.run("daily", "--force", "--as-of", past, expect=2)
+    assert "answers as of now" in said
+    assert state() == before
+
+
+def test_a_lost_exchange_refuses_the_run_and_names_the_restore(
+    demo: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    daily = copy_of(demo, today.data_dir, tmp_path / "data")
+    for path in daily.data_dir.glob("exchange.sqlite*"):
+        path.unlink()
+    said = daily.run("daily", "--as-of", str(TODAY), "--force", expect=65)
+    assert "restore it from a backup" in said
+    assert "Traceback" not in said
 
 
 def test_running_again_by_force_changes_no_mart(

@@ -26,6 +26,8 @@ from warehouse.engines import open_store
 from warehouse.errors import PublishFailed, WarehouseError
 from warehouse.hooks import COMMANDS
 from warehouse.journal import last_runs
+from warehouse.recovery import recover
+from warehouse.recovery import repair as repair_folder
 from warehouse.redact import RedactingFilter, redact
 from warehouse.settings import Settings, settings_options, take_settings
 
@@ -149,9 +151,25 @@ def rollback(to: str | None, **options: Any) -> None:
     """Point readers to an older version; the next daily run starts from there."""
     settings = take_settings(options)
     engine = ops.open_ops(settings)
+    for mended in recover(settings, engine):
+        click.echo(f"mended: {mended}")
     before, after = store.roll_back(open_store(settings, engine), engine, to)
     click.echo(f"readers now see {after.version} ({after.as_of_date})")
     click.echo(f"back again: scrobble rollback --to {before.version}")
+
+
+@cli.command()
+@click.option(
+    "--from-landing",
+    is_flag=True,
+    help="where no version is whole: the next run begins from landing",
+)
+@settings_options
+def repair(from_landing: bool, **options: Any) -> None:
+    """Bring journal, versions, pointer and landing together; loses nothing."""
+    said = repair_folder(take_settings(options), from_landing=from_landing)
+    for line in said or ["there is nothing to repair"]:
+        click.echo(line)
 
 
 @cli.command()
@@ -203,7 +221,7 @@ def _status(settings: Settings, runs: int) -> _Status:
         runs=last_runs(engine, runs),
         bytes={
             name: _bytes_below(settings.data_dir / name)
-            for name in ("landing", "versions", "work")
+            for name in ("landing", "versions", "work", "aside")
         },
         dead_letters=dead,
         freshness=fresh,

@@ -16,7 +16,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from traceback import clear_frames
 from types import FrameType
@@ -32,15 +32,17 @@ from warehouse.duckdb_store import FILE
 from warehouse.engines import open_store
 from warehouse.errors import (
     BuildFailed,
+    Busy,
     DatabaseLost,
     DiskFull,
     GateRefused,
     SettingsError,
     WarehouseError,
 )
-from warehouse.journal import Journal, abandon_dead_runs
+from warehouse.journal import Journal, abandon_dead_runs, last_runs
 from warehouse.lease import Lease
 from warehouse.project import project_hash
+from warehouse.recovery import recover
 from warehouse.redact import redact
 from warehouse.report import Reporter
 from warehouse.run import Run, Step, StepResult, Target
@@ -60,6 +62,18 @@ class Outcome:
     text: str
 
 
+@dataclass(frozen=True)
+class _Order:
+    """What a run was asked to do (see :func:`daily`)."""
+
+    as_of: date
+    command: str
+    steps: tuple[str, ...]
+    accept: tuple[str, ...]
+    force: bool
+    full_refresh: bool
+
+
 def daily(
     settings: Settings,
     *,
@@ -74,7 +88,8 @@ def daily(
     """Do one day, whole or not at all.
 
     Args:
-        as_of: the UTC day to bring the warehouse up to; today where it is None.
+        as_of: the UTC day to bring the warehouse up to; where it is None the day it is
+            on the database's clock.
         steps: a subset of :data:`STEPS`; without ``publish`` readers see no change.
         accept: names of gates whose verdict the operator overrides.
         force: run although the day is published already.
@@ -83,94 +98,140 @@ def daily(
     Raises:
         WarehouseError: the exit code tells the cause, the message the way out.
     """
-    today = datetime.now(UTC).date()
-    as_of = as_of or today
-    if as_of > today:
-        raise SettingsError(f"--as-of {as_of} is in the future; today is {today} (UTC)")
     if unknown := sorted(set(accept) - set(gates.GATES)):
         known = ", ".join(gates.GATES)
         raise SettingsError(f"there is no gate {unknown[0]!r}; the gates are: {known}")
-    with reporter or Reporter() as said, _outages_said_clearly():
+    with reporter or Reporter() as said, outages_said_clearly():
         engine = ops.open_ops(settings)
         try:
-            done = None if force else _already_done(engine, as_of)
+            order = _Order(
+                _day(engine, as_of), command, steps, accept, force, full_refresh
+            )
+            for mended in recover(settings, engine):
+                said.line(f"mended:   {mended}")
+            done = None if force else _already_done(settings, engine, order, said)
             if done is not None:
                 said.line(done.text)
                 return done
-            return _locked(
-                settings,
-                engine,
-                as_of,
-                command,
-                steps,
-                accept,
-                full_refresh,
-                force,
-                said,
-            )
+            return _locked(settings, engine, order, said)
         finally:
             engine.dispose()
 
 
-def _already_done(engine: Engine, as_of: date) -> Outcome | None:
+def _day(engine: Engine, as_of: date | None) -> date:
+    """The day to do, held against the database's clock.
+
+    Raises:
+        SettingsError: it has not begun.
+    """
     with engine.begin() as connection:
-        current = store.published_version(connection)
-    if current is None or current.as_of_date < as_of:
+        today = ops.database_time(connection).date()
+    if as_of is not None and as_of > today:
+        raise SettingsError(f"--as-of {as_of} is in the future; today is {today} (UTC)")
+    return as_of or today
+
+
+def _published(engine: Engine) -> store.Version | None:
+    with engine.begin() as connection:
+        return store.published_version(connection)
+
+
+def _already_done(
+    settings: Settings, engine: Engine, order: _Order, said: Reporter
+) -> Outcome | None:
+    """Where the day is published: what a dead run left undone is done before."""
+    done = _published_for(engine, order.as_of)
+    if done is None:
         return None
+    lease = _lease(settings, engine)
+    try:
+        with lease, _interruptible():
+            _mend(settings, engine, lease, said)
+            mended = _published_for(engine, order.as_of)
+            if mended is None:
+                return None  # its file is lost: the day has to be done again
+            done = mended
+            run = _run(settings, engine, lease, done.as_of_date, done, said)
+            if last_runs(engine, 1)[0]["version"] == done.version:
+                _plugged(replace(run, version=done.version), "mend")
+    except Busy:
+        pass  # the run at work mends what it finds
     text_ = (
-        f"already done: {current.as_of_date} is published as version {current.version}"
+        f"already done: {done.as_of_date} is published as version {done.version}"
         " (--force runs it again)"
     )
-    return Outcome(current.version, text_)
+    return Outcome(done.version, text_)
+
+
+def _published_for(engine: Engine, day: date) -> store.Version | None:
+    """The published version, if it is of this day or a later one."""
+    current = _published(engine)
+    return current if current is not None and current.as_of_date >= day else None
+
+
+def _lease(settings: Settings, engine: Engine) -> Lease:
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    return Lease(engine, run_id, settings.data_dir / "alive", settings.lease_seconds)
+
+
+def _mend(settings: Settings, engine: Engine, lease: Lease, said: Reporter) -> None:
+    """Close the entries of dead runs and clear what they left."""
+    for mended in abandon_dead_runs(engine, lease.fence):
+        said.line(f"mended:   {mended}")
+    for mended in open_store(settings, engine).repair():
+        said.line(f"mended:   {mended}")
+
+
+def _run(
+    settings: Settings,
+    engine: Engine,
+    lease: Lease,
+    as_of: date,
+    base: store.Version | None,
+    said: Reporter,
+) -> Run:
+    return Run(
+        settings=settings,
+        engine=engine,
+        run_id=lease.run_id,
+        as_of_date=as_of,
+        lease=lease,
+        reporter=said,
+        work_dir=settings.data_dir / "work" / lease.run_id,
+        last_published=base.as_of_date if base else None,
+        version=f"{as_of:%Y%m%d}-{lease.fence:06d}",
+    )
 
 
 def _locked(
-    settings: Settings,
-    engine: Engine,
-    as_of: date,
-    command: str,
-    steps: tuple[str, ...],
-    accept: tuple[str, ...],
-    full_refresh: bool,
-    force: bool,
-    said: Reporter,
+    settings: Settings, engine: Engine, order: _Order, said: Reporter
 ) -> Outcome:
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    lease = Lease(engine, run_id, settings.data_dir / "alive", settings.lease_seconds)
+    """Do the day under the lease.
+
+    What cannot work is refused before: it closes no market and is in no journal.
+    """
+    lease = _lease(settings, engine)
+    base = _published(engine)
+    if "fetch" in order.steps:
+        _plugged(_run(settings, engine, lease, order.as_of, base, said), "ready")
     with lease, _interruptible():
-        journal = Journal(engine, run_id)
-        for dead in abandon_dead_runs(engine, lease.fence):
-            said.line(f"mended:   run {dead} did not finish; its work is discarded")
-        journal.open(lease.fence, command, as_of)
-        warehouse = open_store(settings, engine)
-        with engine.begin() as connection:
-            base = store.published_version(connection)
+        _mend(settings, engine, lease, said)
+        base = _published(engine)
         # Two runs that started together: the second finds the day done by the first.
-        if base is not None and base.as_of_date >= as_of and not force:
-            journal.close("done", base.version)
+        if base is not None and base.as_of_date >= order.as_of and not order.force:
             return Outcome(base.version, "already done")
-        run = Run(
-            settings=settings,
-            engine=engine,
-            run_id=run_id,
-            as_of_date=as_of,
-            lease=lease,
-            reporter=said,
-            work_dir=settings.data_dir / "work" / run_id,
-            last_published=base.as_of_date if base else None,
-            version=f"{as_of:%Y%m%d}-{lease.fence:06d}",
-        )
+        journal = Journal(engine, lease.run_id)
+        journal.open(lease.fence, order.command, order.as_of)
+        warehouse = open_store(settings, engine)
+        run = _run(settings, engine, lease, order.as_of, base, said)
+        day = _Day(run, warehouse, journal, base, order.accept, order.full_refresh)
         try:
-            for mended in warehouse.repair():
-                said.line(f"mended:   {mended}")
-            outcome = _Day(run, warehouse, journal, base, accept, full_refresh).walk(
-                steps
-            )
+            outcome = day.walk(order.steps)
         except BaseException as error:
             said.fail()
             _let_go(error)
             journal.close("failed", error=f"{type(error).__name__}: {error}")
-            _plugged(run, "failed")
+            _plugged_after(run, "failed")
             if not isinstance(error, BuildFailed):
                 warehouse.discard(run)  # a failed build is left to be looked at
             raise
@@ -349,7 +410,12 @@ class _Day:
         return StepResult(
             f"version {version.version}: {len(version.row_counts)} marts,"
             f" {rows:,} rows",
-            {"version": version.version, "rows": rows, "bytes": version.bytes},
+            {
+                "version": version.version,
+                "rows": rows,
+                "bytes": version.bytes,
+                "digest": run.digest,
+            },
         )
 
     def _summarise(self, started: datetime, dropped: int) -> None:
@@ -405,12 +471,20 @@ def _plugged(run: Run, name: str) -> None:
             run.reporter.line(f"{name + ':':<9} {result.text}")
 
 
+def _plugged_after(run: Run, name: str) -> None:
+    """The same after an error, which is what has to be told whatever comes of this."""
+    try:
+        _plugged(run, name)
+    except Exception as error:
+        run.reporter.line(f"{name + ':':<9} {type(error).__name__}: {error}")
+
+
 def _evidence_of_marts(run: Run) -> tuple[dict[str, float], list[gates.Age]]:
     """What the sealed candidate says for the gates: a day's counters, and ages."""
     schema = "marts" if run.target.duckdb_path is not None else "marts_build"
     days = ages = None
     with _rows_of(run.target) as ask:
-        if counters := gates.counters_sql(schema, run.marts):
+        if counters := gates.counters_sql(schema, run.marts, run.as_of_date):
             days = ask(counters)
         if query := gates.ages_sql(schema, run.marts, run.as_of_date):
             ages = ask(query)
@@ -444,7 +518,7 @@ def _rows_of(target: Target) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
 
 
 @contextmanager
-def _outages_said_clearly() -> Iterator[None]:
+def outages_said_clearly() -> Iterator[None]:
     try:
         yield
     except WarehouseError:

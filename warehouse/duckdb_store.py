@@ -18,8 +18,9 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Connection, Engine
 
+from warehouse.aside import move_aside
 from warehouse.descriptions import comment_statements
-from warehouse.errors import DiskFull, PublishFailed
+from warehouse.errors import Damaged, DiskFull, PublishFailed
 from warehouse.lease import is_alive
 from warehouse.marts import Marts
 from warehouse.run import Run, Target
@@ -28,10 +29,16 @@ from warehouse.store import (
     Audit,
     Enter,
     Version,
-    find_version,
+    digest_of,
+    forget_version,
+    is_accounted_for,
+    kept_versions,
+    point_to,
+    point_to_nothing,
     published_version,
     record_version,
 )
+from warehouse.version_file import check_whole, digest, reading, write_about
 
 FILE = "warehouse.duckdb"
 
@@ -61,14 +68,10 @@ class DuckDBStore:
                 (self.data_dir / "alive" / f"{run_id}.alive").unlink(missing_ok=True)
                 mended.append(f"removed the unfinished work of run {run_id}")
         with self.engine.begin() as connection:
+            mended += self._drop_broken(connection)
             current = published_version(connection)
-            if current is not None and not self.path_of(current.version).exists():
-                raise PublishFailed(
-                    f"the published file {self.path_of(current.version)} is missing;"
-                    " restore it, or `scrobble rollback --to VERSION` to another"
-                )
             known = current.version if current is not None else None
-            if self._pointed_at() != known:
+            if pointed_version(self.data_dir) != known:
                 # Killed between the pointer's replacement and the journal's commit: the
                 # journal never saw that version, so readers go back to what it knows.
                 if current is not None:
@@ -76,11 +79,90 @@ class DuckDBStore:
                 else:
                     self.pointer.unlink(missing_ok=True)
                 mended.append(f"pointed readers to {known or 'nothing'} again")
-            for path in sorted(self.versions_dir.glob("warehouse-*.duckdb*")):
-                name = path.name.removeprefix("warehouse-").split(".duckdb")[0]
-                if find_version(connection, name) is None:
-                    path.unlink()
-                    mended.append(f"removed {path.name}, which was never published")
+            mended += self._clear_strays(connection)
+        return mended
+
+    def _drop_broken(self, connection: Connection) -> list[str]:
+        """Let readers and runs go on from the newest version whose file is whole.
+
+        What the version before lacks is loaded again from landing.
+
+        Raises:
+            Damaged: there is no other version.
+        """
+        current = published_version(connection)
+        if current is None or (broken := self._broken(connection, current)) is None:
+            return []
+        for version in kept_versions(connection):
+            if version.fence < current.fence and not self._broken(connection, version):
+                break
+        else:
+            raise Damaged(
+                f"{broken}, and no other version is whole: restore it from a backup, or"
+                " `scrobble repair --from-landing` begins again from landing"
+            )
+        self._forget(connection, current)
+        point_to(connection, version)
+        self._point(version)
+        return [
+            f"{broken}; going on from version {version.version} and loading the rest"
+            " again from landing"
+        ]
+
+    def _broken(self, connection: Connection, version: Version) -> str | None:
+        """Why a version's file cannot be gone on from; None where it can."""
+        path = self.path_of(version.version)
+        if not path.exists():
+            return f"the published file {path} is missing"
+        try:
+            with reading(path) as file:
+                file.execute("select count(*) from duckdb_tables()")
+        except Damaged as error:
+            return str(error)
+        written = digest_of(connection, version)
+        if written is not None and digest(path) != written:
+            return f"{path} is damaged (it is not what was published)"
+        return None
+
+    def _forget(self, connection: Connection, version: Version) -> None:
+        """Take a version out of those that are kept; its file goes aside."""
+        forget_version(connection, version)
+        path = self.path_of(version.version)
+        if path.exists():
+            move_aside(self.data_dir, path)
+
+    def begin_from_landing(self) -> list[str]:
+        """Forget a published version that is broken: the next run begins with none."""
+        with self.engine.begin() as connection:
+            current = published_version(connection)
+            if current is None or self._broken(connection, current) is None:
+                return []
+            self._forget(connection, current)
+            point_to_nothing(connection)
+            self.pointer.unlink(missing_ok=True)
+        return [
+            f"version {current.version} is forgotten; the next run begins from landing"
+        ]
+
+    def _clear_strays(self, connection: Connection) -> list[str]:
+        """Remove what the journal says was never published or is kept no more.
+
+        A file of which it says nothing may be all there is of a day: it goes aside.
+        """
+        kept = {version.version for version in kept_versions(connection)}
+        mended = []
+        for path in sorted(self.versions_dir.glob("warehouse-*.duckdb*")):
+            name = path.name.removeprefix("warehouse-").split(".duckdb")[0]
+            if name in kept:
+                continue
+            if is_accounted_for(connection, name):
+                path.unlink()
+                mended.append(f"removed {path.name}, which was never published")
+            else:
+                moved = move_aside(self.data_dir, path)
+                mended.append(
+                    f"moved {path.name}, which the journal does not know, to {moved}"
+                )
         return mended
 
     def open_candidate(self, run: Run, base: Version | None) -> Target:
@@ -132,11 +214,16 @@ class DuckDBStore:
         """Move the file to its final name and the pointer to the file."""
         self.versions_dir.mkdir(parents=True, exist_ok=True)
         target = self.path_of(version.version)
+        candidate = run.work_dir / FILE
+        write_about(candidate, version, run.details)
+        with candidate.open("rb+") as file:
+            os.fsync(file.fileno())
+        run.digest = digest(candidate)
         with self.engine.begin() as connection:
             # The journal's write lock is held from here on: no other run can take the
             # lease between this check and the pointer's replacement.
             run.lease.check(connection)
-            (run.work_dir / FILE).replace(target)
+            candidate.replace(target)
             _sync_folder(self.versions_dir)
             record_version(connection, version)
             if enter is not None:
@@ -144,9 +231,10 @@ class DuckDBStore:
             self._point(version)
 
     def repoint(self, connection: Connection, version: Version) -> None:
-        """Write the pointer file for an older version."""
-        if not self.path_of(version.version).exists():
-            raise PublishFailed(f"{self.path_of(version.version)} is missing")
+        """Write the pointer file for an older version, whose file must be whole."""
+        if broken := self._broken(connection, version):
+            raise Damaged(f"{broken}; readers stay where they are")
+        check_whole(self.path_of(version.version))
         self._point(version)
 
     def drop(self, version: Version) -> None:
@@ -156,12 +244,6 @@ class DuckDBStore:
     def discard(self, run: Run) -> None:
         """Delete the run's work folder."""
         shutil.rmtree(run.work_dir, ignore_errors=True)
-
-    def _pointed_at(self) -> str | None:
-        try:
-            return str(json.loads(self.pointer.read_text())["version"])
-        except (OSError, ValueError, KeyError):
-            return None
 
     def _point(self, version: Version) -> None:
         fresh = self.pointer.with_suffix(".json.new")
@@ -179,15 +261,36 @@ class DuckDBStore:
         _sync_folder(self.data_dir)
 
 
+def pointed_version(data_dir: Path) -> str | None:
+    """The version the pointer file names; None where it is missing or damaged."""
+    try:
+        found = json.loads((data_dir / "published.json").read_text())
+        return str(found["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def published_path(data_dir: Path) -> Path:
     """The file readers should open now.
 
     Raises:
         PublishFailed: nothing has been published in this data folder.
+        Damaged: the pointer cannot be read, or its file is missing.
     """
     pointer = data_dir / "published.json"
     try:
-        return data_dir / str(json.loads(pointer.read_text())["file"])
+        path = data_dir / str(json.loads(pointer.read_text())["file"])
+        if not path.exists():
+            raise Damaged(
+                f"the published file {path} is missing; `scrobble repair` goes on from"
+                " the version before it, or restore it from a backup"
+            )
+        return path
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged(
+            f"the pointer {pointer} is damaged ({type(error).__name__});"
+            " `scrobble repair` writes it again"
+        ) from error
     except FileNotFoundError:
         raise PublishFailed(
             f"nothing is published in {data_dir}; run `make daily` first"

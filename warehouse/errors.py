@@ -54,6 +54,12 @@ class SettleFailed(WarehouseError):
     exit_code = 8
 
 
+class Damaged(WarehouseError):
+    """A file of the warehouse's own cannot be read (65, EX_DATAERR)."""
+
+    exit_code = 65
+
+
 class DatabaseLost(WarehouseError):
     """The database went away in the middle of a run (69, EX_UNAVAILABLE)."""
 

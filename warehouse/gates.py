@@ -22,6 +22,7 @@ LISTENERS_FALL_PCT = -1.0
 LISTENERS_RISE_PCT = 5.0
 UNCHANGED_PCT = 95.0
 SHRINK_PCT = 20.0
+COMPARED_DAYS = 14
 FREE_TIMES_VERSION = 2.0
 
 
@@ -60,11 +61,13 @@ class Gate:
     message: str
 
 
-def counters_sql(schema: str, marts: Marts) -> str | None:
+def counters_sql(schema: str, marts: Marts, as_of_date: date) -> str | None:
     """One row about the newest day of the mart that has counters in its `meta`.
 
     Its columns: keys that also have the day before, the sum of their total on both
-    days, and how many did not change at all. None where no mart has counters.
+    days, and how many did not change at all; how many keys the run's day has, and that
+    of the days before it which has fewest (a missed day may have more, of deep charts).
+    None where no mart has counters.
     """
     counted = [mart for mart in marts.values() if mart.meta.counters is not None]
     if not counted:
@@ -81,7 +84,19 @@ def counters_sql(schema: str, marts: Marts) -> str | None:
             count(*) as keys,
             coalesce(sum(today."{counters.total}"), 0) as total,
             coalesce(sum(before."{counters.total}"), 0) as total_before,
-            coalesce(sum(case when {is_unchanged} then 1 else 0 end), 0) as unchanged
+            coalesce(sum(case when {is_unchanged} then 1 else 0 end), 0) as unchanged,
+            (
+                select count(*) from {table}
+                where "{counters.day}" = date '{as_of_date}'
+            ) as counted,
+            (
+                select coalesce(min(counted), 0) from (
+                    select count(*) as counted from {table}
+                    where "{counters.day}" >= date '{as_of_date}' - {COMPARED_DAYS}
+                        and "{counters.day}" < date '{as_of_date}'
+                    group by "{counters.day}"
+                ) as days
+            ) as counted_before
         from {table} as today
         inner join {table} as before
             on before."{counters.key}" = today."{counters.key}"
@@ -111,7 +126,11 @@ def _completeness(evidence: Evidence) -> tuple[bool, str]:
     if not planned:
         return True, "nothing was planned"
     share = 100.0 * int(fetched.get("answered", 0)) / planned
-    return share >= COMPLETENESS_PCT, f"{share:.2f} % of {planned:,} calls answered"
+    said = f"{share:.2f} % of {planned:,} calls answered"
+    if lacking := fetched.get("lacking"):
+        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+        return False, f"{said}, but {'; '.join(lacking[:5])}{more}"
+    return share >= COMPLETENESS_PCT, said
 
 
 def _dead_letters(evidence: Evidence) -> tuple[bool, str]:
@@ -153,6 +172,15 @@ def _listeners(evidence: Evidence) -> tuple[bool, str]:
     return passed, f"sum of listeners {change:+.3f} % since the day before"
 
 
+def _counters(evidence: Evidence) -> tuple[bool, str]:
+    before = int(evidence.days.get("counted_before", 0))
+    if not before:
+        return True, "no days before to compare with"
+    now = int(evidence.days["counted"])
+    passed = now >= before * (1 - SHRINK_PCT / 100)
+    return passed, f"{now:,} artists have counters, at least {before:,} before"
+
+
 def _identical_day(evidence: Evidence) -> tuple[bool, str]:
     keys = evidence.days.get("keys", 0)
     if not keys:
@@ -181,6 +209,7 @@ GATES: dict[str, Callable[[Evidence], tuple[bool, str]]] = {
     "reconciliation": _reconciliation,
     "row-counts": _row_counts,
     "listeners": _listeners,
+    "counters": _counters,
     "identical-day": _identical_day,
     "freshness": _freshness,
     "free-disk": _free_disk,

@@ -16,7 +16,7 @@ import click
 from sqlalchemy import Connection, Engine
 
 from warehouse.plugins import Hook
-from warehouse.run import Run, StepResult
+from warehouse.run import Recovered, Recovery, Run, StepResult
 from warehouse.settings import GROUPS, Settings
 from warehouse.store import Enter, Version
 
@@ -26,8 +26,10 @@ class StepHook(Protocol):
 
     ``fetch`` and ``load`` must be there. ``settle`` is called on the sealed candidate,
     ``close`` before the fetch, ``open`` after the publishing, ``failed`` when a run
-    with a closed market ended early. Called in the process that holds the lease; it
-    must be safe to run again after a kill at any moment.
+    ended early, ``mend`` where the day turns out to be published already: it does what
+    a run that died after publishing left undone. Called in the process that holds the
+    lease; it must be safe to run again after a kill at any moment. Only ``ready`` is
+    called before there is a lease: it refuses what cannot work and changes nothing.
     """
 
     def __call__(self, run: Run, /) -> StepResult: ...
@@ -44,6 +46,16 @@ class LandingHook(Protocol):
     def __call__(
         self, run: Run, version: Version, /
     ) -> AbstractContextManager[Enter]: ...
+
+
+class RecoveryHook(Protocol):
+    """Brings back what a package keeps in the journal, from what else knows it.
+
+    Called in the transaction that makes a lost journal of the embedded engine again;
+    it enters what is missing and leaves what is there.
+    """
+
+    def __call__(self, recovery: Recovery, /) -> Recovered: ...
 
 
 class TablesHook(Protocol):
@@ -109,6 +121,7 @@ COMMANDS: Hook[click.Command] = Hook("scrobble.commands", _is_command)
 SETTINGS = GROUPS
 STEPS: Hook[StepHook] = Hook("scrobble.steps")
 LANDINGS: Hook[LandingHook] = Hook("scrobble.landings")
+RECOVERIES: Hook[RecoveryHook] = Hook("scrobble.recoveries")
 TABLES: Hook[TablesHook] = Hook("scrobble.tables")
 LOGINS: Hook[LoginHook] = Hook("scrobble.logins")
 JOBS: Hook[JobHook] = Hook("scrobble.jobs")

@@ -104,24 +104,37 @@ class Journal:
 
 
 def abandon_dead_runs(engine: Engine, fence: int) -> list[str]:
-    """Mark older runs that never finished; say in which step each stood."""
+    """Close the entries of older runs that never finished; a sentence for each.
+
+    One that died after it had published did its day.
+    """
+    said = []
     with engine.begin() as connection:
         dead = connection.execute(
-            select(ops.runs.c.run_id, ops.runs.c.step).where(
-                ops.runs.c.state == "running", ops.runs.c.fence < fence
-            )
+            select(ops.runs.c.run_id, ops.runs.c.step, ops.versions.c.version)
+            .outerjoin(ops.versions, ops.versions.c.run_id == ops.runs.c.run_id)
+            .where(ops.runs.c.state == "running", ops.runs.c.fence < fence)
         ).all()
-        for run_id, step in dead:
+        for run_id, step, version in dead:
+            where = f"died or froze in step {step or 'start'}"
+            if version is None:
+                said.append(
+                    f"run {run_id} (in {step or 'start'}) did not finish; its work is"
+                    " discarded"
+                )
+            else:
+                said.append(f"run {run_id} died after it had published {version}")
             connection.execute(
                 update(ops.runs)
                 .where(ops.runs.c.run_id == run_id)
                 .values(
-                    state="abandoned",
+                    state="abandoned" if version is None else "done",
                     finished_at=ops.database_time(connection),
-                    error=f"died or froze in step {step or 'start'}",
+                    version=version,
+                    error=where if version is None else None,
                 )
             )
-    return [f"{run_id} (in {step or 'start'})" for run_id, step in dead]
+    return said
 
 
 def first_day(engine: Engine) -> date | None:

@@ -27,10 +27,10 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
-from warehouse.errors import Busy, WarehouseError
+from warehouse.errors import Busy, Damaged, WarehouseError
 from warehouse.settings import Settings
 
 metadata = MetaData()
@@ -110,9 +110,10 @@ def open_ops(settings: Settings) -> Engine:
 
     Raises:
         WarehouseError: PostgreSQL cannot be reached; the text has no password.
+        Damaged: the file is no journal.
     """
     if settings.warehouse_url is None:
-        path = settings.data_dir / "ops.sqlite"
+        path = journal_path(settings)
         path.parent.mkdir(parents=True, exist_ok=True)
         engine = _open_sqlite(path)
     else:
@@ -121,6 +122,11 @@ def open_ops(settings: Settings) -> Engine:
         engine = engine.execution_options(schema_translate_map={None: "ops"})
     ensure_tables(engine, metadata)
     return engine
+
+
+def journal_path(settings: Settings) -> Path:
+    """Where the embedded engine's journal lives."""
+    return settings.data_dir / "ops.sqlite"
 
 
 def ensure_tables(engine: Engine, tables: MetaData) -> None:
@@ -145,6 +151,35 @@ def ensure_tables(engine: Engine, tables: MetaData) -> None:
             f"cannot reach the ops database {engine.url.render_as_string()}:"
             f" {error.orig}"
         ) from error
+    except DatabaseError as error:
+        if not is_damage(error.orig):
+            raise
+        raise Damaged(
+            f"the journal {engine.url.database} is damaged ({error.orig}); `scrobble"
+            " repair` moves it aside and makes it again from the versions and landing"
+        ) from error
+
+
+def is_damage(error: object) -> bool:
+    """Whether SQLite says that a file is not what SQLite wrote."""
+    said = str(error)
+    return "not a database" in said or "malformed" in said
+
+
+def sqlite_damage(path: Path) -> str | None:
+    """What is wrong with one of our SQLite files; None where it is whole or absent."""
+    if not path.exists():
+        return None
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        ((said,), *_) = connection.execute("pragma quick_check(1)").fetchall()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        return str(error)
+    finally:
+        connection.close()
+    return None if said == "ok" else str(said)
 
 
 def database_now(connection: Connection) -> float:

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from warehouse.lease import Lease
 from warehouse.marts import Mart
@@ -41,6 +41,7 @@ class Run:
     """One run: who it is, what it works on, and what it has found so far.
 
     `marts` are those that the build step made, by name; nothing else is published.
+    `digest` is the hash of the file that was published, '' where there is none.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class Run:
     work_dir: Path
     last_published: date | None
     version: str = ""
+    digest: str = ""
     target: Target = field(default_factory=Target)
     built_through: int = 0
     marts: dict[str, Mart] = field(default_factory=dict)
@@ -69,6 +71,26 @@ class StepResult:
 
     text: str
     detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A journal being made again, in one transaction of `connection`.
+
+    `newest` is the newest version's file; None where there is no version.
+    """
+
+    settings: Settings
+    connection: Connection
+    newest: Path | None
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a package brought back: a few words, and the newest fence it knows of."""
+
+    text: str = ""
+    fence: int = 0
 
 
 Step = Callable[[Run], StepResult]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from warehouse import ops
 from warehouse.errors import PublishFailed
@@ -108,6 +108,12 @@ def kept_versions(connection: Connection) -> list[Version]:
 
 def record_version(connection: Connection, version: Version) -> None:
     """Enter a version and make it the published one."""
+    enter_version(connection, version)
+    point_to(connection, version)
+
+
+def enter_version(connection: Connection, version: Version) -> None:
+    """Enter a version among those that are kept."""
     connection.execute(
         insert(ops.versions).values(
             version=version.version,
@@ -121,7 +127,6 @@ def record_version(connection: Connection, version: Version) -> None:
             row_counts=json.dumps(version.row_counts, sort_keys=True),
         )
     )
-    point_to(connection, version)
 
 
 def point_to(connection: Connection, version: Version) -> None:
@@ -136,6 +141,48 @@ def point_to(connection: Connection, version: Version) -> None:
     moved = connection.execute(update(ops.published).values(**values))
     if not moved.rowcount:
         connection.execute(insert(ops.published).values(name="current", **values))
+
+
+def point_to_nothing(connection: Connection) -> None:
+    """Nothing is published any more: the next run begins anew."""
+    connection.execute(delete(ops.published))
+
+
+def forget_version(connection: Connection, version: Version) -> None:
+    """Take a version out of those that can be read or rolled back to."""
+    connection.execute(
+        update(ops.versions)
+        .where(ops.versions.c.version == version.version)
+        .values(dropped_at=ops.database_time(connection))
+    )
+
+
+def is_accounted_for(connection: Connection, name: str) -> bool:
+    """Whether the journal knows what became of a version that is not kept.
+
+    It was dropped, or its run is known and has published nothing by this name.
+    """
+    if connection.execute(
+        select(ops.versions.c.version).where(ops.versions.c.version == name)
+    ).first():
+        return True
+    fence = name.rpartition("-")[2]
+    return fence.isdigit() and bool(
+        connection.execute(
+            select(ops.runs.c.run_id).where(ops.runs.c.fence == int(fence))
+        ).first()
+    )
+
+
+def digest_of(connection: Connection, version: Version) -> str | None:
+    """The hash of a version's file as its run noted it; None where it did not."""
+    found = connection.execute(
+        select(ops.run_steps.c.detail).where(
+            ops.run_steps.c.run_id == version.run_id, ops.run_steps.c.step == "publish"
+        )
+    ).scalar()
+    digest = json.loads(found or "{}").get("digest")
+    return str(digest) if digest else None
 
 
 def roll_back(store: Store, engine: Engine, to: str | None) -> tuple[Version, Version]:
@@ -175,11 +222,7 @@ def drop_old_versions(store: Store, engine: Engine, keep: int) -> list[Version]:
             if current is None or version.version != current.version
         ]
         for version in old:
-            connection.execute(
-                update(ops.versions)
-                .where(ops.versions.c.version == version.version)
-                .values(dropped_at=ops.database_time(connection))
-            )
+            forget_version(connection, version)
     for version in old:
         store.drop(version)
     return old

@@ -41,6 +41,7 @@ class Status:
     reason: str | None
     opened_at: datetime | None
     closed_at: datetime | None
+    stale_since: datetime | None
     reopens_at: datetime | None
     priced_at: datetime | None
     prices_version: str | None
@@ -136,13 +137,15 @@ class EconomyDay:
 def status(connection: Connection) -> Status:
     """The market's state and the season that runs."""
     state = market.read_state(connection)
-    is_open = state.state == "open" and not state.is_closing
+    shown = market.shown_state(state)
+    is_open = shown == "open"
     return Status(
-        state="closed" if state.state == "open" and not is_open else state.state,
+        state="closed" if shown == "closing" else shown,
         is_open=is_open,
         reason=state.reason,
         opened_at=state.opened_at,
         closed_at=state.closed_at,
+        stale_since=state.stale_since,
         reopens_at=state.expected_open_at,
         priced_at=state.priced_at,
         prices_version=state.version,

@@ -38,6 +38,7 @@ class Action(StrEnum):
     PRIVATE = "skip the listener"
     LOGIN = "ask the user to log in again"
     STOP = "stop"
+    LEAVE_OUT = "leave the method out"
     RETRY = "retry"
     SLOW_DOWN = "wait and slow down"
     FAIL = "fail"
@@ -46,7 +47,7 @@ class Action(StrEnum):
 # The error table of last.fm: code -> what to do. Anything else is in `_unlisted`.
 ERRORS: Mapping[int, Action] = {
     2: Action.STOP,  # invalid service: our fault
-    3: Action.STOP,  # invalid method
+    3: Action.LEAVE_OUT,  # invalid method
     5: Action.STOP,  # invalid format
     7: Action.STOP,  # invalid resource
     4: Action.LOGIN,  # authentication failed, token not issued
@@ -61,7 +62,7 @@ ERRORS: Mapping[int, Action] = {
     11: Action.RETRY,  # offline
     16: Action.RETRY,  # temporarily unavailable
     17: Action.PRIVATE,  # private listening
-    27: Action.STOP,  # deprecated method
+    27: Action.LEAVE_OUT,  # deprecated method
     29: Action.SLOW_DOWN,  # rate limit
 }
 BACKEND_FAILED = 8

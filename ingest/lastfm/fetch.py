@@ -29,6 +29,7 @@ from sqlalchemy import Engine
 
 from ingest import landing
 from ingest.landing import PART_BYTES, PartWriter, Record
+from ingest.lastfm import completeness
 from ingest.lastfm import plan as planning
 from ingest.lastfm.client import (
     BACKEND_FAILED,
@@ -66,6 +67,8 @@ KEEP_CALLS_DAYS = 45
 CLIENT_RATE = 1000.0
 # Deep pages fail with error 8 again and again; this often before they are made smaller.
 BACKEND_TRIES = 2
+# Calls of a method that last.fm does not offer, before the others are not made.
+LEFT_OUT_TRIES = 10
 
 
 class FetchStopped(FetchFailed):
@@ -118,6 +121,10 @@ class FetchResult:
     private_listeners: tuple[str, ...] = ()
     login_needed: tuple[str, ...] = ()
     was_finished: bool = False
+    lacking: tuple[str, ...] = ()
+    """lists that are not complete enough, a few words each"""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """calls of methods that last.fm does not offer any more"""
 
     @property
     def completeness(self) -> float:
@@ -156,6 +163,8 @@ class _Tally:
     planned: int = 0
     methods: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    data: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     walks_begun: dict[str, None] = field(default_factory=dict)
     walks_complete: set[str] = field(default_factory=set)
@@ -447,6 +456,7 @@ class _Fetcher:
             finally:
                 run.close()
         counts = queue.counts(as_of)
+        states = queue.states(as_of)
         listed = [
             walk for walk in tally.walks_begun if walk not in tally.walks_complete
         ]
@@ -470,6 +480,8 @@ class _Fetcher:
             private_listeners=tuple(tally.private),
             login_needed=tuple(tally.login),
             was_finished=day.is_finished,
+            lacking=tuple(completeness.lacking(states)),
+            left_out=completeness.left_out(states),
         )
 
 
@@ -665,7 +677,7 @@ class _DayRun:
             heapq.heappush(self.repeats, (due, job.queued.seq, job))
         if batch.calls:
             self.is_drained = False
-        if batch.calls or batch.superseded or batch.skipped:
+        if batch.calls or batch.superseded or batch.skipped or batch.left_out:
             self._count()
 
     def _write(self, batch: Batch, lines: list[bytes]) -> list[str]:
@@ -737,6 +749,7 @@ class _DayRun:
         call = queued.call
         self._end(queued, batch, "done", total=answer.total if answer else None)
         self.tally.done += 1
+        self.tally.data[call.method] += 1
         if call.method in planning.REMEMBERED:
             batch.known.append(call)
         if answer is None:
@@ -811,6 +824,9 @@ class _DayRun:
                 f" {_way_out(verdict.code)}"
             )
             return
+        if verdict.action is Action.LEAVE_OUT:
+            self._leave_out(queued, verdict, said, batch)
+            return
         if verdict.action is Action.FAIL:
             self._end(queued, batch, "failed", verdict)
             tally.failed += 1
@@ -839,9 +855,37 @@ class _DayRun:
             verdict.action is Action.SKIP and call.method.endswith(".getInfo")
         )
         if is_whole and call.entity is not None:
-            batch.skipped[call.entity] = verdict.reason
+            batch.skipped[call.entity] = (verdict.reason, verdict.code)
             for other in self.loaded.values():
                 if other.call.entity == call.entity:
+                    other.is_closed = True
+
+    def _leave_out(
+        self, queued: QueuedCall, verdict: Verdict, said: str, batch: Batch
+    ) -> None:
+        """Do without a call whose method is not offered; the next run asks again.
+
+        One that nobody gets an answer of is not asked for every artist and listener.
+        """
+        method, tally = queued.call.method, self.tally
+        self._end(queued, batch, "failed", verdict)
+        tally.failed += 1
+        tally.left_out[method] += 1
+        if tally.left_out[method] == 1:
+            self._say(
+                f"{_named(queued)} is left out: {verdict.reason} ({said});"
+                " the next run asks again"
+            )
+        if not tally.done and sum(tally.left_out.values()) >= LEFT_OUT_TRIES:
+            self.stop_reason = (
+                f"last.fm refuses everything with {verdict.reason} ({said});"
+                f" {_way_out(verdict.code)}"
+            )
+        if tally.left_out[method] == LEFT_OUT_TRIES and not tally.data[method]:
+            self._say(f"{method} is left out whole: no call of it was answered")
+            batch.left_out[method] = (f"{verdict.reason}: {said}"[:500], verdict.code)
+            for other in self.loaded.values():
+                if other.call.method == method:
                     other.is_closed = True
 
     def _end(

@@ -48,6 +48,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from ingest import landing
+from ingest.lastfm.completeness import CallState
 from ingest.lastfm.plan import (
     Call,
     ListenerState,
@@ -180,7 +181,10 @@ class Batch:
     endings: dict[str, Ending] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     superseded: set[str] = field(default_factory=set)  # walk ids
-    skipped: dict[str, str] = field(default_factory=dict)  # entity -> why
+    skipped: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    """entity -> why, and the error's code"""
+    left_out: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    """method -> why, and the error's code"""
     private: dict[str, bool] = field(default_factory=dict)  # listener -> is private
     known: list[Call] = field(default_factory=list)
     walks: dict[str, Call] = field(default_factory=dict)  # walks to look at
@@ -394,6 +398,23 @@ class Queue:
             )
             return {str(row[0]): int(row[1]) for row in rows}
 
+    def states(self, as_of: date) -> list[CallState]:
+        """How the day's calls ended, alike ones counted; lists of one method apart."""
+        calls = fetch_calls.c
+        params = case(
+            (calls.method.like("geo.%"), calls.params),
+            (calls.method.like("tag.%"), calls.params),
+            else_="{}",
+        )
+        alike = (calls.method, params, calls.state, calls.error_code)
+        with self.engine.connect() as connection:
+            rows: Sequence[Any] = connection.execute(
+                select(*alike, func.count())
+                .where(calls.as_of_date == as_of)
+                .group_by(*alike)
+            ).all()
+        return [CallState(*row) for row in rows]
+
     def listeners(self) -> dict[str, ListenerState]:
         """What is known of each listener, by case-folded name."""
         with self.engine.connect() as connection:
@@ -448,15 +469,19 @@ class Queue:
                 )
                 .values(state="superseded")
             )
-        for entity, why in batch.skipped.items():
+        closed = [
+            *(("skipped", fetch_calls.c.entity, *one) for one in batch.skipped.items()),
+            *(("failed", fetch_calls.c.method, *one) for one in batch.left_out.items()),
+        ]
+        for state, column, value, (why, code) in closed:
             connection.execute(
                 update(fetch_calls)
                 .where(
                     fetch_calls.c.as_of_date == as_of,
-                    fetch_calls.c.entity == entity,
+                    column == value,
                     fetch_calls.c.state == "pending",
                 )
-                .values(state="skipped", error=why)
+                .values(state=state, error=why, error_code=code)
             )
         self._insert_calls(connection, as_of, batch.calls)
         for name, is_private in batch.private.items():

@@ -102,9 +102,11 @@ def summarise(results: list[FetchResult]) -> StepResult:
     """
     methods: Counter[str] = Counter()
     errors: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
     for result in results:
         methods.update(result.methods)
         errors.update(result.errors)
+        left_out.update(result.left_out)
     detail = {
         "days": len(results),
         "requests": sum(result.requests for result in results),
@@ -113,7 +115,8 @@ def summarise(results: list[FetchResult]) -> StepResult:
         "bytes": sum(result.bytes for result in results),
         "landed_bytes": sum(result.landed_bytes for result in results),
         "planned": sum(result.planned for result in results),
-        "answered": sum(result.done + result.skipped for result in results),
+        "answered": sum(result.done + result.skipped for result in results)
+        + left_out.total(),
         "skipped": sum(result.skipped for result in results),
         "failed": sum(result.failed for result in results),
         "methods": dict(sorted(methods.items())),
@@ -121,6 +124,10 @@ def summarise(results: list[FetchResult]) -> StepResult:
         "incomplete_walks": [w for r in results for w in r.incomplete_walks],
         "private_listeners": sorted({n for r in results for n in r.private_listeners}),
         "login_needed": sorted({name for r in results for name in r.login_needed}),
+        "lacking": [
+            f"{lack} on {result.as_of}" for result in results for lack in result.lacking
+        ],
+        "left_out": dict(sorted(left_out.items())),
         "notes": [note for result in results for note in result.notes][:50],
     }
     days = "1 day" if len(results) == 1 else f"{len(results)} days"
@@ -131,4 +138,6 @@ def summarise(results: list[FetchResult]) -> StepResult:
         f" {detail['retries']:,} retries, {detail['skipped']:,} skipped,"
         f" {detail['failed']:,} failed"
     )
+    if left_out:
+        text += f"; not offered and left out: {', '.join(sorted(left_out))}"
     return StepResult(text, detail)

@@ -145,10 +145,13 @@ class CodeBody(Body):
 
 
 class ExchangeStatusRow(Row):
-    state: Literal["open", "closed", "halted"]
+    state: Literal["open", "closed", "orders only", "halted"]
     is_open: bool
     reason: str | None
     reopens_at: str | None
+    stale_since: str | None = Field(
+        description="since when the prices wait for a day that failed"
+    )
     priced_at: str | None
     prices_version: str | None
 

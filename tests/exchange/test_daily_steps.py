@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select, update
 
-from exchange import cli, daily_steps, inputs, schema
+from exchange import cli, daily_steps, inputs, market, schema
 from exchange.clock import utc_now
 from exchange.database import Database, sqlite_url
+from exchange.errors import Refusal
 from exchange.settings import ExchangeSettings, load_exchange_settings
 from warehouse.errors import SettingsError, SettleFailed
 from warehouse.run import Target
@@ -135,15 +136,74 @@ def test_missed_days_are_settled_in_order_and_rolled_where_they_have_no_values(
     assert market_of(run).last_settled_date == DAY + timedelta(days=1)
 
 
-def test_a_run_that_fails_leaves_the_market_closed_until_a_person_reopens(
+def test_a_run_that_fails_leaves_the_market_to_orders_on_the_prices_before(
     run: Any,
 ) -> None:
     daily_steps.close(run)
     daily_steps.settle(run)
+    daily_steps.open_market(run)
+    assert shown(run)["state"] == "open"
+    run.lease = FakeLease(4)
+    daily_steps.close(run)
+    closed_at = market_of(run).closed_at
+    assert shown(run)["state"] == "closed"
+    assert "takes orders only" in daily_steps.failed(run).text
+    assert shown(run)["state"] == "orders only"
+    assert market_of(run).stale_since == closed_at
+    with pytest.raises(Refusal, match=f"before {closed_at:%Y-%m-%d %H:%M} UTC"):
+        market.require_open(market_of_joined(run))
+    # The next run works on it, fails as well, and it is stale since the first.
+    run.lease = FakeLease(5)
+    daily_steps.close(run)
+    assert shown(run)["state"] == "closed"
     daily_steps.failed(run)
-    assert market_of(run).state == "closed"
+    assert market_of(run).stale_since == closed_at
     assert command(run, "reopen", "--reason", "the prices are good").exit_code == 0
-    assert market_of(run).state == "open"
+    assert shown(run)["state"] == "open"
+    assert market_of(run).stale_since is None
+
+
+def test_a_run_that_never_closed_the_market_leaves_it_as_it_is(run: Any) -> None:
+    daily_steps.close(run)
+    daily_steps.settle(run)
+    daily_steps.open_market(run)
+    run.lease = FakeLease(4)
+    assert daily_steps.failed(run).text == ""
+    assert shown(run)["state"] == "open"
+
+
+def test_a_market_that_a_dead_run_left_is_opened_and_one_that_a_person_closed_is_not(
+    run: Any,
+) -> None:
+    daily_steps.close(run)
+    assert daily_steps.mend(run).text == "", "the day is not settled"
+    daily_steps.settle(run)
+    run.lease = FakeLease(4)
+    assert "left closed by a run that died" in daily_steps.mend(run).text
+    assert shown(run)["state"] == "open"
+    assert daily_steps.mend(run).text == ""
+    database = Database(sqlite_url(run.settings.data_dir))
+    with database.write() as connection:
+        connection.execute(update(schema.closing).values(is_closing=True))
+    database.dispose()
+    assert shown(run)["state"] == "closing"
+    assert daily_steps.mend(run).text != ""
+    assert shown(run)["state"] == "open"
+    command(run, "close")
+    assert daily_steps.mend(run).text == ""
+    assert shown(run)["state"] == "closed"
+
+
+def shown(run: Any) -> dict[str, Any]:
+    return dict(json.loads(command(run, "status", "--json").output))
+
+
+def market_of_joined(run: Any) -> Any:
+    database = Database(sqlite_url(run.settings.data_dir))
+    with database.read() as connection:
+        row = market.read_state(connection)
+    database.dispose()
+    return row
 
 
 def test_a_run_that_was_overtaken_cannot_open_the_market(run: Any) -> None:

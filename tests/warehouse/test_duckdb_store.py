@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,8 @@ from tests.warehouse.small_marts import small_mart
 from tests.warehouse.test_descriptions import duckdb_comments
 from warehouse import ops, store
 from warehouse.duckdb_store import FILE, DuckDBStore, published_path
-from warehouse.errors import LeaseLost, PublishFailed
+from warehouse.errors import Damaged, LeaseLost, PublishFailed
+from warehouse.journal import Journal
 from warehouse.lease import Lease
 from warehouse.report import Reporter
 from warehouse.run import Run
@@ -83,8 +85,13 @@ def sealed(files: DuckDBStore, run: Run, number: int) -> store.Version:
 
 
 def publish(files: DuckDBStore, run: Run, number: int) -> store.Version:
+    journal = Journal(run.engine, run.run_id)
+    journal.open(run.lease.fence, "daily", DAY)
     version = sealed(files, run, number)
+    journal.start("publish")
     files.publish(run, version)
+    journal.finish("publish", {"digest": run.digest})
+    journal.close("done", version.version)
     files.discard(run)
     run.lease.release()
     return version
@@ -171,6 +178,8 @@ def test_repair_removes_what_a_dead_run_left_and_keeps_what_a_living_one_has(
     mended = files.repair()
     assert not dead.exists()
     assert not stray.exists()
+    (aside,) = (settings.data_dir / "aside").iterdir()
+    assert aside.read_bytes() == b"half"
     assert living.work_dir.exists()
     assert len(mended) == 2
     assert files.repair() == []
@@ -183,6 +192,7 @@ def test_a_pointer_ahead_of_the_journal_is_set_back_and_the_day_done_again(
     """As after a kill between the pointer's replacement and the journal's commit."""
     publish(files, make_run(settings, engine, "a"), 1)
     run = make_run(settings, engine, "killed")
+    Journal(engine, run.run_id).open(run.lease.fence, "daily", DAY)
     version = sealed(files, run, 2)
     (run.work_dir / FILE).replace(files.path_of(version.version))
     files._point(version)
@@ -191,15 +201,88 @@ def test_a_pointer_ahead_of_the_journal_is_set_back_and_the_day_done_again(
     assert any("pointed readers" in mended for mended in files.repair())
     assert read(settings) == 1
     assert not files.path_of(version.version).exists()
+    assert not (settings.data_dir / "aside").exists()
 
 
-def test_a_missing_published_file_is_named_with_the_way_out(
+def test_where_no_version_is_whole_the_file_and_the_way_out_are_named(
     files: DuckDBStore, settings: Settings, engine: Engine
 ) -> None:
     version = publish(files, make_run(settings, engine, "a"), 1)
     files.path_of(version.version).unlink()
-    with pytest.raises(PublishFailed, match="rollback --to"):
+    with pytest.raises(Damaged, match=r"is missing.*scrobble repair --from-landing"):
         files.repair()
+    assert "begins from landing" in files.begin_from_landing()[0]
+    assert files.repair() == []
+    with engine.begin() as connection:
+        assert store.published_version(connection) is None
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("not a database"),
+    "half": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "a header's byte": lambda path: overwrite(path, 12, b"\xff"),
+    "zeroed header": lambda path: overwrite(path, 0, bytes(4096)),
+    "one byte of a block": lambda path: overwrite(
+        path, path.stat().st_size - 5000, b"\xa5"
+    ),
+    "overwritten tail": lambda path: overwrite(
+        path, path.stat().st_size - 8192, b"Z" * 8192
+    ),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+def overwrite(path: Path, place: int, content: bytes) -> None:
+    with path.open("rb+") as file:
+        file.seek(place)
+        file.write(content)
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_version_is_set_aside_and_the_one_before_goes_on(
+    files: DuckDBStore, settings: Settings, engine: Engine, kind: str
+) -> None:
+    first = publish(files, make_run(settings, engine, "a"), 1)
+    second = publish(files, make_run(settings, engine, "b"), 2)
+    assert files.repair() == []
+    path = files.path_of(second.version)
+    DAMAGES[kind](path)
+    mended = files.repair()
+    assert len(mended) == 1, mended
+    assert str(path) in mended[0] and first.version in mended[0]
+    assert read(settings) == 1
+    with engine.begin() as connection:
+        assert store.published_version(connection) == first
+    third = publish(files, make_run(settings, engine, "c"), 3)
+    assert read(settings) == 3
+    with pytest.raises(PublishFailed, match="no version"):
+        store.roll_back(files, engine, second.version)
+    assert third.built_through == 3
+
+
+def test_rollback_opens_a_version_before_it_points_to_it(
+    files: DuckDBStore, settings: Settings, engine: Engine
+) -> None:
+    first = publish(files, make_run(settings, engine, "a"), 1)
+    publish(files, make_run(settings, engine, "b"), 2)
+    overwrite(files.path_of(first.version), 12, b"\xff")
+    with pytest.raises(Damaged, match="readers stay where they are"):
+        store.roll_back(files, engine, None)
+    assert read(settings) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": "x"}', b"\xff"])
+def test_a_damaged_pointer_is_named_and_written_again(
+    files: DuckDBStore, settings: Settings, engine: Engine, content: bytes
+) -> None:
+    publish(files, make_run(settings, engine, "a"), 1)
+    files.pointer.write_bytes(content)
+    with pytest.raises(Damaged, match=r"published\.json is damaged.*scrobble repair"):
+        published_path(settings.data_dir)
+    assert "pointed readers" in files.repair()[0]
+    assert read(settings) == 1
 
 
 def test_rollback_goes_to_the_version_before_and_back_again(

@@ -41,6 +41,8 @@ ORDINARY = Evidence(
         "total": 1_010_000,
         "total_before": 1_000_000,
         "unchanged": 5,
+        "counted": 120,
+        "counted_before": 125,
     },
     ages=[Age("counters", 1, 7), Age("answers", 0, 7)],
     free_bytes=10**9,
@@ -62,6 +64,7 @@ BAD_DAYS = {
     ),
     "row-counts": replace(ORDINARY, audit=Audit({"fct_scrobbles": 800}, 6, 1000)),
     "listeners": replace(ORDINARY, days=ORDINARY.days | {"total": 1_060_000}),
+    "counters": replace(ORDINARY, days=ORDINARY.days | {"counted": 15}),
     "identical-day": replace(ORDINARY, days=ORDINARY.days | {"unchanged": 96}),
     "freshness": replace(ORDINARY, ages=[Age("counters", 7, 7), Age("answers", 0, 9)]),
     "free-disk": replace(ORDINARY, free_bytes=1999),
@@ -101,6 +104,19 @@ def test_data_is_stale_when_the_sources_say_so(marts: dict[str, Mart]) -> None:
         assert limit == {"count": freshness.error_after_days, "period": "day"}
 
 
+def test_a_list_that_lacks_answers_refuses_a_day_that_is_complete_otherwise() -> None:
+    fetched = {"planned": 175, "answered": 174}
+    day = replace(ORDINARY, steps=ORDINARY.steps | {"fetch": fetched})
+    assert all(gate.passed for gate in judge(day))
+    lacking = {**fetched, "lacking": ["chart.getTopArtists lacks 1 of 1 answers"]}
+    day = replace(ORDINARY, steps=ORDINARY.steps | {"fetch": lacking})
+    (gate,) = (gate for gate in judge(day) if not gate.passed)
+    assert gate.name == "completeness"
+    assert gate.message == (
+        "99.43 % of 175 calls answered, but chart.getTopArtists lacks 1 of 1 answers"
+    )
+
+
 def test_the_marts_counters_are_compared_with_the_day_before() -> None:
     mart = small_mart(
         "counted",
@@ -118,10 +134,10 @@ def test_the_marts_counters_are_compared_with_the_day_before() -> None:
         )
         marts = {"counted": mart}
         counters, ages = (
-            counters_sql("s", marts),
+            counters_sql("s", marts, date(2026, 1, 2)),
             ages_sql("s", marts, date(2026, 1, 4)),
         )
         assert counters is not None and ages is not None
-        assert connection.execute(counters).fetchall() == [(2, 9, 7, 1)]
+        assert connection.execute(counters).fetchall() == [(2, 9, 7, 1, 3, 1)]
         assert connection.execute(ages).fetchall() == [("counted", 2, 3)]
-    assert counters_sql("s", {}) is None and ages_sql("s", {}, DAY) is None
+    assert counters_sql("s", {}, DAY) is None and ages_sql("s", {}, DAY) is None

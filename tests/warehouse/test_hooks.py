@@ -18,6 +18,7 @@ from warehouse.hooks import (
     JobHook,
     LandingHook,
     LoginHook,
+    RecoveryHook,
     StepHook,
     TablesHook,
 )
@@ -31,6 +32,7 @@ GROUPS: dict[str, Hook[Any]] = {
 PROTOCOLS: dict[str, type] = {
     hooks.STEPS.group: StepHook,
     hooks.LANDINGS.group: LandingHook,
+    hooks.RECOVERIES.group: RecoveryHook,
     hooks.TABLES.group: TablesHook,
     hooks.LOGINS.group: LoginHook,
     hooks.JOBS.group: JobHook,

@@ -45,7 +45,9 @@ def test_runs_that_died_are_named_with_their_step_once(ops_engine: Engine) -> No
         journal.start("build")
         if run_id == "done":
             journal.close("done", "v")
-    assert abandon_dead_runs(ops_engine, 3) == ["dead (in build)"]
+    assert abandon_dead_runs(ops_engine, 3) == [
+        "run dead (in build) did not finish; its work is discarded"
+    ]
     assert abandon_dead_runs(ops_engine, 3) == []
     states = {run["run_id"]: run["state"] for run in last_runs(ops_engine, 5)}
     assert states == {"dead": "abandoned", "done": "done", "now": "running"}

@@ -31,7 +31,7 @@ KEY = "s3cret+key/with=odd&letters"
 # The table of LASTFM.md, written out a second time: code -> (statuses, what to do).
 TABLE = {
     2: ((400,), Action.STOP),
-    3: ((400,), Action.STOP),
+    3: ((400,), Action.LEAVE_OUT),
     5: ((400,), Action.STOP),
     7: ((400,), Action.STOP),
     4: ((403,), Action.LOGIN),
@@ -46,7 +46,7 @@ TABLE = {
     11: ((503,), Action.RETRY),
     16: ((503,), Action.RETRY),
     17: ((403, 400), Action.PRIVATE),
-    27: ((410, 400), Action.STOP),
+    27: ((410, 400), Action.LEAVE_OUT),
     29: ((429,), Action.SLOW_DOWN),
 }
 

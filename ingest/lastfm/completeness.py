@@ -1,0 +1,121 @@
+"""Whether each list of a day is as complete as it has to be.
+
+Owns the lists a day consists of and how much each may lack. A day's calls taken
+together say little: the world chart is one of thousands. Must not ask or store.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+NOT_FOUND = 6
+# The method is not there, or is there no more; for one listener or for all.
+LEFT_OUT = frozenset({3, 27})
+# Without these a day has no counters, so they are never left out.
+COUNTERS = frozenset({"chart.getTopArtists", "artist.getInfo"})
+# last.fm says "no friends" like "no such listener".
+_SAYS_NOT_FOUND = frozenset({"user.getFriends"})
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """How many calls of a day ended alike. `params` is their canonical JSON."""
+
+    method: str
+    params: str
+    state: str
+    code: int | None
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of a list may be lost, or unknown to last.fm, in percent.
+
+    `floor` calls may be in any case.
+    """
+
+    lost_pct: float
+    unknown_pct: float
+    floor: int = 1
+
+
+# By the beginning of the method's name.
+LIMITS = {
+    "chart.": Limit(0.0, 0.0, floor=0),
+    "geo.": Limit(0.0, 50.0, floor=0),
+    "tag.": Limit(0.0, 50.0, floor=0),
+    # A walk that lacks a page is walked again: the listener's watermark stays.
+    "user.": Limit(5.0, 50.0),
+    "artist.": Limit(1.0, 10.0),
+    "track.": Limit(5.0, 50.0),
+    "album.": Limit(5.0, 50.0),
+}
+
+
+def lacking(states: Iterable[CallState]) -> list[str]:
+    """The lists that lack more than they may, a few words each; sorted."""
+    planned, lost, unknown = Counter[str](), Counter[str](), Counter[str]()
+    limits: dict[str, Limit] = {}
+    for one in states:
+        if one.state == "superseded":
+            continue
+        name = list_of(one.method, one.params)
+        limits[name] = limits[one.method] = _limit(one.method)
+        for counted in {name, one.method}:
+            planned[counted] += one.calls
+        if one.state in ("failed", "pending") and not is_left_out(one):
+            lost[name] += one.calls
+        elif one.state == "skipped" and _is_unknown(one):
+            unknown[one.method] += one.calls
+    said = []
+    for name, calls in sorted(planned.items()):
+        limit = limits[name]
+        if lost[name] > _allowed(limit.floor, limit.lost_pct, calls):
+            said.append(f"{name} lacks {lost[name]:,} of {calls:,} answers")
+        if unknown[name] > _allowed(limit.floor, limit.unknown_pct, calls):
+            said.append(
+                f"{name}: last.fm knows nothing of {unknown[name]:,} of {calls:,}"
+            )
+    return said
+
+
+def left_out(states: Iterable[CallState]) -> dict[str, int]:
+    """The calls of each method that last.fm does not offer any more."""
+    found = Counter[str]()
+    for one in states:
+        if one.state == "failed" and is_left_out(one):
+            found[one.method] += one.calls
+    return dict(found)
+
+
+def is_left_out(one: CallState) -> bool:
+    """Whether last.fm said that there is no such method, and a day can do without."""
+    return one.code in LEFT_OUT and one.method not in COUNTERS
+
+
+def list_of(method: str, params: str) -> str:
+    """The list a call belongs to: one of a chart, a country or a tag, or a method's."""
+    if method.startswith(("geo.", "tag.")):
+        asked = json.loads(params)
+        return f"{method} of {asked.get('country') or asked.get('tag')}"
+    return method
+
+
+def _is_unknown(one: CallState) -> bool:
+    return one.code == NOT_FOUND and one.method not in _SAYS_NOT_FOUND
+
+
+def _limit(method: str) -> Limit:
+    for start, limit in LIMITS.items():
+        if method.startswith(start):
+            return limit
+    return Limit(1.0, 50.0)
+
+
+def _allowed(floor: int, share_pct: float, calls: int) -> int:
+    return max(floor, math.floor(calls * share_pct / 100.0))

@@ -1,0 +1,227 @@
+"""Brings the landing's part of the journal back from landing files and loaded answers.
+
+Owns the reading of landing files that no row knows, and what raw tells of the fetch:
+which artists are tracked, who is on the panel, what was answered lately. Where each
+listener's walk ended is not brought back: the next fetch walks every history again.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from ingest import landing
+from ingest.landing import Record, landing_parts
+from ingest.lastfm import queue as queues
+from ingest.lastfm.plan import REMEMBERED, end_of_walks, entity
+from ingest.published.tables import METHOD
+from warehouse import ops
+from warehouse.names import name_key
+from warehouse.run import Recovered, Recovery
+from warehouse.version_file import reading
+
+_TRACKED = """
+    select params ->> '$.artist' as name, min(as_of_date) as since
+    from raw.lastfm__answers where method = 'artist.getInfo' group by 1 order by 2, 1
+"""
+_PANEL = """
+    select distinct params ->> '$.user' as name, fetched_at
+    from raw.lastfm__answers where method = 'user.getInfo' and as_of_date = (
+        select max(as_of_date) from raw.lastfm__answers where method = 'user.getInfo'
+    )
+    order by 2, 1
+"""
+_KNOWN = f"""
+    select method, params, max(as_of_date)
+    from raw.lastfm__answers
+    where outcome in ('rows', 'empty') and method in {tuple(sorted(REMEMBERED))}
+    group by 1, 2
+"""
+
+
+def recover(recovery: Recovery) -> Recovered:
+    """Enter the landing files and the fetch's memory that the journal lacks."""
+    connection = recovery.connection
+    for tables in (landing.metadata, queues.metadata):
+        tables.create_all(connection)
+    versions = {
+        row.version: row.as_of_date
+        for row in connection.execute(
+            select(ops.versions.c.version, ops.versions.c.as_of_date)
+        )
+    }
+    loaded: set[str] = set()
+    if recovery.newest is not None:
+        named = {name_key(name) for name in recovery.settings.lastfm_listeners}
+        loaded = _recover_fetch(connection, recovery.newest, named)
+    known = set[str](connection.execute(select(landing_parts.c.part)).scalars())
+    root = recovery.settings.data_dir / "landing"
+    entered = 0
+    for path in sorted(root.glob("*/*.jsonl.gz")):
+        part = path.relative_to(root).as_posix()
+        if part in known:
+            continue
+        length, records = whole_batches(path)
+        if not records:
+            continue
+        first = records[0]
+        if first.method == METHOD:
+            # What a version said counts with the version only.
+            if part not in loaded and first.params.get("version") not in versions:
+                continue
+        else:
+            last_day = max(versions.values(), default=None)
+            is_over = last_day is not None and first.as_of_date <= last_day
+            _enter_calls(connection, part, records, is_over)
+        _enter_part(connection, part, length, records)
+        entered += 1
+    return Recovered(f"{entered} landing files" if entered else "")
+
+
+def _enter_part(
+    connection: Connection, part: str, length: int, records: list[Record]
+) -> None:
+    first = records[0]
+    connection.execute(
+        insert(landing_parts).values(
+            part=part,
+            run_id=first.run_id,
+            as_of_date=first.as_of_date,
+            bytes=length,
+            answers=len(records),
+            is_complete=True,
+            created_at=first.fetched_at,
+        )
+    )
+
+
+def _enter_calls(
+    connection: Connection, part: str, records: list[Record], is_over: bool
+) -> None:
+    """The calls that a part answers.
+
+    Those of a day that was published (`is_over`) are done. Of a later day nobody knows
+    what the answers asked for, so its calls are made again: as further tries, since an
+    answer is known by its call and try.
+    """
+    day = records[0].as_of_date
+    rows = {}
+    for number, record in enumerate(sorted(records, key=lambda one: one.attempt)):
+        rows[record.call_id] = {
+            "call_id": record.call_id,
+            "as_of_date": day,
+            "seq": number,
+            "method": record.method,
+            "params": queues.canonical(record.params),
+            "context": queues.canonical(record.context) if record.context else None,
+            "entity": entity(record.method, record.params),
+            "state": "done" if is_over else "pending",
+            "attempts": record.attempt,
+            "part": part if is_over else None,
+            "walk_id": (record.context or {}).get("walk_id"),
+        }
+    calls = queues.fetch_calls
+    connection.execute(queues.insert_new(connection, calls), list(rows.values()))
+    connection.execute(
+        update(calls)
+        .where(
+            calls.c.call_id == bindparam("b_call_id"),
+            calls.c.attempts < bindparam("b_attempts"),
+        )
+        .values(attempts=bindparam("b_attempts")),
+        [
+            {"b_call_id": row["call_id"], "b_attempts": row["attempts"]}
+            for row in rows.values()
+        ],
+    )
+    if is_over:
+        end = end_of_walks(day, queues.now_uts())
+        connection.execute(
+            queues.insert_new(connection, queues.fetch_days),
+            {
+                "as_of_date": day,
+                "mode": "full",
+                "walk_to": end,
+                "phase": 2,
+                "finished_at": ops.utcnow(),
+            },
+        )
+
+
+def whole_batches(path: Path) -> tuple[int, list[Record]]:
+    """The bytes and records of a landing file's whole batches, from its beginning.
+
+    A batch is a gzip member; what follows the last whole one was never answered for.
+    """
+    packed = path.read_bytes()
+    length, records = 0, list[Record]()
+    while length < len(packed):
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            text = member.decompress(packed[length:])
+            found = [Record.from_line(line) for line in text.splitlines()]
+        except (zlib.error, ValueError):
+            break
+        if not member.eof:
+            break
+        length = len(packed) - len(member.unused_data)
+        records += found
+    return length, records
+
+
+def _recover_fetch(
+    connection: Connection, newest: Path, named: Collection[str]
+) -> set[str]:
+    """What raw tells of earlier fetches; returns the loaded parts.
+
+    Args:
+        named: keys of the listeners whom the settings name: they did not join.
+    """
+    with reading(newest) as version:
+        tables = version.execute(
+            "select table_name from duckdb_tables() where schema_name = 'raw'"
+        ).fetchall()
+        if ("lastfm__answers",) not in tables:
+            return set()
+        tracked = version.execute(_TRACKED).fetchall()
+        panel = version.execute(_PANEL).fetchall()
+        known = version.execute(_KNOWN).fetchall()
+        parts = version.execute("select part from raw.load_parts").fetchall()
+    rows: dict[Any, list[dict[str, Any]]] = {
+        queues.fetch_artists: [_artist(name, since) for name, since in tracked],
+        queues.fetch_panel: [
+            {
+                "listener_id": name_key(name),
+                "listener_name": name,
+                "added_at": fetched_at,
+            }
+            for name, fetched_at in panel
+            if name_key(name) not in named
+        ],
+        queues.fetch_known: [
+            {
+                "method": method,
+                "params": queues.canonical(json.loads(params)),
+                "as_of_date": day,
+            }
+            for method, params, day in known
+        ],
+    }
+    for table, values in rows.items():
+        if values:
+            connection.execute(queues.insert_new(connection, table), values)
+    return {part for (part,) in parts}
+
+
+def _artist(name: str, since: date) -> dict[str, Any]:
+    return {
+        "artist_key": name_key(name),
+        "artist_name": name,
+        "tracked_since": since,
+    }
