@@ -1,4 +1,4 @@
-"""Brings the landing's part of the journal back from landing files and loaded answers.
+"""Brings landing and its part of the journal back to what can still be had.
 
 Owns the reading of landing files that no row knows, and what raw tells of the fetch:
 which artists are tracked, who is on the panel, what was answered lately. Where each
@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from ingest import landing
-from ingest.landing import Record, landing_parts
+from ingest.landing import Part, Record, landing_parts
 from ingest.lastfm import queue as queues
 from ingest.lastfm.plan import REMEMBERED, end_of_walks, entity
 from ingest.published.tables import METHOD
 from warehouse import ops
+from warehouse.aside import move_aside
 from warehouse.names import name_key
 from warehouse.run import Recovered, Recovery
 from warehouse.version_file import reading
@@ -154,12 +155,84 @@ def _enter_calls(
         )
 
 
-def whole_batches(path: Path) -> tuple[int, list[Record]]:
+def salvage(
+    engine: Engine,
+    data_dir: Path,
+    parts: Iterable[Part],
+    check: Callable[[Connection], None],
+) -> list[str]:
+    """Keep what is whole of damaged parts, and ask for the rest again.
+
+    Args:
+        check: raises when this run may no longer write (``Lease.check``).
+
+    Returns:
+        A sentence for each damaged part. One that is missing is none of them.
+    """
+    said = []
+    for part in parts:
+        path = data_dir / "landing" / part.part
+        if not path.exists():
+            continue
+        length, records = whole_batches(path, part.bytes)
+        if length == part.bytes:
+            continue
+        kept = move_aside(data_dir, path)
+        if length:
+            path.write_bytes(kept.read_bytes()[:length])
+        with engine.begin() as connection:
+            check(connection)
+            asked = _shorten(connection, part, length, records)
+        said.append(
+            f"landing part {part.part} is damaged after {length:,} of {part.bytes:,}"
+            f" bytes: {len(records):,} of {part.answers:,} answers are kept, {asked:,}"
+            f" are asked again with their day; the file is kept as {kept}"
+        )
+    return said
+
+
+def _shorten(
+    connection: Connection, part: Part, length: int, records: list[Record]
+) -> int:
+    """Record that a part is shorter; returns how many calls are to be made again."""
+    this = landing_parts.c.part == part.part
+    if length:
+        connection.execute(
+            update(landing_parts)
+            .where(this)
+            .values(bytes=length, answers=len(records), is_complete=True)
+        )
+    else:
+        connection.execute(delete(landing_parts).where(this))
+    calls = queues.fetch_calls
+    there = {record.call_id for record in records}
+    lost = [
+        {"b_call_id": row.call_id}
+        for row in connection.execute(
+            select(calls.c.call_id).where(calls.c.part == part.part)
+        )
+        if row.call_id not in there
+    ]
+    if lost:
+        connection.execute(
+            update(calls)
+            .where(calls.c.call_id == bindparam("b_call_id"))
+            .values(state="pending", part=None, total=None),
+            lost,
+        )
+    return len(lost)
+
+
+def whole_batches(path: Path, most: int = -1) -> tuple[int, list[Record]]:
     """The bytes and records of a landing file's whole batches, from its beginning.
 
     A batch is a gzip member; what follows the last whole one was never answered for.
+
+    Args:
+        most: no more bytes than these are looked at; -1: all.
     """
-    packed = path.read_bytes()
+    with path.open("rb") as file:
+        packed = file.read(most)
     length, records = 0, list[Record]()
     while length < len(packed):
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -193,6 +266,9 @@ def _recover_fetch(
         panel = version.execute(_PANEL).fetchall()
         known = version.execute(_KNOWN).fetchall()
         parts = version.execute("select part from raw.load_parts").fetchall()
+    loaded = {part for (part,) in parts}
+    if connection.execute(select(queues.fetch_artists).limit(1)).first():
+        return loaded  # the journal has a memory of its own, and who left it is gone
     rows: dict[Any, list[dict[str, Any]]] = {
         queues.fetch_artists: [_artist(name, since) for name, since in tracked],
         queues.fetch_panel: [
@@ -216,7 +292,7 @@ def _recover_fetch(
     for table, values in rows.items():
         if values:
             connection.execute(queues.insert_new(connection, table), values)
-    return {part for (part,) in parts}
+    return loaded
 
 
 def _artist(name: str, since: date) -> dict[str, Any]:

@@ -19,10 +19,11 @@ from ingest.lastfm.client import ROOT_URL, Client, user_agent
 from ingest.lastfm.plan import FetchPlan
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
-from ingest.load.load import load_step
+from ingest.load.load import load_step, unloaded_parts
 from ingest.load.promote import loaded_parts
+from ingest.recovery import salvage
 from warehouse import ops
-from warehouse.errors import FetchFailed, SettingsError
+from warehouse.errors import FetchFailed, LoadFailed, SettingsError
 from warehouse.journal import first_day
 from warehouse.names import name_key
 from warehouse.run import Run, StepResult
@@ -70,8 +71,28 @@ def fetch(run: Run) -> StepResult:
     Raises:
         FetchFailed: the server refused, or it cannot be reached.
     """
+    _salvage(run, since=run.last_published)
     with lastfm_server(run.settings, run.engine, run.reporter.line) as server:
         return fetch_step(run, server)
+
+
+def _salvage(run: Run, since: date | None = None) -> bool:
+    """Look at landing files that are not loaded yet; whether one was damaged.
+
+    Args:
+        since: only those of days after this one.
+    """
+    ops.ensure_tables(run.engine, landing.metadata)
+    with run.engine.begin() as connection:
+        parts = landing.list_parts(connection)
+    if since is None:
+        parts = unloaded_parts(run.target, parts) if run.target.is_open else parts
+    else:
+        parts = [part for part in parts if part.as_of_date > since]
+    said = salvage(run.engine, run.settings.data_dir, parts, run.lease.check)
+    for line in said:
+        run.reporter.line(f"mended:   {line}")
+    return bool(said)
 
 
 def load(run: Run) -> StepResult:
@@ -81,7 +102,13 @@ def load(run: Run) -> StepResult:
         LoadFailed: landing files are damaged, or the items do not come out.
     """
     expire_landing(run)
-    loaded, copied = load_step(run), export_step(run)
+    try:
+        loaded = load_step(run)
+    except LoadFailed:
+        if not _salvage(run):
+            raise
+        loaded = load_step(run)
+    copied = export_step(run)
     return StepResult(
         "; ".join(text for text in (loaded.text, copied.text) if text),
         {**loaded.detail, **copied.detail},

@@ -347,7 +347,7 @@ def _environment(target: Target, day: dict[str, str]) -> Iterator[None]:
     elif target.url is not None:
         url = make_url(target.url)
         values |= {
-            "SCROBBLE_PG_HOST": url.host or str(url.query.get("host", "127.0.0.1")),
+            "SCROBBLE_PG_HOST": url.host or str(url.query.get("host", "")),
             "SCROBBLE_PG_PORT": str(url.port or url.query.get("port", 5432)),
             "SCROBBLE_PG_USER": url.username or "",
             "SCROBBLE_PG_PASSWORD": str(url.password or ""),
@@ -355,6 +355,12 @@ def _environment(target: Target, day: dict[str, str]) -> Iterator[None]:
             "SCROBBLE_PG_APPLICATION": f"scrobble-{target.fence}",
             "SCROBBLE_FENCE": str(target.fence),
             "SCROBBLE_MARTS_SCHEMA": "marts_build",
+        }
+        # The profile has no field for these; libpq reads them for every connection.
+        values |= {
+            f"PG{name.upper()}": str(url.query[name])
+            for name in ("passfile", "sslmode", "sslcert", "sslkey", "sslrootcert")
+            if name in url.query
         }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

@@ -10,26 +10,31 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import tempfile
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 from rich.console import Console
 from rich.table import Table
 
 from warehouse import ops, store
-from warehouse.daily import STEPS
+from warehouse.daily import STEPS, outages_said_clearly
 from warehouse.daily import daily as run_daily
 from warehouse.engines import open_store
-from warehouse.errors import PublishFailed, WarehouseError
+from warehouse.errors import Damaged, PublishFailed, WarehouseError
 from warehouse.hooks import COMMANDS
 from warehouse.journal import last_runs
 from warehouse.recovery import recover
 from warehouse.recovery import repair as repair_folder
 from warehouse.redact import RedactingFilter, redact
+from warehouse.report import drop_output
 from warehouse.settings import Settings, settings_options, take_settings
+from warehouse.version_file import is_damage, reading
 
 
 class _Commands(click.Group):
@@ -55,20 +60,49 @@ def main() -> None:
     )
     for handler in logging.getLogger().handlers:
         handler.addFilter(RedactingFilter())
+    sys.exit(_ended())
+
+
+def _ended() -> int:
+    """Run the command line; the exit code, with the reason said."""
     try:
-        cli(standalone_mode=False)
+        with outages_said_clearly():
+            cli(standalone_mode=False)
+            sys.stdout.flush()
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
-        sys.exit(130)
+        return 130
     except KeyboardInterrupt as stopped:
         click.echo(str(stopped) or "stopped", err=True)
-        sys.exit(130)
+        return 130
+    except BrokenPipeError:
+        drop_output()
+        return 141
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except WarehouseError as error:
         click.echo(f"error: {redact(str(error))}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except Exception as error:
+        return _defect(error)
+    return 0
+
+
+def _defect(error: Exception) -> int:
+    """What no error of ours describes: one sentence, and the details in a file."""
+    details = redact("".join(traceback.format_exception(error)))
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="scrobble-", suffix=".txt", delete=False
+    ) as file:
+        file.write(details)
+    said = redact(" ".join(str(error).split())[:300])
+    click.echo(
+        f"error: {type(error).__name__}: {said}; nobody foresaw this: please report it"
+        f" with {file.name}",
+        err=True,
+    )
+    return 70
 
 
 _as_of = click.option(
@@ -193,6 +227,7 @@ class _Status:
     bytes: dict[str, int]
     dead_letters: int | None
     freshness: list[tuple[Any, ...]]
+    damage: str | None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -207,14 +242,17 @@ class _Status:
 
 
 def _status(settings: Settings, runs: int) -> _Status:
-    engine = ops.open_ops(settings)
+    engine = ops.open_to_read(settings)
     with engine.begin() as connection:
         current = store.published_version(connection)
         kept = store.kept_versions(connection)
-    dead, fresh = None, []
+    dead, fresh, damage = None, [], None
     if current is not None:
-        dead = int(_query(settings, _OPEN_DEAD_LETTERS)[1][0][0])
-        fresh = _query(settings, _LAST_ANSWERS.format(current.built_through))[1]
+        try:
+            dead = int(_query(settings, _OPEN_DEAD_LETTERS)[1][0][0])
+            fresh = _query(settings, _LAST_ANSWERS.format(current.built_through))[1]
+        except Damaged as error:
+            damage = str(error)
     return _Status(
         published=current,
         versions=kept,
@@ -225,6 +263,7 @@ def _status(settings: Settings, runs: int) -> _Status:
         },
         dead_letters=dead,
         freshness=fresh,
+        damage=damage,
     )
 
 
@@ -254,6 +293,8 @@ def _print_status(seen: _Status) -> None:
     console.print(table)
     sizes = (f"{name} {size / 1e6:,.1f} MB" for name, size in seen.bytes.items())
     console.print("sizes: " + ", ".join(sizes))
+    if seen.damage:
+        console.print(f"damaged: {seen.damage}")
     if seen.freshness:
         console.print(f"oldest source: {seen.freshness[0][0]}, {seen.freshness[0][1]}")
     if seen.dead_letters:
@@ -334,19 +375,18 @@ def sql(query: str | None, form: str, **options: Any) -> None:
 def _query(settings: Settings, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Names and rows of one statement on the published version."""
     if settings.warehouse_url is None:
-        import duckdb
-
         from warehouse.duckdb_store import published_path
 
         path = published_path(settings.data_dir)
         try:
-            with duckdb.connect(str(path), read_only=True) as connection:
+            with reading(path) as connection:
                 connection.execute("set search_path = 'marts'")
-                cursor = connection.execute(query)
-                names = [column[0] for column in cursor.description or ()]
-                return names, cursor.fetchall()
-        except duckdb.Error as error:
-            raise PublishFailed(str(error)) from error
+                return _ask_file(connection, path, query)
+        except Damaged as error:
+            raise Damaged(
+                f"{error}; `scrobble repair` goes on from the version before it, or"
+                " restore it from a backup"
+            ) from error
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -361,6 +401,19 @@ def _query(settings: Settings, query: str) -> tuple[list[str], list[tuple[Any, .
         raise PublishFailed(str(getattr(error, "orig", error))) from error
     finally:
         engine.dispose()
+
+
+def _ask_file(
+    connection: duckdb.DuckDBPyConnection, path: Path, query: str
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    try:
+        cursor = connection.execute(query)
+        names = [column[0] for column in cursor.description or ()]
+        return names, cursor.fetchall()
+    except duckdb.Error as error:
+        if is_damage(path, error):
+            raise
+        raise PublishFailed(str(error)) from error
 
 
 def _print_rows(names: list[str], rows: list[tuple[Any, ...]], *, form: str) -> None:

@@ -33,9 +33,11 @@ from warehouse.engines import open_store
 from warehouse.errors import (
     BuildFailed,
     Busy,
+    Damaged,
     DatabaseLost,
     DiskFull,
     GateRefused,
+    NotWritable,
     SettingsError,
     WarehouseError,
 )
@@ -531,6 +533,17 @@ def outages_said_clearly() -> Iterator[None]:
                 "the disk is full; nothing was published and nothing landed is lost."
                 " Free some space (`scrobble status` shows the sizes) and run again"
             ) from error
+        if isinstance(error, PermissionError) or _is_read_only(error):
+            raise NotWritable(
+                f"the data folder cannot be written ({redact(str(error))[:200]});"
+                " nothing was published. Give this login the right to write there"
+            ) from error
+        if ops.is_damage(error):
+            said = redact(str(error))[:200]
+            raise Damaged(
+                f"a SQLite file of the data folder is damaged ({said}); `scrobble"
+                " repair` makes the journal again, an exchange comes from its backup"
+            ) from error
         if (
             isinstance(error, OperationalError | InterfaceError)
             and getattr(error.orig, "pgcode", "") in SERVER_GONE
@@ -541,6 +554,12 @@ def outages_said_clearly() -> Iterator[None]:
                 " nothing landed is lost. Run again when it answers"
             ) from error
         raise
+
+
+def _is_read_only(error: Exception) -> bool:
+    """Whether a database or file system refused a write as such."""
+    said = str(error).lower()
+    return "readonly database" in said or "read-only file system" in said
 
 
 def _let_go(error: BaseException) -> None:
@@ -570,7 +589,10 @@ def _interruptible() -> Iterator[None]:
                 again.start()
                 return
             frame = frame.f_back
-        raise KeyboardInterrupt(f"stopped by signal {number}")
+        raise KeyboardInterrupt(
+            f"stopped by signal {number}: readers keep a whole version, and the next"
+            " run goes on from what has landed"
+        )
 
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, stop) for number in numbers}

@@ -66,6 +66,12 @@ class DatabaseLost(WarehouseError):
     exit_code = 69
 
 
+class NotWritable(WarehouseError):
+    """A file or folder that has to be written cannot be (73, EX_CANTCREAT)."""
+
+    exit_code = 73
+
+
 class DiskFull(WarehouseError):
     """There is no room for the next step; nothing was lost."""
 

@@ -30,7 +30,15 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, OperationalError
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
-from warehouse.errors import Busy, Damaged, WarehouseError
+from warehouse.errors import (
+    Busy,
+    Damaged,
+    DiskFull,
+    NotWritable,
+    PublishFailed,
+    SettingsError,
+    WarehouseError,
+)
 from warehouse.settings import Settings
 
 metadata = MetaData()
@@ -114,7 +122,12 @@ def open_ops(settings: Settings) -> Engine:
     """
     if settings.warehouse_url is None:
         path = journal_path(settings)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"DATA_DIR {settings.data_dir} cannot be made ({error.strerror})"
+            ) from error
         engine = _open_sqlite(path)
     else:
         engine = create_engine(settings.warehouse_url, pool_pre_ping=True)
@@ -122,6 +135,24 @@ def open_ops(settings: Settings) -> Engine:
         engine = engine.execution_options(schema_translate_map={None: "ops"})
     ensure_tables(engine, metadata)
     return engine
+
+
+def open_to_read(settings: Settings) -> Engine:
+    """Open the ops database for questions only, where it cannot be written as well.
+
+    Raises:
+        PublishFailed: the folder cannot be written and has no journal.
+    """
+    try:
+        return open_ops(settings)
+    except (NotWritable, SettingsError):
+        path = journal_path(settings)
+        if not path.exists():
+            raise PublishFailed(
+                f"nothing is published in {settings.data_dir}; run `make daily` first"
+            ) from None
+    # Nobody else writes either: SQLite needs no lock file beside it.
+    return create_engine(f"sqlite:///file:{path}?immutable=1&uri=true")
 
 
 def journal_path(settings: Settings) -> Path:
@@ -146,6 +177,17 @@ def ensure_tables(engine: Engine, tables: MetaData) -> None:
             raise Busy(
                 f"the journal {engine.url.database} is locked by another process;"
                 " try again when it has finished"
+            ) from error
+        said = str(error.orig)
+        if "disk is full" in said or "disk I/O error" in said:
+            raise DiskFull(
+                f"there is no room for the journal {engine.url.database}; nothing was"
+                " begun. Free some space and run again"
+            ) from error
+        if "readonly" in said or "unable to open" in said:
+            raise NotWritable(
+                f"the journal {engine.url.database} cannot be written ({said}); run as"
+                " its owner, or only read: `scrobble status`, `scrobble sql`"
             ) from error
         raise WarehouseError(
             f"cannot reach the ops database {engine.url.render_as_string()}:"

@@ -23,7 +23,7 @@ from warehouse.lease import NAME as LEASE
 from warehouse.lease import Lease, is_alive
 from warehouse.run import Recovery
 from warehouse.settings import Settings
-from warehouse.version_file import NAME, About, read_about
+from warehouse.version_file import NAME, About, read_about, reading
 
 
 def recover(settings: Settings, engine: Engine, *, fully: bool = False) -> list[str]:
@@ -55,7 +55,7 @@ def recover(settings: Settings, engine: Engine, *, fully: bool = False) -> list[
             _enter(connection, about)
         _point(settings, connection, found)
         kept_now = store.kept_versions(connection)
-        newest = _path(settings, kept_now[0]) if kept_now else None
+        newest = _newest_whole(settings, kept_now)
         fences = [fence or 0, *(version.fence for version in kept_now)]
         texts = [f"{len(found)} versions"] if found else []
         for plugged in hooks.RECOVERIES.all().values():
@@ -117,8 +117,17 @@ def _lost_versions(
     ]
 
 
-def _path(settings: Settings, version: store.Version) -> Path:
-    return settings.data_dir / "versions" / f"warehouse-{version.version}.duckdb"
+def _newest_whole(settings: Settings, kept: list[store.Version]) -> Path | None:
+    """The newest version's file that can be opened."""
+    for version in kept:
+        name = f"warehouse-{version.version}.duckdb"
+        path = settings.data_dir / "versions" / name
+        try:
+            with reading(path):
+                return path
+        except Damaged:
+            continue
+    return None
 
 
 def _enter(connection: Connection, about: About) -> None:

@@ -5,6 +5,7 @@ Owns the look of progress. Must not decide what happens.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -21,6 +22,13 @@ from rich.progress import (
 )
 
 from warehouse.redact import redact
+
+
+def drop_output() -> None:
+    """Let what is still written to the output go nowhere, without a word."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 class Reporter:
@@ -47,8 +55,11 @@ class Reporter:
             )
 
     def line(self, text: str) -> None:
-        """Say one line."""
-        self.console.print(redact(text))
+        """Say one line; where nobody reads any more the run goes on in silence."""
+        try:
+            self.console.print(redact(text))
+        except SystemExit:  # how rich ends a program whose pipe is broken
+            drop_output()
 
     def start(self, step: str) -> None:
         """A step begins."""

@@ -35,6 +35,11 @@ class Target:
     fence: int = 0
     rebuild: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a database yet: a fetch has none."""
+        return self.duckdb_path is not None or self.url is not None
+
 
 @dataclass
 class Run:

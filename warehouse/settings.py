@@ -239,6 +239,10 @@ def normal_url(value: str) -> str:
         raise ValueError("is not a database URL") from error
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError("must start with postgresql:// (leave it empty for DuckDB)")
+    if "service" in url.query:
+        raise ValueError("cannot name a service: write its host, login and database")
+    if not url.database:
+        raise ValueError("names no database: postgresql://login@host/DATABASE")
     # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, used by serve.store only.
     url = url.set(drivername="postgresql+psycopg2")
     return url.render_as_string(hide_password=False)

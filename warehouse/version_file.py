@@ -23,7 +23,6 @@ from warehouse.store import Version
 
 NAME = re.compile(r"^warehouse-((\d{8})-(\d{6,}))\.duckdb$")
 _BLOCK = 1024 * 1024
-
 _DDL = """
     create schema if not exists about;
     create or replace table about.version (
@@ -80,7 +79,17 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
     except (duckdb.Error, OSError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
-        raise Damaged(f"{path} cannot be read ({said})") from error
+        raise Damaged(f"{path} is damaged ({said})") from error
+
+
+def is_damage(path: Path, error: duckdb.Error) -> bool:
+    """Whether DuckDB complains of a version's file, rather than of the question."""
+    said = str(error)
+    return (
+        isinstance(error, duckdb.SerializationException | duckdb.FatalException)
+        or "orrupt" in said
+        or (isinstance(error, duckdb.IOException) and str(path) in said)
+    )
 
 
 def read_about(path: Path) -> About:

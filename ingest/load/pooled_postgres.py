@@ -12,11 +12,34 @@ import psycopg2
 from dlt.destinations import postgres
 from dlt.destinations.impl.postgres.postgres import PostgresClient
 from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
+from sqlalchemy import URL, make_url
+
+# dlt insists on what libpq finds by itself: a password in its file, a socket, a login.
+_NONE = "none-given"
+
+
+def with_all_parts(url: str) -> str:
+    """The URL as dlt takes it: with a word for what it does not name."""
+    given = make_url(url).set(drivername="postgresql")
+    parts: dict[str, Any] = {
+        part: getattr(given, part) or _NONE for part in ("username", "password", "host")
+    }
+    return given.set(**parts).render_as_string(hide_password=False)
+
+
+def as_given(url: str) -> str:
+    """The URL as :func:`with_all_parts` was given it."""
+    parts = make_url(url)._asdict()
+    given: dict[str, Any] = {
+        name: None if part == _NONE else part for name, part in parts.items()
+    }
+    return URL.create(**given).render_as_string(hide_password=False)
 
 
 class _SqlClient(Psycopg2SqlClient):
     def open_connection(self) -> Any:
-        self._conn = psycopg2.connect(self.credentials.to_native_representation())
+        url = as_given(self.credentials.to_native_representation())
+        self._conn = psycopg2.connect(url)
         self._reset_connection()
         return self._conn
 

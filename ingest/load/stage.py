@@ -100,9 +100,9 @@ def fill_stage(
             file_format: Any = "parquet"
         else:
             _create_unlogged(str(target.url), name, list(files))
-            from ingest.load.pooled_postgres import PooledPostgres
+            from ingest.load.pooled_postgres import PooledPostgres, with_all_parts
 
-            destination = PooledPostgres(_plain_url(str(target.url)))
+            destination = PooledPostgres(with_all_parts(str(target.url)))
             file_format = "csv"
             files = _as_csv(files, work_dir)
         resources = [
@@ -163,12 +163,6 @@ def _create_unlogged(url: str, schema: str, tables: Sequence[str]) -> None:
                 )
     finally:
         engine.dispose()
-
-
-def _plain_url(url: str) -> str:
-    """The URL without the name of a driver, which is SQLAlchemy's own addition."""
-    plain = make_url(url).set(drivername="postgresql")
-    return plain.render_as_string(hide_password=False)
 
 
 def _as_csv(files: dict[str, list[Path]], work_dir: Path) -> dict[str, list[Path]]:

@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from ingest import landing
 from ingest.landing import Part, PartWriter, Record, write_part
-from ingest.lastfm.queue import Queue
-from ingest.recovery import recover, whole_batches
+from ingest.lastfm.plan import Call
+from ingest.lastfm.queue import Batch, Ending, Queue, call_id
+from ingest.recovery import recover, salvage, whole_batches
 from warehouse import ops
 from warehouse.run import Recovery
 from warehouse.settings import Settings
@@ -157,3 +158,41 @@ def test_tracked_artists_and_who_joined_come_back_from_raw(
     assert queue.tracked_artists() == {"low": "Low"}
     assert queue.panel() == ("Joined",)
     assert queue.known() == {("album.getInfo", '{"album":"Hey","artist":"Low"}'): DAY}
+
+
+@pytest.mark.parametrize("place", [2, -60])
+def test_what_is_whole_of_a_damaged_part_is_kept_and_the_rest_asked_again(
+    settings: Settings, engine: Engine, place: int
+) -> None:
+    root = settings.data_dir / "landing"
+    queue = Queue(engine, root)
+    day = queue.open_day(DAY, "full", 0)
+    calls = [Call("artist.getInfo", {"artist": name}) for name in ("Low", "Can")]
+    queue.plan(day, 1, calls)
+    records = [
+        record(n, call_id=call_id(DAY, call), params=call.params)
+        for n, call in enumerate(calls)
+    ]
+    with PartWriter(root, DAY, "run") as writer:
+        for one in records:
+            length = writer.append([one.to_line()])
+            with engine.begin() as connection:
+                landing.enter_part(connection, writer, length, 1)
+                ending = Ending(one.call_id, "done", 1)
+                batch = Batch(endings={one.call_id: ending})
+                queue.record(connection, DAY, batch, writer.part)
+            writer.recorded(length, 1)
+    assert salvage(engine, settings.data_dir, parts(engine), lambda _: None) == []
+    whole = writer.path.read_bytes()
+    torn = bytearray(whole)
+    torn[place] ^= 0xFF
+    writer.path.write_bytes(torn)
+    assert landing.verify(root, parts(engine)) != []
+    (said,) = salvage(engine, settings.data_dir, parts(engine), lambda _: None)
+    assert "is damaged after" in said and "are asked again with their day" in said
+    kept = 0 if place == 2 else 1
+    assert [part.answers for part in parts(engine)] == [1] * kept
+    assert landing.verify(root, parts(engine)) == []
+    assert len(queue.pending(DAY, -1, 9)) == 2 - kept
+    (aside,) = (settings.data_dir / "aside").iterdir()
+    assert aside.read_bytes() == torn
