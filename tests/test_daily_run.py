@@ -327,6 +327,9 @@ def test_a_stopped_run_ends_at_once_and_the_next_one_goes_on(
     finally:
         end(process)
     assert process.returncode == 130, said
+    assert "stopped by signal 15" in said
+    assert "the next run goes on from what has landed" in said
+    assert "Traceback" not in said and "leaked" not in said
     assert daily.step() == "failed"
     daily.run("daily", "--as-of", str(TODAY))
     assert daily.fingerprint() == today.fingerprint()

@@ -44,6 +44,17 @@ def files(settings: Settings, engine: Engine) -> DuckDBStore:
     return DuckDBStore(settings, engine)
 
 
+# What the command line asks of a version.
+RAW = (
+    "loads (load_id bigint)",
+    "load_parts (part text)",
+    "dead_letters (dead_letter_id text)",
+    "dead_letter_decisions (dead_letter_id text)",
+    "lastfm__answers (load_id bigint, method text, params text, as_of_date date,"
+    " fetched_at timestamp, outcome text)",
+)
+
+
 def make_run(settings: Settings, engine: Engine, name: str) -> Run:
     lease = Lease(engine, name, settings.data_dir / "alive", settings.lease_seconds)
     lease.acquire()
@@ -66,7 +77,8 @@ def sealed(files: DuckDBStore, run: Run, number: int) -> store.Version:
         base = store.published_version(connection)
     target = files.open_candidate(run, base)
     with duckdb.connect(str(target.duckdb_path)) as connection_:
-        connection_.execute("create table if not exists raw.loads (load_id bigint)")
+        for table in RAW:
+            connection_.execute(f"create table if not exists raw.{table}")
         connection_.execute(f"insert into raw.loads values ({number})")
         connection_.execute("create or replace table marts.totals (n bigint)")
         connection_.execute(f"insert into marts.totals values ({number})")
