@@ -69,11 +69,9 @@ def _ended() -> int:
         with outages_said_clearly():
             cli(standalone_mode=False)
             sys.stdout.flush()
-    except click.exceptions.Abort:
-        click.echo("stopped", err=True)
-        return 130
-    except KeyboardInterrupt as stopped:
-        click.echo(str(stopped) or "stopped", err=True)
+    except (click.exceptions.Abort, KeyboardInterrupt) as stopped:
+        # click puts its own error around the one that says what happens next.
+        click.echo(str(stopped.__cause__ or stopped) or "stopped", err=True)
         return 130
     except BrokenPipeError:
         drop_output()
