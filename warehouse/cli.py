@@ -23,11 +23,15 @@ from warehouse import ops, store
 from warehouse.daily import STEPS
 from warehouse.daily import daily as run_daily
 from warehouse.engines import open_store
-from warehouse.errors import PublishFailed, WarehouseError
+from warehouse.errors import WarehouseError
 from warehouse.hooks import COMMANDS
 from warehouse.journal import last_runs
+<<<<<<< HEAD
 from warehouse.recovery import recover
 from warehouse.recovery import repair as repair_folder
+=======
+from warehouse.published import query_published
+>>>>>>> a3ba0a0 (Constants of the value are fitted on the history; /methods shows formulas, constants, example, quality)
 from warehouse.redact import RedactingFilter, redact
 from warehouse.settings import Settings, settings_options, take_settings
 
@@ -213,8 +217,9 @@ def _status(settings: Settings, runs: int) -> _Status:
         kept = store.kept_versions(connection)
     dead, fresh = None, []
     if current is not None:
-        dead = int(_query(settings, _OPEN_DEAD_LETTERS)[1][0][0])
-        fresh = _query(settings, _LAST_ANSWERS.format(current.built_through))[1]
+        dead = int(query_published(settings, _OPEN_DEAD_LETTERS)[1][0][0])
+        query = _LAST_ANSWERS.format(current.built_through)
+        fresh = query_published(settings, query)[1]
     return _Status(
         published=current,
         versions=kept,
@@ -313,7 +318,7 @@ def sql(query: str | None, form: str, **options: Any) -> None:
     """Ask the published version, read-only; without QUERY, line after line."""
     settings = take_settings(options)
     if query is not None:
-        _print_rows(*_query(settings, query), form=form)
+        _print_rows(*query_published(settings, query), form=form)
         return
     interactive = sys.stdin.isatty()
     while True:
@@ -324,43 +329,11 @@ def sql(query: str | None, form: str, **options: Any) -> None:
         if not line:
             continue
         try:
-            _print_rows(*_query(settings, line), form=form)
+            _print_rows(*query_published(settings, line), form=form)
         except WarehouseError as error:
             if not interactive:
                 raise
             click.echo(f"error: {error}", err=True)
-
-
-def _query(settings: Settings, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names and rows of one statement on the published version."""
-    if settings.warehouse_url is None:
-        import duckdb
-
-        from warehouse.duckdb_store import published_path
-
-        path = published_path(settings.data_dir)
-        try:
-            with duckdb.connect(str(path), read_only=True) as connection:
-                connection.execute("set search_path = 'marts'")
-                cursor = connection.execute(query)
-                names = [column[0] for column in cursor.description or ()]
-                return names, cursor.fetchall()
-        except duckdb.Error as error:
-            raise PublishFailed(str(error)) from error
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import SQLAlchemyError
-
-    engine = create_engine(settings.warehouse_url)
-    try:
-        with engine.connect() as connection_:
-            connection_.execute(text("set transaction read only"))
-            connection_.execute(text("set local search_path = marts"))
-            result = connection_.exec_driver_sql(query)
-            return list(result.keys()), [tuple(row) for row in result]
-    except SQLAlchemyError as error:
-        raise PublishFailed(str(getattr(error, "orig", error))) from error
-    finally:
-        engine.dispose()
 
 
 def _print_rows(names: list[str], rows: list[tuple[Any, ...]], *, form: str) -> None:

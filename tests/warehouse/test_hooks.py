@@ -14,6 +14,7 @@ import pytest
 from warehouse import hooks, plugins
 from warehouse.errors import SettingsError
 from warehouse.hooks import (
+    FindingsHook,
     Job,
     JobHook,
     LandingHook,
@@ -32,7 +33,11 @@ GROUPS: dict[str, Hook[Any]] = {
 PROTOCOLS: dict[str, type] = {
     hooks.STEPS.group: StepHook,
     hooks.LANDINGS.group: LandingHook,
+<<<<<<< HEAD
     hooks.RECOVERIES.group: RecoveryHook,
+=======
+    hooks.FINDINGS.group: FindingsHook,
+>>>>>>> a3ba0a0 (Constants of the value are fitted on the history; /methods shows formulas, constants, example, quality)
     hooks.TABLES.group: TablesHook,
     hooks.LOGINS.group: LoginHook,
     hooks.JOBS.group: JobHook,
