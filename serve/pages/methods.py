@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from flask import Blueprint, Response
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from exchange import value_formula
 from exchange.value_formula import ValueFormula, ValueState
@@ -38,7 +38,7 @@ class Section:
 
     title: str
     formulas: Sequence[str]
-    paragraphs: Sequence[str]
+    paragraphs: Sequence[Markup]
 
     @property
     def key(self) -> str:
@@ -86,7 +86,7 @@ def methods() -> Response:
 
 
 @lru_cache(maxsize=1)
-def text() -> tuple[Sequence[str], Sequence[Section]]:
+def text() -> tuple[Sequence[Markup], Sequence[Section]]:
     """The paragraphs before the first section, and the sections."""
     whole = _TEXT.read_text(encoding="utf-8").split(_HEADING, 1)[1]
     whole = whole.split("{% enddocs %}", 1)[0]
@@ -105,14 +105,15 @@ def _section(part: str) -> Section:
     )
 
 
-def _paragraphs(words: str) -> list[str]:
+def _paragraphs(words: str) -> list[Markup]:
     parts = re.split(r"\n\s*\n", words)
-    return [" ".join(part.split()) for part in parts if part.strip()]
+    lines = [str(escape(" ".join(part.split()))) for part in parts if part.strip()]
+    return [Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", line)) for line in lines]
 
 
 def _constants(rows: Sequence[dict[str, Any]]) -> Figure:
     fitted = [row for row in rows if row["is_fitted"]]
-    summary = "All are the defaults: nobody has run `scrobble fit` here."
+    summary = "All are the defaults: no fit is in use here."
     if fitted:
         summary = (
             f"{len(fitted)} were fitted on {formatting.moment(fitted[0]['fitted_at'])},"
@@ -148,14 +149,19 @@ def _example(
     row = queries.example(reader) if constants else None
     if row is None:
         return None
-    return {**row, "steps": steps_of(row, formula_of(constants))}
+    values = {one["constant"]: one["value"] for one in constants}
+    steps = steps_of(row, formula_of(constants), values["outlook_transient"])
+    return {**row, "steps": steps}
 
 
-def steps_of(row: Mapping[str, Any], formula: ValueFormula) -> list[Step]:
+def steps_of(
+    row: Mapping[str, Any], formula: ValueFormula, outlook_weight: float
+) -> list[Step]:
     """The day of the row, computed from the state of the day before.
 
     Args:
         row: of :func:`serve.queries.methods.example`.
+        outlook_weight: share of the transient in the outlook, as the models have it.
     """
     eve = row["before"]
     state = ValueState(
@@ -172,6 +178,7 @@ def steps_of(row: Mapping[str, Any], formula: ValueFormula) -> list[Step]:
         formatting.exact(row[name])
         for name in ("new_listeners_per_day", "plays_per_day", "day_factor")
     )
+    decayed = rho * state.transient
     steps = [
         Step(
             "y",
@@ -185,10 +192,15 @@ def steps_of(row: Mapping[str, Any], formula: ValueFormula) -> list[Step]:
             error,
             row["forecast_error"],
         ),
-        Step("l", f"{state.level:.4f} + α·e", after.level, row["level"]),
+        Step(
+            "l",
+            f"{state.level:.4f} + {_share(after.level - state.level, error)}·e",
+            after.level,
+            row["level"],
+        ),
         Step(
             "c",
-            f"{rho:g}·{state.transient:.4f} + β·e",
+            f"{decayed:.4f} + {_share(after.transient - decayed, error)}·e",
             after.transient,
             row["transient"],
         ),
@@ -198,8 +210,8 @@ def steps_of(row: Mapping[str, Any], formula: ValueFormula) -> list[Step]:
         ),
         Step(
             "m",
-            f"l + {formula.outlook_weight:.4f}·c",
-            value_formula.outlook(after, formula),
+            f"l + {outlook_weight:g}·c",
+            after.level + outlook_weight * after.transient,
             (math.log(row["value_low"]) + math.log(row["value_high"])) / 2,
         ),
     ]
@@ -212,6 +224,11 @@ def steps_of(row: Mapping[str, Any], formula: ValueFormula) -> list[Step]:
             of = f"100·{row['lower']} / {row['listed']}"
             steps.append(Step("score", of, lower, row["score"]))
     return steps
+
+
+def _share(moved: float, error: float) -> str:
+    """The gain that moved a state by so much; 0 where there was no error."""
+    return f"{moved / error:.4f}" if error else "0"
 
 
 def _measured(reader: Reader) -> list[tuple[str, str]]:

@@ -55,21 +55,23 @@ def row(**changed: Any) -> dict[str, Any]:
 
 
 def test_the_example_is_equal_to_what_is_stored_and_else_says_so() -> None:
-    steps = methods.steps_of(row(), value_formula())
+    weight = value_formula().outlook_weight
+    steps = methods.steps_of(row(), value_formula(), weight)
     names = ["y", "e", "l", "c", "v", "ln V", "m", "F", "score"]
     assert [step.name for step in steps] == names
     assert all(step.is_equal for step in steps)
     # The controls: another stored value, and other constants than the row's.
-    wrong = methods.steps_of(row(level=5.1), value_formula())
+    wrong = methods.steps_of(row(level=5.1), value_formula(), weight)
     assert [step.name for step in wrong if not step.is_equal] == ["l"]
     other = replace(value_formula(), transient_damping=0.9)
-    assert not methods.steps_of(row(), other)[1].is_equal
+    assert not methods.steps_of(row(), other, weight)[1].is_equal
+    assert not methods.steps_of(row(), value_formula(), 0.9)[6].is_equal
 
 
 def test_an_artist_that_is_not_listed_has_no_score_in_the_example() -> None:
-    steps = methods.steps_of(row(is_listed=False, score=None), value_formula())
+    steps = methods.steps_of(row(is_listed=False, score=None), value_formula(), 0.66)
     assert steps[-1].name == "F"
-    alone = methods.steps_of(row(listed=0, mean_value=None), value_formula())
+    alone = methods.steps_of(row(listed=0, mean_value=None), value_formula(), 0.66)
     assert alone[-1].name == "m"
 
 
