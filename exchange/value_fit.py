@@ -34,14 +34,15 @@ LEARNING_DAYS = 28
 CHOOSING_SHARE = 0.7
 """Share of the days that choose; the rest measures."""
 BOUNDS: Mapping[str, tuple[float, float]] = {
-    "level_gain": (0.005, 0.4),
+    # More forecasts better and gives players more than the fee: DECISIONS.md.
+    "level_gain": (0.005, 0.065),
     "transient_gain": (0.0, 0.8),
     "transient_gain_large": (0.0, 1.0),
     "large_error": (2.0, 8.0),
     "transient_damping": (0.5, 0.995),
 }
 _STARTS = {
-    "level_gain": (0.02, 0.05, 0.1, 0.2),
+    "level_gain": (0.02, 0.05),
     "transient_gain": (0.1, 0.3),
     "transient_damping": (0.8, 0.97),
 }

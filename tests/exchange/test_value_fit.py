@@ -20,12 +20,12 @@ from exchange.value_formula import ValueFormula, value_formula
 DEFAULTS = value_formula()
 TRUE = replace(
     DEFAULTS,
-    level_gain=0.20,
-    transient_gain=0.10,
-    transient_gain_large=0.10,
-    transient_damping=0.75,
+    level_gain=0.06,
+    transient_gain=0.30,
+    transient_gain_large=0.30,
+    transient_damping=0.60,
 )
-"""A world whose levels move four times as much and whose bursts are over in days."""
+"""A world whose bursts are over in days."""
 DAYS, ARTISTS = 160, 30
 
 
