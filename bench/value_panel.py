@@ -201,7 +201,7 @@ def _outlooks(
 def mean_after(series: Sequence[float | None], day: int) -> float | None:
     """Mean of the observed values of the 28 days after; None: fewer than 17."""
     seen = [one for one in series[day + 1 : day + 29] if one is not None]
-    return fmean(seen) if len(seen) >= 17 else None
+    return fmean(seen) if len(seen) >= value_formula.OUTLOOK_LEAST_DAYS else None
 
 
 def _growths(log_values: Panel, attention: Panel, listed: list[list[bool]]) -> Panel:

@@ -23,6 +23,8 @@ LISTING_FLOOR_PLAYS = 3_098
 """Median plays a day an artist of last.fm needs to be listed: fewer are noise."""
 OUTLOOK_DAYS = 28
 """Days whose mean log attention the outlook is about."""
+OUTLOOK_LEAST_DAYS = 17
+"""Observed days among them without which nobody can say what came of an outlook."""
 # Makes the median absolute deviation of normal values their standard deviation.
 _NORMAL = 1.4826
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 from rich.console import Console
 from rich.table import Table
 
@@ -26,15 +25,15 @@ from warehouse import ops, store
 from warehouse.daily import STEPS, outages_said_clearly
 from warehouse.daily import daily as run_daily
 from warehouse.engines import open_store
-from warehouse.errors import Damaged, PublishFailed, WarehouseError
+from warehouse.errors import Damaged, WarehouseError
 from warehouse.hooks import COMMANDS
 from warehouse.journal import last_runs
+from warehouse.published import query_published
 from warehouse.recovery import recover
 from warehouse.recovery import repair as repair_folder
 from warehouse.redact import RedactingFilter, redact
 from warehouse.report import drop_output
 from warehouse.settings import Settings, settings_options, take_settings
-from warehouse.version_file import is_damage, reading
 
 
 class _Commands(click.Group):
@@ -247,8 +246,10 @@ def _status(settings: Settings, runs: int) -> _Status:
     dead, fresh, damage = None, [], None
     if current is not None:
         try:
-            dead = int(_query(settings, _OPEN_DEAD_LETTERS)[1][0][0])
-            fresh = _query(settings, _LAST_ANSWERS.format(current.built_through))[1]
+            dead = int(query_published(settings, _OPEN_DEAD_LETTERS)[1][0][0])
+            fresh = query_published(
+                settings, _LAST_ANSWERS.format(current.built_through)
+            )[1]
         except Damaged as error:
             damage = str(error)
     return _Status(
@@ -352,7 +353,7 @@ def sql(query: str | None, form: str, **options: Any) -> None:
     """Ask the published version, read-only; without QUERY, line after line."""
     settings = take_settings(options)
     if query is not None:
-        _print_rows(*_query(settings, query), form=form)
+        _print_rows(*query_published(settings, query), form=form)
         return
     interactive = sys.stdin.isatty()
     while True:
@@ -363,55 +364,11 @@ def sql(query: str | None, form: str, **options: Any) -> None:
         if not line:
             continue
         try:
-            _print_rows(*_query(settings, line), form=form)
+            _print_rows(*query_published(settings, line), form=form)
         except WarehouseError as error:
             if not interactive:
                 raise
             click.echo(f"error: {error}", err=True)
-
-
-def _query(settings: Settings, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Names and rows of one statement on the published version."""
-    if settings.warehouse_url is None:
-        from warehouse.duckdb_store import published_path
-
-        path = published_path(settings.data_dir)
-        try:
-            with reading(path) as connection:
-                connection.execute("set search_path = 'marts'")
-                return _ask_file(connection, path, query)
-        except Damaged as error:
-            raise Damaged(
-                f"{error}; `scrobble repair` goes on from the version before it, or"
-                " restore it from a backup"
-            ) from error
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import SQLAlchemyError
-
-    engine = create_engine(settings.warehouse_url)
-    try:
-        with engine.connect() as connection_:
-            connection_.execute(text("set transaction read only"))
-            connection_.execute(text("set local search_path = marts"))
-            result = connection_.exec_driver_sql(query)
-            return list(result.keys()), [tuple(row) for row in result]
-    except SQLAlchemyError as error:
-        raise PublishFailed(str(getattr(error, "orig", error))) from error
-    finally:
-        engine.dispose()
-
-
-def _ask_file(
-    connection: duckdb.DuckDBPyConnection, path: Path, query: str
-) -> tuple[list[str], list[tuple[Any, ...]]]:
-    try:
-        cursor = connection.execute(query)
-        names = [column[0] for column in cursor.description or ()]
-        return names, cursor.fetchall()
-    except duckdb.Error as error:
-        if is_damage(path, error):
-            raise
-        raise PublishFailed(str(error)) from error
 
 
 def _print_rows(names: list[str], rows: list[tuple[Any, ...]], *, form: str) -> None:

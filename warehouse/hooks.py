@@ -8,9 +8,11 @@ entry and compares its signature with the protocol. Errors that a person can act
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
 
 import click
 from sqlalchemy import Connection, Engine
@@ -56,6 +58,24 @@ class RecoveryHook(Protocol):
     """
 
     def __call__(self, recovery: Recovery, /) -> Recovered: ...
+
+
+class FindingsHook(Protocol):
+    """``constants``: lands what a command found out of a published version.
+
+    Called while the command holds the lease. The rows are plain values by column; they
+    are complete in landing when it returns, and the next run loads them.
+    """
+
+    def __call__(
+        self,
+        engine: Engine,
+        landing_dir: Path,
+        run_id: str,
+        as_of_date: date,
+        rows: Sequence[Mapping[str, Any]],
+        /,
+    ) -> None: ...
 
 
 class TablesHook(Protocol):
@@ -122,6 +142,7 @@ SETTINGS = GROUPS
 STEPS: Hook[StepHook] = Hook("scrobble.steps")
 LANDINGS: Hook[LandingHook] = Hook("scrobble.landings")
 RECOVERIES: Hook[RecoveryHook] = Hook("scrobble.recoveries")
+FINDINGS: Hook[FindingsHook] = Hook("scrobble.findings")
 TABLES: Hook[TablesHook] = Hook("scrobble.tables")
 LOGINS: Hook[LoginHook] = Hook("scrobble.logins")
 JOBS: Hook[JobHook] = Hook("scrobble.jobs")

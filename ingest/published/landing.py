@@ -1,5 +1,7 @@
 """Lands what a version newly says, as one part, entered with the version itself.
 
+What `scrobble fit` chose is landed the same way, as a part of its own.
+
 Owns which models of the build hold the news, and the shape of the landed bodies: an
 object ``published`` with a list for each table of :mod:`ingest.published.tables`. The
 part is written and fsynced before the version is published and counts only when the
@@ -9,17 +11,18 @@ run loads it like any answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import orjson
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from ingest import landing
-from ingest.landing import PartWriter, Record, enter_part, finish_part
+from ingest.landing import PartWriter, Record, enter_part, finish_part, write_part
 from ingest.published.tables import METHOD
 from warehouse import ops
 from warehouse.run import Run, Target
@@ -91,6 +94,31 @@ def land(run: Run, version: Version) -> Iterator[Enter]:
             writer.recorded(length, len(lines))
 
         yield enter
+
+
+def land_constants(
+    engine: Engine,
+    landing_dir: Path,
+    run_id: str,
+    as_of_date: date,
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Land the constants of one fit (columns as in `published__constants`)."""
+    ops.ensure_tables(engine, landing.metadata)
+    now = ops.utcnow()
+    record = Record(
+        call_id=f"{METHOD} constants {run_id}",
+        run_id=run_id,
+        as_of_date=as_of_date,
+        method=METHOD,
+        params={"constants": run_id},
+        context=None,
+        attempt=1,
+        fetched_at=now,
+        status=200,
+        body=orjson.dumps({METHOD: {"constants": [_plain(dict(row)) for row in rows]}}),
+    )
+    write_part(landing_dir, as_of_date, run_id, [record], engine)
 
 
 def records(target: Target, run_id: str, version: Version) -> Iterator[Record]:

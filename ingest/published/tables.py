@@ -1,4 +1,4 @@
-"""The raw tables of what each publish changed. Data only.
+"""The raw tables of what each publish changed, and of fitted constants. Data only.
 
 Each: the list in a landed body, the raw table, its description, its columns in words
 (as in the recipes). Days, times and decimals come as text; staging casts them. No
@@ -35,5 +35,12 @@ PUBLISHED_TABLES: tuple[tuple[str, str, str], ...] = (
         "listeners_counted:bigint minutes:bigint minutes_counted:bigint "
         "share_pct:double previous_rank:bigint movement peak_rank:bigint "
         "issues_on_chart:bigint",
+    ),
+    (
+        "constants",
+        "One row per constant of the artist value that a fit chose or gave back.",
+        "constant! value:double fitted_at! first_day last_day split_day "
+        "artists:bigint steps:bigint error:double error_before:double "
+        "outlook_error:double outlook_error_before:double",
     ),
 )

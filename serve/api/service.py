@@ -17,7 +17,7 @@ from serve.api.description import AS_TABLE, Row, listing, own
 from serve.api.parameters import Day, Nothing, Page, Parameters
 from serve.context import reading, services
 from serve.problems import CODES, Problem
-from serve.queries import about
+from serve.queries import about, methods
 from serve.store.contract import Result
 
 api = APIBlueprint(
@@ -82,6 +82,30 @@ class RestatementRow(Row):
     issues_changed: int = Field(description="how many issues")
 
 
+class ConstantRow(Row):
+    constant: str
+    symbol: str | None = Field(description="what the formulas of /methods call it")
+    meaning: str
+    unit: str
+    value: float = Field(description="what this version's values were made with")
+    default_value: float
+    is_fitted: bool = Field(description="chosen by `scrobble fit`")
+    fitted_at: datetime | None = Field(
+        description="null without a fit, as all that follows"
+    )
+    first_date: date | None = Field(description="first day that the fit read")
+    split_date: date | None = Field(description="last day that chose")
+    last_date: date | None = Field(description="last day, of those that measured")
+    artists: int | None
+    steps: int | None = Field(description="forecasts of one day that measured")
+    error: float | None = Field(
+        description="root of their mean squared error, in log attention"
+    )
+    error_before: float | None = Field(description="the same with the defaults")
+    outlook_error: float | None = Field(description="the same of 28-day outlooks")
+    outlook_error_before: float | None
+
+
 class Statistics(Row):
     process: int
     uptime_seconds: int
@@ -126,6 +150,7 @@ _INDEX = [
     ("/api/v1/account", "one's own account"),
     ("/api/v1/freshness", "how fresh each source is"),
     ("/api/v1/restatements", "what was published before and is told otherwise now"),
+    ("/api/v1/value-constants", "constants of the artist value"),
     ("/api/v1/versions", "versions that can be read"),
     ("/api/v1/statistics", "requests and cache of this worker"),
     ("/openapi.json", "the description of all routes (OpenAPI 3.1)"),
@@ -206,6 +231,17 @@ def restatements(query: RestatementsQuery) -> Response:
         return answers.table(
             reader.published, result, limit=query.limit, offset=query.offset
         )
+
+
+@api.get(
+    "/api/v1/value-constants",
+    responses=listing(ConstantRow),
+    openapi_extensions=AS_TABLE,
+)
+def value_constants(query: Nothing) -> Response:
+    """The constants of the artist value: used, by default, and what a fit found."""
+    with reading() as reader:
+        return answers.table(reader.published, methods.value_constants(reader))
 
 
 @api.get(

@@ -18,6 +18,7 @@ import duckdb
 
 from tests.mart_columns import mart_columns
 from warehouse.names import name_key
+from warehouse.project import variables
 
 SEED = 20260314
 ODD_NAMES = [
@@ -172,6 +173,20 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
         row["country_key"] = name_key(row["country"]) if row.get("country") else None
     _charts(world, chance, artists)
     _published(world)
+    world["value_constants"].extend(
+        [
+            {
+                "constant": name,
+                "symbol": "α" if name == "level_gain" else None,
+                "meaning": f"what {name} is",
+                "unit": "share",
+                "value": float(value),
+                "default_value": float(value),
+                "is_fitted": False,
+            }
+            for name, value in variables()["value"].items()
+        ]
+    )
     world["freshness"].append(
         {
             "source": "lastfm__chart_top_artists",

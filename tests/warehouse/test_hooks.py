@@ -14,6 +14,7 @@ import pytest
 from warehouse import hooks, plugins
 from warehouse.errors import SettingsError
 from warehouse.hooks import (
+    FindingsHook,
     Job,
     JobHook,
     LandingHook,
@@ -33,6 +34,7 @@ PROTOCOLS: dict[str, type] = {
     hooks.STEPS.group: StepHook,
     hooks.LANDINGS.group: LandingHook,
     hooks.RECOVERIES.group: RecoveryHook,
+    hooks.FINDINGS.group: FindingsHook,
     hooks.TABLES.group: TablesHook,
     hooks.LOGINS.group: LoginHook,
     hooks.JOBS.group: JobHook,

@@ -1,6 +1,11 @@
-{# Returns the constants of the artist value by name: the one place where models get
-   them. They are the variables `value` of the project.
-   Exists so that what is fitted to a history replaces a default in every model. #}
+{# Returns the constants of the artist value that no fit chooses, by name: those of the
+   project's variable `value` that are no column of int_value_constants.
+   Exists so that no model takes a default for a constant that was fitted. #}
 {% macro value_constants() -%}
-    {{ return(var('value')) }}
+    {%- set constants = {} -%}
+    {%- for name, constant in var('value').items()
+        if name not in fitted_constants() -%}
+        {%- do constants.update({name: constant}) -%}
+    {%- endfor -%}
+    {{ return(constants) }}
 {%- endmacro %}

@@ -29,6 +29,7 @@ PAGES = {
     "listeners": "/listeners",
     "log-in": "/me",
     "about": "/about",
+    "methods": "/methods",
     "restatements": "/restatements",
     "no-docs": "/docs/",
 }

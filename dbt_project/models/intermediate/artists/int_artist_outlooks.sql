@@ -11,6 +11,12 @@
 {%- set ahead = value.outlook_days %}
 with
 
+constants as (
+
+    select * from {{ ref('int_value_constants') }}
+
+),
+
 snapshots as (
 
     select * from {{ ref('int_artist_snapshots') }}
@@ -26,8 +32,7 @@ due as (
 states as (
 
     select * from {{ ref('int_artist_states') }}
-    where
-        value_date >= (select {{ add_days('due.first_date', -ahead) }} from due)
+    where value_date >= (select {{ add_days('due.first_date', -ahead) }} from due)
 
 ),
 
@@ -51,7 +56,7 @@ outlooks as (
         states.value_date,
         states.log_attention,
         states.level
-        + {{ value.outlook_transient }} * states.transient as outlook_mean,
+        + constants.outlook_transient * states.transient as outlook_mean,
         sqrt(
             {{ value.outlook_spread }} * {{ value.outlook_spread }}
             * (states.error_variance + variances.usual_variance) / 2
@@ -62,6 +67,8 @@ outlooks as (
     from states
 
     inner join variances on states.value_date = variances.value_date
+
+    cross join constants
 
 ),
 
@@ -133,8 +140,7 @@ known_misses as (
         stored.outlook_miss is not null
         and stored.value_date < (select due.first_date from due)
         and stored.value_date > (
-            select
-                {{ add_days('due.first_date', ahead - value.outlook_memory_days) }}
+            select {{ add_days('first_date', ahead - value.outlook_memory_days) }}
             from due
         )
     {% endif %}

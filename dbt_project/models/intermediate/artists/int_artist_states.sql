@@ -11,6 +11,12 @@
 {%- set next_date = add_days('states.value_date', 1) %}
 with recursive
 
+constants as (
+
+    select * from {{ ref('int_value_constants') }}
+
+),
+
 snapshots as (
 
     select * from {{ ref('int_artist_snapshots') }}
@@ -109,22 +115,9 @@ states as (
         forecasts.log_attention,
         forecasts.forecast_error,
         forecasts.level
-        + forecasts.forecast_error * case
-            when forecasts.history_days < {{ value.young_days }}
-                then greatest(
-                    {{ value.level_gain }}, {{ ratio(1, 'forecasts.history_days') }}
-                )
-            else {{ value.level_gain }}
-        end as level,
-        {{ value.transient_damping }} * forecasts.transient
-        + forecasts.forecast_error
-        * {{
-            transient_gain(
-                'forecasts.forecast_error',
-                'forecasts.error_variance',
-                'forecasts.history_days',
-            )
-        }} as transient,
+        + forecasts.forecast_error * {{ level_gain('forecasts') }} as level,
+        constants.transient_damping * forecasts.transient
+        + forecasts.forecast_error * {{ transient_gain('forecasts') }} as transient,
         case
             when forecasts.is_observed
                 then
@@ -146,7 +139,7 @@ states as (
             flows.log_attention,
             coalesce(
                 flows.log_attention
-                - (states.level + {{ value.transient_damping }} * states.transient),
+                - (states.level + constants.transient_damping * states.transient),
                 0
             ) as forecast_error,
             states.level,
@@ -166,11 +159,15 @@ states as (
 
         inner join due on states.value_date < due.last_date
 
+        cross join constants
+
         left join flows
             on
                 states.artist_id = flows.artist_id
                 and {{ next_date }} = flows.flow_date
     ) as forecasts
+
+    cross join constants
 
 ),
 
