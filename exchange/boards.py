@@ -16,3 +16,7 @@ START = 1_000_000_000
 def return_ppm(index: int, start: int) -> int:
     """Growth from one index to another, in ppm, rounded down."""
     return (index - start) * PPM // start
+
+
+#: How a player who is not public is called on the boards.
+PRIVATE_NAME = "private player"

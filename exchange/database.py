@@ -32,7 +32,7 @@ from sqlalchemy.pool import QueuePool
 from exchange.errors import Refusal
 from exchange.schema import SCHEMA
 from warehouse.errors import Damaged, WarehouseError
-from warehouse.ops import configure_sqlite, is_damage
+from warehouse.ops import configure_sqlite, is_damage, keep_private
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # PostgreSQL: serialisation failure, deadlock, the server going down or coming up.
@@ -59,6 +59,7 @@ class Database:
             if not file or file == ":memory:":
                 raise ValueError("the exchange needs a file: sqlite:///path/to/file")
             Path(file).parent.mkdir(parents=True, exist_ok=True)
+            keep_private(Path(file))
             self._queue = Path(f"{file}.queue")
             self.engine = _sqlite_engine(url, pool_size, sync)
         else:

@@ -29,6 +29,7 @@ CODES: dict[str, tuple[Kind, int, str]] = {
     "limit_reached": ("data", 422, "A limit would be passed"),
     "reset_too_soon": ("data", 409, "The last reset is too recent"),
     "name_taken": ("data", 409, "The name is taken"),
+    "name_too_soon": ("data", 409, "The last change of name is too recent"),
     "invalid_request": ("programming", 422, "The request makes no sense"),
     "idempotency_key_required": ("programming", 400, "Idempotency-Key is missing"),
     "idempotency_key_reused": (

@@ -1,7 +1,9 @@
 """Players: joining, settings, profile, starting again and leaving."""
 
+import re
+import secrets
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -15,12 +17,17 @@ from exchange import (
     schema,
     trading,
 )
+from exchange.boards import PRIVATE_NAME
 from exchange.clock import Clock, iso, new_id
 from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
 from exchange.settings import ExchangeSettings
+from warehouse.names import name_key
 
 _column = schema.players.c
+#: A name that was chosen stays so long.
+NAME_AGE = timedelta(days=7)
+_DRAWN = re.compile(r"player-[0-9]+")
 
 
 def find(connection: Connection, account_id: str) -> Row[Any] | None:
@@ -35,12 +42,12 @@ def join(
     clock: Clock,
     settings: ExchangeSettings,
     account_id: str,
-    name: str,
     listener_id: str | None = None,
 ) -> str:
     """Make an account a player with its starting cash; gives the player's id.
 
-    Safe to repeat: an account is one player.
+    Safe to repeat: an account is one player. The name is a drawn one: that of the
+    account is nobody's business on the boards.
     """
     state = market.lock_shared(connection)
     existing = find(connection, account_id)
@@ -48,11 +55,13 @@ def join(
         return str(existing.player_id)
     now = clock()
     player_id = new_id(now)
+    name = _draw_name(connection)
     connection.execute(
         insert(schema.players).values(
             player_id=player_id,
             account_id=account_id,
-            player_name=_free_name(connection, name),
+            player_name=name,
+            name_key=name,
             listener_id=listener_id,
             joined_at=now,
             base_units=settings.starting_cash_units,
@@ -149,6 +158,8 @@ def leave(request: PlayerRequest, clock: Clock) -> dict[str, Any]:
         .values(
             account_id=None,
             player_name=None,
+            name_key=None,
+            named_at=None,
             listener_id=None,
             is_public=False,
             left_at=clock(),
@@ -223,6 +234,7 @@ def liquidate(
 
 def change_settings(
     request: PlayerRequest,
+    clock: Clock,
     *,
     name: str | None = None,
     is_public: bool | None = None,
@@ -231,16 +243,7 @@ def change_settings(
     """Change what a player may choose; None leaves it."""
     changes: dict[str, Any] = {}
     if name is not None and name != request.player.player_name:
-        cleaned = check_name(name)
-        taken = request.connection.execute(
-            select(_column.player_id).where(
-                func.lower(_column.player_name) == cleaned.lower(),
-                _column.player_id != request.player.player_id,
-            )
-        ).first()
-        if taken is not None:
-            raise Refusal("name_taken", f"The name {cleaned!r} is taken.")
-        changes["player_name"] = cleaned
+        changes |= _new_name(request, clock(), name)
     if is_public is not None:
         changes["is_public"] = is_public
     if has_seen_tour is not None:
@@ -256,31 +259,61 @@ def change_settings(
         "player_name": changes.get("player_name", request.player.player_name),
         "is_public": changes.get("is_public", request.player.is_public),
         "has_seen_tour": changes.get("has_seen_tour", request.player.has_seen_tour),
+        "has_chosen_name": bool(changes.get("named_at", request.player.named_at)),
     }
 
 
+def _new_name(request: PlayerRequest, now: datetime, name: str) -> dict[str, Any]:
+    """The columns of a name the player chooses, or a refusal with the reason."""
+    player = request.player
+    if player.named_at is not None and now < player.named_at + NAME_AGE:
+        allowed = player.named_at + NAME_AGE
+        raise Refusal(
+            "name_too_soon",
+            f"A name can be changed once in {NAME_AGE.days} days: yours from"
+            f" {allowed:%Y-%m-%d %H:%M} UTC on.",
+            allowed_at=iso(allowed),
+        )
+    cleaned = check_name(name)
+    key = name_key(cleaned)
+    if key == player.listener_id:
+        raise Refusal(
+            "invalid_request",
+            "Choose another name than your last.fm name: everybody reads the boards.",
+        )
+    taken = request.connection.execute(
+        select(_column.player_id).where(
+            _column.name_key == key, _column.player_id != player.player_id
+        )
+    ).first()
+    if taken is not None:
+        raise Refusal("name_taken", f"The name {cleaned!r} is taken.")
+    return {"player_name": cleaned, "name_key": key, "named_at": now}
+
+
 def check_name(name: str) -> str:
-    """A name people can read: 1 to 40 printable characters."""
+    """A name people can read: 3 to 24 printable characters."""
     cleaned = " ".join(name.split())
-    if not 1 <= len(cleaned) <= 40 or not cleaned.isprintable():
-        raise Refusal("invalid_request", "a name has 1 to 40 printable characters")
+    if not 3 <= len(cleaned) <= 24 or not cleaned.isprintable():
+        raise Refusal("invalid_request", "A name has 3 to 24 printable characters.")
+    if _DRAWN.fullmatch(name_key(cleaned)) or name_key(cleaned) == PRIVATE_NAME:
+        raise Refusal(
+            "invalid_request", f"A name like {cleaned!r} is given, not chosen."
+        )
     return cleaned
 
 
-def _free_name(connection: Connection, name: str) -> str:
-    try:
-        wanted = check_name(name)
-    except Refusal:
-        wanted = "player"
-    candidate, number = wanted, 1
-    while connection.execute(
-        select(_column.player_id).where(
-            func.lower(_column.player_name) == candidate.lower()
-        )
-    ).first():
-        number += 1
-        candidate = f"{wanted[:34]} {number}"
-    return candidate
+def _draw_name(connection: Connection) -> str:
+    """A neutral name nobody has, from more numbers than there are players."""
+    players: int = connection.execute(
+        select(func.count()).select_from(schema.players)
+    ).scalar_one()
+    while True:
+        name = f"player-{1000 + secrets.randbelow(9000 + 10 * players)}"
+        if not connection.execute(
+            select(_column.player_id).where(_column.name_key == name)
+        ).first():
+            return name
 
 
 def _grant(

@@ -108,7 +108,12 @@ players = Table(
     _text("player_id", primary_key=True),
     # The read service's account; null once the player has left.
     _text("account_id", nullable=True),
+    # What others see: drawn until the player chooses, never the last.fm name.
     _text("player_name", nullable=True),
+    # `warehouse.names.name_key` of the name: no two look alike.
+    _text("name_key", nullable=True),
+    # When the name was chosen; null while it is the drawn one.
+    Column("named_at", DateTime),
     # The last.fm account, where the player has linked one.
     _text("listener_id", nullable=True),
     _flag("is_public", "true"),
@@ -132,6 +137,8 @@ players = Table(
     UniqueConstraint("player_name"),
     CheckConstraint("cash_units >= 0", name="cash_not_negative"),
 )
+
+Index("ix_players_name_key", players.c.name_key, unique=True)
 
 listings = Table(
     "listings",

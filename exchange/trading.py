@@ -4,7 +4,7 @@ Owns the hot path. A trade locks the market (shared), the player and one listing
 everything, and only then writes. All amounts are integers; see `pricing` for rounding.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -165,7 +165,7 @@ def trade(
     try:
         require_tradable(listing, used.artist_id)
         assert listing is not None
-        _check_price(used, listing)
+        _check_price(settings, request.market, listing, used, now)
         holding = _check_trade(connection, settings, request.player, listing, used, now)
     except Refusal:
         # A used quote is refused by the unique key below; but when something else is
@@ -182,7 +182,7 @@ def trade(
         fee_units=used.fee_units,
         kind="now",
         session=request.market.session,
-        version=used.version,
+        version=request.market.version,
         now=now,
         holding=holding,
         quote_id=used.quote_id,
@@ -372,10 +372,20 @@ def _refuse_if_used(connection: Connection, used: Quote) -> None:
         raise Refusal("quote_used", "This quote has been used.")
 
 
-def _check_price(used: Quote, listing: Listing) -> None:
-    """Honour the quoted price unless the curve has moved against the house."""
-    if used.curve_version == listing.curve_version:
-        return
+def _check_price(
+    settings: ExchangeSettings,
+    state: market.Market,
+    listing: Listing,
+    used: Quote,
+    now: datetime,
+) -> None:
+    """Honour the quoted price unless the house would lose by it.
+
+    Price and fee are computed again: whoever has the key to sign with can buy nothing
+    that is not for sale.
+    """
+    quoted_at = used.expires_at - timedelta(seconds=settings.quote_seconds)
+    rate = fee_rate(settings, state, listing, quoted_at)
     signed = used.shares if used.side == "buy" else -used.shares
     value = pricing.value_of(
         listing.fundamental_price_units,
@@ -383,7 +393,11 @@ def _check_price(used: Quote, listing: Listing) -> None:
         pricing.displacement(listing.net_shares, listing.baseline_micros),
         signed,
     )
-    if value > used.value_units if used.side == "buy" else value < used.value_units:
+    is_worse = value > used.value_units
+    if used.side == "sell":
+        is_worse = value < used.value_units
+    is_worse |= used.fee_units < fee(used.side, used.value_units, rate)
+    if is_worse or quoted_at > now:
         raise Refusal(
             "price_changed",
             "Somebody traded before you and the price has moved; ask for a new quote.",
@@ -415,7 +429,8 @@ def _check_trade(
             "insufficient_funds",
             "You do not have the cash for this.",
             cash_units=player.cash_units,
-            needed_units=made.total_units,
+            # Far along the curve prices outgrow what an answer can hold.
+            needed_units=min(made.total_units, 2**63 - 1),
         )
     novice = is_novice(settings, player, now)
     before = pricing.displacement(listing.net_shares, listing.baseline_micros)

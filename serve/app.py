@@ -12,9 +12,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import flask
 import orjson
 from flask import Flask, Response, request
 from flask_cors import CORS
@@ -41,6 +44,7 @@ from serve.jobs.queue import Jobs
 from serve.problems import Problem
 from serve.settings import ServeSettings, signing_key
 from serve.store import open_store
+from warehouse.redact import hide_folders
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
 
     `parts` are the packages installed beside the read API, where they are there.
     """
+    _name_no_folder(settings)
     app = description.Api("serve", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
@@ -91,20 +96,49 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
     for name in parts:
         if _is_there(name):
             importlib.import_module(name).install(app)
-    CORS(
-        app,
-        resources={r"/(api/|openapi\.json).*": {"origins": "*"}},
-        # A named origin would be cached and given to another site.
-        send_wildcard=True,
-        methods=["GET", "HEAD", "OPTIONS"],
-        allow_headers=["Authorization", "If-None-Match"],
-        expose_headers=["ETag", "Link", "X-Version", "X-As-Of", "Age"],
-        max_age=86400,
-    )
+    _allow_other_origins(app)
     security.install(app)
     shared.cache = Cache(app.wsgi_app, store, settings.cache_bytes)
     app.wsgi_app = shared.cache  # type: ignore[method-assign]
     return app
+
+
+def _name_no_folder(settings: ServeSettings) -> None:
+    """Neither problems nor the log say where things lie on this machine."""
+    ours = (Path(__file__), Path(flask.__file__), Path(logging.__file__))
+    hide_folders(
+        settings.data_dir,
+        *(file.parents[1] for file in ours),
+        Path(sys.prefix),
+        Path.home(),
+    )
+
+
+def _allow_other_origins(app: Flask) -> None:
+    """Let front ends elsewhere read the API, and trade with a token."""
+    CORS(
+        app,
+        resources={
+            # To trade from a front end's own page: a bearer token, never the cookie.
+            r"/api/v1/exchange(/.*)?": {
+                "origins": "*",
+                "methods": ["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE"],
+                "allow_headers": [
+                    "Authorization",
+                    "Content-Type",
+                    "Idempotency-Key",
+                    "If-None-Match",
+                ],
+            },
+            r"/(api/|openapi\.json).*": {"origins": "*"},
+        },
+        # A named origin would be cached and given to another site.
+        send_wildcard=True,
+        methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["Authorization", "If-None-Match"],
+        expose_headers=["ETag", "Link", "Retry-After", "X-Version", "X-As-Of", "Age"],
+        max_age=86400,
+    )
 
 
 def _refuse_oddities(app: Flask) -> None:
@@ -127,7 +161,7 @@ def _refuse_oddities(app: Flask) -> None:
                 raise Problem("unsupported_media_type", "send application/json")
             try:
                 request.get_json()
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise Problem("bad_request", "the body is not JSON") from None
 
     @app.errorhandler(SQLAlchemyError)

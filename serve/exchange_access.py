@@ -198,7 +198,6 @@ def _join(account: Account) -> str:
             shared.clock,
             shared.settings,
             str(account.account_id),
-            account.listener_name,
             account.listener_id,
         )
     )

@@ -71,12 +71,14 @@ def cancel_order(key: str, path: OrderPath) -> Answer:
 
 def change_settings(key: str, body: PlayerBody) -> Answer:
     """Change one's name on the boards, who may see it, and whether the tour is over."""
+    shared = exchange()
     return write_once(
         "settings",
         key,
         body,
         lambda request: players.change_settings(
             request,
+            shared.clock,
             name=body.player_name,
             is_public=body.is_public,
             has_seen_tour=body.has_seen_tour,

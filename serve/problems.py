@@ -6,6 +6,9 @@ Owns the closed list of codes. A code never changes its meaning.
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -15,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from serve.cache import REPEATABLE
 from serve.store.contract import StoreUnavailable, VersionMoved
+from warehouse.redact import without_folders
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +116,7 @@ def problem_response(problem: Problem) -> Response:
         "title": problem.title,
         "status": problem.status,
         "code": problem.code,
-        "detail": problem.detail,
+        "detail": without_folders(problem.detail),
     }
     if problem.errors:
         body["errors"] = problem.errors
@@ -123,10 +127,19 @@ def problem_response(problem: Problem) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="scrobble"'
-    if problem.status in (429, 503):
-        response.headers.setdefault("Retry-After", "5")
+    if problem.status in (409, 429, 503):
+        response.headers["Retry-After"] = str(_seconds_until(problem.extra))
     response.headers.update(problem.headers)
     return response
+
+
+def _seconds_until(facts: Mapping[str, Any]) -> int:
+    """When to ask again: at the time the refusal names, else in a moment."""
+    named = facts.get("allowed_at") or facts.get("reopens_at")
+    if named is None:
+        return 5
+    left = datetime.fromisoformat(named) - datetime.now(UTC)
+    return max(1, math.ceil(left.total_seconds()))
 
 
 def from_validation(error: ValidationError) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 
 from serve.app import create_app
 from serve.cache import Cache
@@ -17,6 +18,7 @@ from warehouse.redact import RedactingFilter
 
 def build() -> Cache:
     """The application of this process's environment."""
+    os.umask(0o077)
     handler = logging.StreamHandler()
     handler.addFilter(RedactingFilter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

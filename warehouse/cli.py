@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import tempfile
 import traceback
@@ -54,6 +55,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors become one line and an exit code."""
+    # Listening, keys and books are their owner's: nobody else here reads them.
+    os.umask(0o077)
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s %(message)s"
     )

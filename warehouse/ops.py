@@ -7,6 +7,7 @@ transactions and its clock, and the tables of this package. Times are UTC.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -247,6 +248,7 @@ def _never_idle(connection: Connection) -> None:
 
 
 def _open_sqlite(path: Path) -> Engine:
+    keep_private(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
@@ -258,6 +260,15 @@ def _open_sqlite(path: Path) -> Engine:
         connection.exec_driver_sql("begin immediate")
 
     return engine
+
+
+def keep_private(file: Path) -> None:
+    """Let nobody but its owner read an SQLite file of ours that is there already."""
+    for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+        # Another's file is the other's to close.
+        with suppress(FileNotFoundError, PermissionError):
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
 
 
 def configure_sqlite(connection: sqlite3.Connection, sync: str = "full") -> None:

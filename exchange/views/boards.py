@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 
 from exchange import schema
-from exchange.boards import BOARDS
+from exchange.boards import BOARDS, PRIVATE_NAME
 from exchange.errors import Refusal
 from exchange.settings import LEAGUES
 
@@ -180,7 +180,7 @@ def _shown(row: Row[Any], player_id: str | None) -> BoardRow:
         position=row.place,
         rank=row.shown_rank,
         player_id=row.player_id if visible else None,
-        player_name=row.player_name if visible else "private player",
+        player_name=row.player_name if visible else PRIVATE_NAME,
         league=LEAGUES[row.league_tier],
         measure=row.measure,
         is_self=is_self,

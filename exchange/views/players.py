@@ -25,6 +25,7 @@ class Player:
     player_name: str
     is_public: bool
     has_seen_tour: bool
+    has_chosen_name: bool
     joined_at: datetime
     life: int
     points: int
@@ -256,6 +257,7 @@ def _profile(player: Row[Any]) -> dict[str, Any]:
         "player_name": player.player_name,
         "is_public": bool(player.is_public),
         "has_seen_tour": bool(player.has_seen_tour),
+        "has_chosen_name": player.named_at is not None,
         "joined_at": player.joined_at,
         "life": player.life,
         "points": player.points,

@@ -31,8 +31,11 @@ its writers a queue lock; a login must not wait there). Written by SQLAlchemy Co
 from __future__ import annotations
 
 from serve.accounts.current import (
+    change_visibility,
     csrf_token,
     current_account,
+    forget_answers,
+    named_listeners,
     require,
     required,
 )
@@ -41,8 +44,11 @@ from serve.accounts.store import SCOPES, Account
 __all__ = [
     "SCOPES",
     "Account",
+    "change_visibility",
     "csrf_token",
     "current_account",
+    "forget_answers",
+    "named_listeners",
     "require",
     "required",
 ]

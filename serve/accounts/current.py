@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from hashlib import sha256
 from typing import ParamSpec, TypeVar
@@ -15,6 +16,8 @@ from serve.accounts import store
 from serve.accounts.store import Account
 from serve.context import services
 from serve.problems import Problem
+from serve.store.contract import StoreUnavailable
+from serve.visibility import Named
 
 COOKIE = "scrobble_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -40,6 +43,27 @@ def current_account() -> Account | None:
         g.account = _find()
     account: Account | None = g.account
     return account
+
+
+def named_listeners() -> Named:
+    """Whom the answer may name, whoever asks."""
+    shared = services()
+    return store.named_listeners(
+        shared.accounts, public_panel=shared.settings.public_panel
+    )
+
+
+def change_visibility(account_id: int, is_public: bool) -> None:
+    """Make an account's listener public or private; ready answers go at once."""
+    store.set_public(services().accounts, account_id, is_public)
+    forget_answers()
+
+
+def forget_answers() -> None:
+    """Drop what is ready: it may name somebody who is private by now."""
+    # Where nothing is published nothing is ready.
+    with suppress(StoreUnavailable):
+        services().store.invalidate()
 
 
 def require(scope: str) -> Account:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from serve.settings import ServeSettings
-from warehouse.ops import configure_sqlite
+from warehouse.ops import configure_sqlite, keep_private
 
 metadata = MetaData()
 
@@ -126,6 +126,7 @@ def open_accounts(settings: ServeSettings) -> Engine:
     if settings.database_url is None:
         path = settings.data_dir / "accounts.sqlite"
         path.parent.mkdir(parents=True, exist_ok=True)
+        keep_private(path)
         engine = _open_sqlite(f"sqlite:///{path}")
     else:
         engine = create_engine(

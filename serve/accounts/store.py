@@ -24,6 +24,7 @@ from serve.accounts.database import (
     utcnow,
     writing,
 )
+from serve.visibility import Named
 from warehouse.names import name_key
 
 SCOPES = ("read", "write", "trade", "admin")
@@ -280,6 +281,20 @@ def visibility(engine: Engine, listener_id: str) -> tuple[int, bool] | None:
             )
         ).first()
     return None if row is None else (row.account_id, bool(row.is_public))
+
+
+def named_listeners(engine: Engine, *, public_panel: bool) -> Named:
+    """Whom answers to everybody may name; `public_panel`: those without an account too.
+
+    Read at every question: who takes consent back is named no more.
+    """
+    with engine.begin() as connection:
+        rows = connection.execute(
+            select(accounts.c.listener_id).where(
+                accounts.c.is_public.is_(not public_panel)
+            )
+        ).all()
+    return Named(frozenset(row[0] for row in rows), is_except=public_panel)
 
 
 def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:

@@ -12,7 +12,15 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from serve.accounts import Account, csrf_token, login, require, store
+from serve.accounts import (
+    Account,
+    change_visibility,
+    csrf_token,
+    forget_answers,
+    login,
+    require,
+    store,
+)
 from serve.accounts.current import COOKIE, signer
 from serve.answers import account_answer
 from serve.api.description import Row, own
@@ -139,7 +147,7 @@ def account(query: Nothing) -> Response:
 def change_account(query: Nothing, body: SettingsBody) -> Response:
     """Make one's lists public or private."""
     asking = require("write")
-    store.set_public(services().accounts, asking.account_id, body.is_public)
+    change_visibility(asking.account_id, body.is_public)
     return account_answer(_account_row(asking))
 
 
@@ -148,6 +156,7 @@ def delete_account(query: Nothing) -> Response:
     """Delete the account and all its data."""
     asking = _in_person(require("write"))
     store.delete_account(services().accounts, asking, services().leaving)
+    forget_answers()
     response = account_answer({"is_done": True})
     response.delete_cookie(COOKIE)
     return response
@@ -280,6 +289,8 @@ def callback() -> Any:
         raise Problem("forbidden", "this login was used before or is too old")
     name = login.listener_of(shared.settings, token)
     secret = store.log_in(shared.accounts, name, days=shared.settings.session_days)
+    if shared.settings.public_panel:
+        forget_answers()  # a new account is private
     response = redirect("/", 303)
     response.set_cookie(
         COOKIE,

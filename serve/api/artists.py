@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from flask import Response
@@ -12,6 +13,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field, StringConstraints
 
 from serve import answers
+from serve.accounts import named_listeners
 from serve.api.description import AS_TABLE, Row, listing, single
 from serve.api.parameters import (
     ArtistPath,
@@ -292,7 +294,7 @@ def compare(query: CompareQuery) -> Response:
 def artist(path: ArtistPath, query: Nothing) -> Response:
     """One artist: counters, flow, value, growth, trend, tags, similar, ranks."""
     with reading() as reader:
-        found = queries.artist(reader, path.artist_id)
+        found = queries.artist(reader, path.artist_id, named_listeners())
         if found is None:
             raise _unknown(path.artist_id)
         return answers.document(reader.published, found)
@@ -424,8 +426,8 @@ def artist_mbids(path: ArtistPath, query: Page) -> Response:
     openapi_extensions=AS_TABLE,
 )
 def artist_listeners(path: ArtistPath, query: Page) -> Response:
-    """The panel's listeners of the artist by plays."""
-    return _part(path, query, queries.listeners)
+    """The panel's public listeners of the artist by plays."""
+    return _part(path, query, partial(queries.listeners, named=named_listeners()))
 
 
 @api.get("/<artist_id>/ranks", responses=listing(RankRow), openapi_extensions=AS_TABLE)

@@ -125,10 +125,14 @@ class OrderBody(TermsBody):
 class PlayerBody(Body):
     player_name: (
         Annotated[
-            str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00]+$")
+            str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00]+$")
         ]
         | None
-    ) = None
+    ) = Field(
+        None,
+        description="what others see: 3 to 24 characters, nobody else's, not the"
+        " last.fm name; changed at most once in 7 days",
+    )
     is_public: bool | None = None
     has_seen_tour: bool | None = None
 

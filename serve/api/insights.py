@@ -11,11 +11,13 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
+from serve.accounts import named_listeners
 from serve.api.description import AS_TABLE, Row, listing, single
-from serve.api.parameters import Page, PanelFilters, Parameters
+from serve.api.parameters import LEAST, Page, PanelFilters, Parameters
 from serve.context import reading
 from serve.queries import insights as queries
 from serve.ranges import Range
+from serve.visibility import NOBODY
 
 api = APIBlueprint(
     "insights",
@@ -69,7 +71,7 @@ class TopRow(Row):
     share_pct: float | None = Field(description="of all plays that count")
 
 
-@api.get("/totals", responses=single(Totals, members=_DAYS))
+@api.get("/totals", responses=single(Totals, members={**_DAYS, **LEAST}))
 def totals(query: PanelFilters) -> Response:
     """Listens, distinct tracks, artists, albums, listeners, listening time."""
     with reading() as reader:
@@ -83,24 +85,36 @@ def totals(query: PanelFilters) -> Response:
         return answers.document(
             reader.published,
             found,
-            members={"from": _shown(plays.days, first), "to": last},
+            members={
+                "from": _shown(plays.days, first),
+                "to": last,
+                "least_listeners": plays.least_listeners,
+            },
         )
 
 
-@api.get("/top/<entity>", responses=listing(TopRow), openapi_extensions=AS_TABLE)
+@api.get(
+    "/top/<entity>", responses=listing(TopRow, **LEAST), openapi_extensions=AS_TABLE
+)
 def top(path: TopPath, query: TopQuery) -> Response:
-    """Top tracks, artists, primary artists, albums, listeners or tags of a range."""
+    """Top tracks, artists, albums, public listeners or tags of a range."""
     with reading() as reader:
+        plays = query.plays(reader.published)
         result = queries.top(
             reader,
             entity=path.entity,
-            plays=query.plays(reader.published),
+            plays=plays,
             by=query.by,
+            named=named_listeners() if path.entity == "listeners" else NOBODY,
             limit=query.limit + 1,
             offset=query.offset,
         )
         return answers.table(
-            reader.published, result, limit=query.limit, offset=query.offset
+            reader.published,
+            result,
+            limit=query.limit,
+            offset=query.offset,
+            least_listeners=plays.least_listeners,
         )
 
 

@@ -14,7 +14,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.accounts import current_account
+from serve.accounts import current_account, named_listeners
 from serve.accounts import store as accounts
 from serve.api.description import AS_TABLE, Row, listing, single
 from serve.api.parameters import Filters, ListenerPath, Nothing, Page, Whole, Year
@@ -26,6 +26,7 @@ from serve.queries import trends
 from serve.queries.windows import Plays
 from serve.ranges import Word, of_word
 from serve.store.contract import Reader
+from serve.visibility import may_see
 
 api = APIBlueprint(
     "listeners",
@@ -119,7 +120,8 @@ def allowed(reader: Reader, listener_id: str) -> bool:
     """Check that the lists may be read; True when by everybody.
 
     Raises:
-        Problem: 401 for a visitor, 403 for another listener, 404 when there are none.
+        Problem: 401 for a visitor, 403 for another listener, also where there are
+            none; 404 for oneself when there are none.
     """
     shared = services()
     account = current_account()
@@ -128,14 +130,15 @@ def allowed(reader: Reader, listener_id: str) -> bool:
         raise Problem("missing_scope", "this needs the scope 'read'", scope="read")
     known = accounts.visibility(shared.accounts, listener_id)
     is_public = known[1] if known is not None else shared.settings.public_panel
-    if not (is_own or is_public):
+    is_there = queries.listener(reader, listener_id) is not None
+    if is_own and not is_there:
+        raise Problem("not_found", "you are not in the panel yet")
+    if not is_there or not may_see("lists", is_public=is_public, is_own=is_own):
         if account is None:
             raise Problem(
                 "unauthenticated", "these lists are private; their owner can log in"
             )
         raise Problem("forbidden", "these lists are another listener's and private")
-    if queries.listener(reader, listener_id) is None:
-        raise Problem("not_found", f"no listener {listener_id!r} in the panel")
     return is_public
 
 
@@ -260,11 +263,15 @@ def development(path: ListenerPath, query: Nothing) -> Response:
     openapi_extensions=AS_TABLE,
 )
 def neighbours(path: ListenerPath, query: Page) -> Response:
-    """The listeners whose taste is closest."""
+    """The public listeners whose taste is closest."""
     with reading() as reader:
         allowed(reader, path.listener_id)
         result = queries.neighbours(
-            reader, path.listener_id, limit=query.limit + 1, offset=query.offset
+            reader,
+            path.listener_id,
+            named=named_listeners(),
+            limit=query.limit + 1,
+            offset=query.offset,
         )
         return answers.table(
             reader.published,

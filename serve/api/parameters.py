@@ -160,18 +160,37 @@ class Filters(Window):
         )
 
 
+#: The member of an answer that says below what number days are left out.
+LEAST: dict[str, Any] = {
+    "least_listeners": (
+        int | None,
+        Field(
+            description="behind a filter, a day on which fewer listeners pass it is"
+            " left out; null: no filter, nothing is left out"
+        ),
+    )
+}
+
+
 class PanelFilters(Filters):
     """Days, whose plays of what, and whether all of them count."""
 
     counted: Counted = Field(
         "clean",
         description="clean: without flagged days, and of one listener and entity no"
-        " more than the cap of a week or month; all: every play",
+        " more than the cap of a week or month; all: every play, of the whole panel",
     )
 
     def plays(self, published: Published, default: str = "all_time") -> Plays:
         """The plays that count."""
-        return replace(super().plays(published, default), counted=self.counted)
+        plays = super().plays(published, default)
+        if self.counted == "all" and plays.is_filtered:
+            raise Problem(
+                "invalid_parameter",
+                "counted: what does not count is told of the whole panel only; leave"
+                " out counted, or artist, tag and country",
+            )
+        return replace(plays, counted=self.counted)
 
 
 class ArtistPath(Parameters):

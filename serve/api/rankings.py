@@ -1,4 +1,4 @@
-"""Rankings of listeners and pairs: /api/v1/rankings. Counts only, no lists."""
+"""Rankings of public listeners and pairs of them: /api/v1/rankings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
+from serve.accounts import named_listeners
 from serve.api.description import AS_TABLE, Row, listing
 from serve.api.parameters import Page, Text, Whole, Year
 from serve.context import reading
@@ -20,7 +21,7 @@ api = APIBlueprint(
     "rankings",
     __name__,
     url_prefix="/api/v1/rankings",
-    abp_tags=[Tag(name="rankings", description="the panel's listeners compared")],
+    abp_tags=[Tag(name="rankings", description="public listeners compared")],
 )
 
 
@@ -65,7 +66,7 @@ class PairRow(Row):
 
 @api.get("/listeners", responses=listing(RankingRow), openapi_extensions=AS_TABLE)
 def rank_listeners(query: RankingQuery) -> Response:
-    """The panel's listeners by one measure, over all time or one year."""
+    """The panel's public listeners by one measure, over all time or one year."""
     with reading() as reader:
         result = queries.rankings(
             reader,
@@ -74,6 +75,7 @@ def rank_listeners(query: RankingQuery) -> Response:
             year=query.year,
             country=query.country,
             counted=query.counted,
+            named=named_listeners(),
             limit=query.limit + 1,
             offset=query.offset,
         )
@@ -84,11 +86,12 @@ def rank_listeners(query: RankingQuery) -> Response:
 
 @api.get("/pairs", responses=listing(PairRow), openapi_extensions=AS_TABLE)
 def pairs(query: PairsQuery) -> Response:
-    """Pairs of listeners by affinity, with intensity."""
+    """Pairs of public listeners by affinity, with intensity."""
     with reading() as reader:
         result = queries.pairs(
             reader,
             min_shared_artists=query.min_shared_artists,
+            named=named_listeners(),
             limit=query.limit + 1,
             offset=query.offset,
         )

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from serve import answers
 from serve.api.description import AS_TABLE, Row, listing, single
-from serve.api.parameters import Page, PanelFilters, Parameters, Whole, Year
+from serve.api.parameters import LEAST, Page, PanelFilters, Parameters, Whole, Year
 from serve.context import reading
 from serve.queries import trends as queries
 from serve.queries.windows import Counted
@@ -80,10 +80,14 @@ class DayRow(Row):
 class Active(Row):
     active_listeners: int
     scrobbles: int
-    panel_listeners: int
+    panel_listeners: int | None = Field(
+        description="null: too few of the country to be told"
+    )
 
 
-@api.get("/weekday", responses=listing(WeekdayRow), openapi_extensions=AS_TABLE)
+@api.get(
+    "/weekday", responses=listing(WeekdayRow, **LEAST), openapi_extensions=AS_TABLE
+)
 def weekday(query: PanelFilters) -> Response:
     """Plays by weekday."""
     with reading() as reader:
@@ -91,10 +95,14 @@ def weekday(query: PanelFilters) -> Response:
         grid = queries.by_weekday_and_hour(
             reader, plays=plays, all_days=queries.whole(plays.days)
         )
-        return answers.table(reader.published, queries.folded(grid, "weekday"))
+        return answers.table(
+            reader.published,
+            queries.folded(grid, "weekday"),
+            least_listeners=plays.least_listeners,
+        )
 
 
-@api.get("/hour", responses=listing(HourRow), openapi_extensions=AS_TABLE)
+@api.get("/hour", responses=listing(HourRow, **LEAST), openapi_extensions=AS_TABLE)
 def hour(query: PanelFilters) -> Response:
     """Plays by hour of the day (UTC)."""
     with reading() as reader:
@@ -102,10 +110,16 @@ def hour(query: PanelFilters) -> Response:
         grid = queries.by_weekday_and_hour(
             reader, plays=plays, all_days=queries.whole(plays.days)
         )
-        return answers.table(reader.published, queries.folded(grid, "hour"))
+        return answers.table(
+            reader.published,
+            queries.folded(grid, "hour"),
+            least_listeners=plays.least_listeners,
+        )
 
 
-@api.get("/week-hours", responses=listing(WeekHourRow), openapi_extensions=AS_TABLE)
+@api.get(
+    "/week-hours", responses=listing(WeekHourRow, **LEAST), openapi_extensions=AS_TABLE
+)
 def week_hours(query: PanelFilters) -> Response:
     """Plays by weekday and hour: 168 rows."""
     with reading() as reader:
@@ -113,7 +127,11 @@ def week_hours(query: PanelFilters) -> Response:
         grid = queries.by_weekday_and_hour(
             reader, plays=plays, all_days=queries.whole(plays.days)
         )
-        return answers.table(reader.published, grid)
+        return answers.table(
+            reader.published,
+            grid,
+            least_listeners=plays.least_listeners,
+        )
 
 
 @api.get("/calendar", responses=listing(DayRow), openapi_extensions=AS_TABLE)
@@ -129,7 +147,7 @@ def calendar(query: CalendarQuery) -> Response:
 
 @api.get(
     "/active-listeners",
-    responses=single(Active, members=_DAYS),
+    responses=single(Active, members={**_DAYS, **LEAST}),
 )
 def active_listeners(query: PanelFilters) -> Response:
     """Distinct listeners with a play in any window, exactly."""
@@ -139,22 +157,31 @@ def active_listeners(query: PanelFilters) -> Response:
         return answers.document(
             reader.published,
             found,
-            members={"from": plays.days.first, "to": plays.days.last},
+            members={
+                "from": plays.days.first,
+                "to": plays.days.last,
+                "least_listeners": plays.least_listeners,
+            },
         )
 
 
-@api.get("/<grain>", responses=listing(TrendRow), openapi_extensions=AS_TABLE)
+@api.get("/<grain>", responses=listing(TrendRow, **LEAST), openapi_extensions=AS_TABLE)
 def trend(path: GrainPath, query: TrendQuery) -> Response:
     """One statistic by day, week, month or year, zero-filled, oldest first."""
     with reading() as reader:
+        plays = query.plays(reader.published)
         result = queries.by_period(
             reader,
             grain=path.grain,
             statistic=query.statistic,
-            plays=query.plays(reader.published),
+            plays=plays,
             limit=query.limit + 1,
             offset=query.offset,
         )
         return answers.table(
-            reader.published, result, limit=query.limit, offset=query.offset
+            reader.published,
+            result,
+            limit=query.limit,
+            offset=query.offset,
+            least_listeners=plays.least_listeners,
         )

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, redirect, request
 from markupsafe import Markup
 from pydantic import Field
 
+from serve.accounts import named_listeners
 from serve.api.artists import ArtistsQuery, SeriesQuery, refuse_later
 from serve.api.parameters import ArtistPath, Day, Whole
 from serve.context import reading
@@ -172,7 +173,7 @@ def artist(artist_id: str) -> Any:
     key = _key(artist_id)
     query = asked(ArtistPageQuery)
     with reading() as reader:
-        found = queries.artist(reader, key)
+        found = queries.artist(reader, key, named_listeners())
         if found is None:
             raise Problem("not_found", "No artist has this key.")
         if found["artist_id"] != key:
@@ -684,10 +685,12 @@ def _tracks(found: dict[str, Any]) -> Figure:
 
 def _listeners(found: dict[str, Any]) -> Figure:
     rows = found["top_listeners"]
+    heard = formatting.plural(found["panel_listeners"] or 0, "listener")
     return Figure(
         key="listeners",
         title="Top listeners of the panel",
-        summary="By scrobbles of this artist.",
+        summary=f"By scrobbles of this artist. {heard} of the panel played it; named"
+        " are those who are public.",
         picture=drawing.bars(
             "listeners",
             "Listeners by scrobbles",
@@ -714,5 +717,5 @@ def _listeners(found: dict[str, Any]) -> Figure:
             ("Last", lambda row: formatting.moment(row["last_scrobbled_at"]), False),
         ),
         csv=f"/api/v1/artists/{found['artist_id']}/listeners.csv",
-        empty="Nobody in the panel has played this artist yet.",
+        empty="No listener of this artist is public.",
     )

@@ -1,6 +1,7 @@
-"""Listeners: the panel in numbers, one listener's lists, and one's own.
+"""Listeners: the public ones ranked, one listener's lists, and one's own.
 
-A private listener's page is for its owner; the check is the API's own.
+A private listener's page is for its owner; the check is the API's own. To others it
+looks like that of a listener who is not there.
 """
 
 from __future__ import annotations
@@ -11,8 +12,15 @@ from flask import Blueprint, Response, redirect, render_template, request
 from markupsafe import Markup
 from pydantic import Field
 
-from serve.accounts import Account, csrf_token, current_account, login, require
-from serve.accounts import store as accounts
+from serve.accounts import (
+    Account,
+    change_visibility,
+    csrf_token,
+    current_account,
+    login,
+    named_listeners,
+    require,
+)
 from serve.api.listeners import allowed
 from serve.api.parameters import ListenerPath, Year
 from serve.api.rankings import RankingQuery
@@ -27,6 +35,7 @@ from serve.queries import trends
 from serve.queries.windows import Plays
 from serve.ranges import Word, of_word
 from serve.store.contract import Reader
+from serve.visibility import Named
 
 _SORTS = {
     "scrobbles": "scrobbles",
@@ -58,15 +67,15 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/listeners/<listener_name>")(listener)
     pages.get("/me")(me)
     pages.post("/me/panel")(join_panel)
-    pages.post("/me/visibility")(change_visibility)
+    pages.post("/me/visibility")(choose_visibility)
     pages.post("/me/jobs/<job_id>/cancel")(cancel_job)
 
 
 def panel() -> Response:
-    """The panel's listeners ranked, and the pairs closest in taste."""
+    """The public listeners ranked, and the pairs closest in taste."""
     query = asked(Asked)
     with reading() as reader:
-        limit = min(query.limit, 100)
+        limit, named = min(query.limit, 100), named_listeners()
         rows = queries.rankings(
             reader,
             sort=query.sort,
@@ -74,6 +83,7 @@ def panel() -> Response:
             year=query.year,
             country=query.country,
             counted=query.counted,
+            named=named,
             limit=limit + 1,
             offset=query.offset,
         ).records()
@@ -86,6 +96,7 @@ def panel() -> Response:
             "listeners.html",
             reader.published,
             query=query,
+            counts=queries.counts(reader, named),
             sorts=pick("/listeners", "sort", _SORTS.items(), query.sort, **kept),
             counted=counted_picker(
                 "/listeners",
@@ -103,7 +114,7 @@ def panel() -> Response:
                 limit=limit,
                 offset=query.offset + limit,
             ),
-            pairs=_pairs(reader),
+            pairs=_pairs(reader, named),
         )
 
 
@@ -126,7 +137,7 @@ def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
         key="ranking",
         title="Listeners",
         summary=says,
-        picture=drawing.bars("ranking", "Listeners of the panel", says, drawn),
+        picture=drawing.bars("ranking", "Public listeners of the panel", says, drawn),
         table=table(
             rows,
             ("#", lambda row: formatting.number(row["rank"]), True),
@@ -160,7 +171,7 @@ def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
             limit=limit,
             offset=query.offset or None,
         ),
-        empty="No listener passes these filters.",
+        empty="No public listener passes these filters.",
         has_open_table=True,
     )
 
@@ -171,9 +182,11 @@ def _in_minutes(measure: str, value: float | None) -> float | None:
     return value / 60
 
 
-def _pairs(reader: Reader) -> Figure:
-    rows = queries.pairs(reader, min_shared_artists=1, limit=20, offset=0).records()
-    says = "Pairs of listeners by affinity, 100 % the closest."
+def _pairs(reader: Reader, named: Named) -> Figure:
+    rows = queries.pairs(
+        reader, min_shared_artists=1, named=named, limit=20, offset=0
+    ).records()
+    says = "Pairs of public listeners by affinity, 100 % the closest."
     return Figure(
         key="pairs",
         title="Closest in taste",
@@ -208,7 +221,7 @@ def _pairs(reader: Reader) -> Figure:
             ("Intensity", lambda row: formatting.number(row["intensity"], 3), True),
         ),
         csv="/api/v1/rankings/pairs.csv?limit=20",
-        empty="Neighbours are found once two listeners share artists.",
+        empty="A pair is shown once two public listeners share artists.",
     )
 
 
@@ -221,6 +234,16 @@ def listener(listener_name: str) -> Response:
     account = current_account()
     is_own = account is not None and account.listener_id == path.listener_id
     with reading() as reader:
+        try:
+            allowed(reader, path.listener_id)
+        except Problem as problem:
+            if is_own:
+                raise
+            # One answer for all of these: nobody learns here who is in the panel.
+            assert problem.code in ("unauthenticated", "forbidden")
+            return _private_page(
+                "keeps_private.html", reader, is_visitor=account is None
+            )
         return _listener_page(reader, path.listener_id, account if is_own else None)
 
 
@@ -420,8 +443,10 @@ def _development(reader: Reader, listener_id: str, root: str) -> Figure:
 
 
 def _neighbours(reader: Reader, listener_id: str, root: str) -> Figure:
-    rows = queries.neighbours(reader, listener_id, limit=10, offset=0).records()
-    says = "Listeners of the panel whose taste is closest; affinity in percent."
+    rows = queries.neighbours(
+        reader, listener_id, named=named_listeners(), limit=10, offset=0
+    ).records()
+    says = "Public listeners whose taste is closest; affinity in percent."
     return Figure(
         key="neighbours",
         title="Neighbours",
@@ -524,11 +549,11 @@ def cancel_job(job_id: str) -> Any:
     return redirect("/me#jobs", 303)
 
 
-def change_visibility() -> Any:
+def choose_visibility() -> Any:
     """Make one's lists public or private."""
     asking = require("write")
     wanted = request.form.get("is_public")
     if wanted not in ("true", "false"):
         raise Problem("invalid_parameter", "is_public is true or false")
-    accounts.set_public(services().accounts, asking.account_id, wanted == "true")
+    change_visibility(asking.account_id, wanted == "true")
     return redirect("/me", 303)

@@ -59,6 +59,7 @@ def trends() -> Response:
             ranges=formatting.RANGES,
             range=query.range or ("all_time" if not query.from_ else ""),
             active=queries.active_listeners(reader, plays),
+            least_listeners=plays.least_listeners,
             artist=_named_artist(reader, query.artist),
             tag=tags.tag(reader, query.tag) if query.tag else None,
             counted=counted_picker(

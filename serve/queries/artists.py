@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from serve.queries.search import Search, in_key_order
 from serve.store.contract import Reader, Result
+from serve.visibility import NOBODY, Named
 from warehouse.names import name_key
 
 Sort = Literal[
@@ -187,8 +188,13 @@ def correction(reader: Reader, *, name: str) -> dict[str, Any] | None:
     ).first()
 
 
-def artist(reader: Reader, artist_id: str) -> dict[str, Any] | None:
-    """One artist: counters, flow, value with interval, stage, growth, trend."""
+def artist(
+    reader: Reader, artist_id: str, named: Named = NOBODY
+) -> dict[str, Any] | None:
+    """One artist: counters, flow, value with interval, stage, growth, trend.
+
+    The top listeners are those who are `named`.
+    """
     found = reader.query(
         """
         select
@@ -246,7 +252,9 @@ def artist(reader: Reader, artist_id: str) -> dict[str, Any] | None:
     found["tags"] = tags(reader, found["artist_id"], **page).records()
     found["similar"] = similar(reader, found["artist_id"], **page).records()
     found["top_tracks"] = tracks(reader, found["artist_id"], **page).records()
-    found["top_listeners"] = listeners(reader, found["artist_id"], **page).records()
+    found["top_listeners"] = listeners(
+        reader, found["artist_id"], named=named, **page
+    ).records()
     found["ranks"] = ranks(reader, found["artist_id"], limit=50, offset=0).records()
     return found
 
@@ -354,10 +362,12 @@ def albums(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result
     )
 
 
-def listeners(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result:
-    """The panel's listeners of the artist by plays."""
+def listeners(
+    reader: Reader, artist_id: str, *, named: Named, limit: int, offset: int
+) -> Result:
+    """The listeners of the artist who may be named, by plays."""
     return reader.query(
-        """
+        f"""
         select
             cast(rank() over (order by pairs.scrobbles desc) as integer) as rank,
             listeners.listener_id, listeners.listener_name, pairs.scrobbles,
@@ -365,11 +375,11 @@ def listeners(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Res
         from marts.listener_artists as pairs
         inner join marts.dim_listeners as listeners
             on listeners.listener_id = pairs.listener_id
-        where pairs.artist_id = :artist_id
+        where pairs.artist_id = :artist_id and {named.where("pairs.listener_id")}
         order by pairs.scrobbles desc, listeners.listener_id
         limit :limit offset :offset
         """,
-        {"artist_id": artist_id, "limit": limit, "offset": offset},
+        {**named.binds, "artist_id": artist_id, "limit": limit, "offset": offset},
     )
 
 

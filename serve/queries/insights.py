@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from serve.queries.windows import Plays, is_main_tag
 from serve.store.contract import Reader, Result
+from serve.visibility import NOBODY, Named
 
 Entity = Literal["artists", "primary_artists", "tracks", "albums", "listeners", "tags"]
 By = Literal["scrobbles", "listeners", "minutes", "share"]
@@ -91,12 +92,19 @@ def mart_totals(reader: Reader, plays: Plays) -> dict[str, Any] | None:
 
 
 def top(
-    reader: Reader, *, entity: str, plays: Plays, by: str, limit: int, offset: int
+    reader: Reader,
+    *,
+    entity: str,
+    plays: Plays,
+    by: str,
+    limit: int,
+    offset: int,
+    named: Named = NOBODY,
 ) -> Result:
     """The first of a range: from the mart for a whole period, else from the plays.
 
     Ranked by what counts (see :attr:`Plays.counts` and :attr:`Plays.cap`); beside it
-    stand all plays and those of flagged days.
+    stand all plays and those of flagged days. Of listeners only those who are `named`.
     """
     is_named = plays.days.period is not None and not plays.is_filtered
     binds = {**plays.binds, "limit": limit, "offset": offset}
@@ -112,7 +120,10 @@ def top(
     else:
         rows = _from_plays(entity, plays)
         binds["cap"] = plays.cap
-    key = "md5(entity_id)" if entity == "listeners" else "entity_id"
+    key, shown = "entity_id", "true"
+    if entity == "listeners":
+        key, shown = "md5(entity_id)", named.where("entities.entity_id")
+        binds.update(named.binds)
     return reader.query(
         f"""
         select
@@ -121,6 +132,7 @@ def top(
             scrobbles_flagged, scrobbles_counted, listeners, listening_seconds,
             share_pct
         from ({rows}) as entities
+        where {shown}
         order by {_BY[by]} desc nulls last, scrobbles_counted desc, listeners desc,
             scrobbles desc, {key}
         limit :limit offset :offset

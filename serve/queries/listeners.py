@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from serve.store.contract import Reader, Result
+from serve.visibility import Named
 from warehouse.names import name_key
 
 Sort = Literal[
@@ -35,7 +36,8 @@ _ORDER = {
 }
 
 
-#: `order`: the measure with its direction, from `_ORDER`; `counts`: which plays.
+#: `order`: the measure with its direction, from `_ORDER`; `counts`: which plays;
+#: `shown`: which listeners.
 _RANKINGS_SQL = """
     with
 
@@ -83,8 +85,8 @@ _RANKINGS_SQL = """
         from marts.dim_listeners as listeners
         left join plays on plays.listener_id = listeners.listener_id
         left join days on days.listener_id = listeners.listener_id
-        where (cast(:country as text) is null
-            or listeners.country_key = :country)
+        where {shown}
+            and (cast(:country as text) is null or listeners.country_key = :country)
 
     )
 
@@ -106,10 +108,11 @@ def rankings(
     year: int | None,
     country: str | None,
     counted: str,
+    named: Named,
     limit: int,
     offset: int,
 ) -> Result:
-    """The panel's listeners by one measure, over all time or one year.
+    """The panel's `named` listeners by one measure, over all time or one year.
 
     `counted` is clean (without the plays of flagged days) or all.
     """
@@ -118,8 +121,10 @@ def rankings(
         _RANKINGS_SQL.format(
             order=f"{_ORDER[sort]} {way} nulls last",
             counts="not is_flagged" if counted == "clean" else "true",
+            shown=named.where("listeners.listener_id"),
         ),
         {
+            **named.binds,
             "first": date(year, 1, 1) if year else date(1970, 1, 1),
             "last": date(year, 12, 31) if year else date(2200, 12, 31),
             "country": name_key(country) if country else None,
@@ -130,11 +135,11 @@ def rankings(
 
 
 def pairs(
-    reader: Reader, *, min_shared_artists: int, limit: int, offset: int
+    reader: Reader, *, min_shared_artists: int, named: Named, limit: int, offset: int
 ) -> Result:
-    """Pairs of listeners by affinity; intensity is the count over the largest one."""
+    """Pairs of `named` listeners by affinity; intensity: the count over the largest."""
     return reader.query(
-        """
+        f"""
         with
 
         couples as (
@@ -145,6 +150,7 @@ def pairs(
                 max(affinity) as affinity,
                 max(shared_artists) as shared_artists
             from marts.listener_neighbours
+            where {named.where("listener_id")} and {named.where("neighbour_id")}
             group by 1, 2
 
         )
@@ -166,11 +172,27 @@ def pairs(
         limit :limit offset :offset
         """,
         {
+            **named.binds,
             "min_shared_artists": min_shared_artists,
             "limit": limit,
             "offset": offset,
         },
     )
+
+
+def counts(reader: Reader, named: Named) -> dict[str, Any]:
+    """How many listeners the panel has, and how many of them are `named`."""
+    found = reader.query(
+        f"""
+        select
+            count(*) as listeners,
+            count(*) filter (where {named.where("listener_id")}) as named
+        from marts.dim_listeners
+        """,
+        named.binds,
+    ).first()
+    assert found is not None
+    return found
 
 
 def listener(reader: Reader, listener_id: str) -> dict[str, Any] | None:
@@ -258,12 +280,15 @@ def development(reader: Reader, listener_id: str) -> Result:
     )
 
 
-def neighbours(reader: Reader, listener_id: str, *, limit: int, offset: int) -> Result:
-    """The listeners whose taste is closest."""
+def neighbours(
+    reader: Reader, listener_id: str, *, named: Named, limit: int, offset: int
+) -> Result:
+    """The `named` listeners whose taste is closest; ranked among these."""
     return reader.query(
-        """
+        f"""
         select
-            neighbours.rank, neighbours.neighbour_id as listener_id,
+            cast(rank() over (order by neighbours.rank) as integer) as rank,
+            neighbours.neighbour_id as listener_id,
             listeners.listener_name,
             cast(neighbours.affinity as double precision) as affinity,
             cast(neighbours.intensity as double precision) as intensity,
@@ -272,10 +297,11 @@ def neighbours(reader: Reader, listener_id: str, *, limit: int, offset: int) -> 
         inner join marts.dim_listeners as listeners
             on listeners.listener_id = neighbours.neighbour_id
         where neighbours.listener_id = :listener_id
+            and {named.where("neighbours.neighbour_id")}
         order by neighbours.rank, neighbours.neighbour_id
         limit :limit offset :offset
         """,
-        {"listener_id": listener_id, "limit": limit, "offset": offset},
+        {**named.binds, "listener_id": listener_id, "limit": limit, "offset": offset},
     )
 
 

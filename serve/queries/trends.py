@@ -8,6 +8,7 @@ from typing import Any, Literal
 from serve.queries.windows import Plays
 from serve.ranges import BEGINNING, Range, start_of
 from serve.store.contract import Reader, Result
+from serve.visibility import panel_of_country
 
 Grain = Literal["day", "week", "month", "year"]
 Statistic = Literal["scrobbles", "tracks", "artists", "listeners", "minutes"]
@@ -216,16 +217,15 @@ def active_listeners(reader: Reader, plays: Plays) -> dict[str, Any]:
     else:
         source, day = "marts.fct_listener_days", plays.where()
         scrobbles = "coalesce(sum(plays.scrobbles), 0)"
+    panel = "select count(*) from marts.dim_listeners"
+    if plays.country:
+        panel = panel_of_country()
     found = reader.query(
         f"""
         select
             cast(count(distinct plays.listener_id) as bigint) as active_listeners,
             cast({scrobbles} as bigint) as scrobbles,
-            cast((
-                select count(*) from marts.dim_listeners as listeners
-                where (cast(:country as text) is null
-                    or listeners.country_key = :country)
-            ) as bigint) as panel_listeners
+            cast(({panel}) as bigint) as panel_listeners
         from {source} as plays
         where {day} and {plays.counts}
         """,

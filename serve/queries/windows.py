@@ -5,10 +5,11 @@ Owns the closed set of filters and their SQL over ``marts.fct_scrobbles``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from serve.ranges import Range, start_of
+from serve.visibility import LEAST_LISTENERS, days_of_enough
 from warehouse.names import name_key
 from warehouse.project import variables
 
@@ -62,6 +63,16 @@ class Plays:
         return any((self.artist_id, self.tag_id, self.country, self.listener_id))
 
     @property
+    def is_of_groups(self) -> bool:
+        """Whether a part of the panel is asked for: told of enough listeners only."""
+        return self.is_filtered and self.listener_id is None
+
+    @property
+    def least_listeners(self) -> int | None:
+        """How many listeners a day is told of at least; None for the whole panel."""
+        return LEAST_LISTENERS if self.is_of_groups else None
+
+    @property
     def binds(self) -> dict[str, Any]:
         """The values for :meth:`where`."""
         return {
@@ -74,7 +85,23 @@ class Plays:
         }
 
     def where(self, plays: str = "plays") -> str:
-        """The condition on the table or alias `plays`."""
+        """The condition on the table or alias `plays`.
+
+        Of the panel behind a filter, only what is told of enough listeners: days with
+        fewer are left out, and so is what does not count.
+        """
+        whole = self._passing(plays)
+        if not self.is_of_groups:
+            return whole
+        days = days_of_enough(
+            replace(self, country=None)._passing("crowd"),
+            by_country=self.country is not None,
+        )
+        return (
+            f"{whole} and not {plays}.is_flagged and {plays}.scrobbled_date in ({days})"
+        )
+
+    def _passing(self, plays: str) -> str:
         parts = [f"{plays}.scrobbled_date between :first and :last"]
         if self.artist_id:
             parts.append(f"{plays}.artist_id = :artist_id")

@@ -179,7 +179,7 @@ class EmbeddedStore:
             path = self._folder / "versions" / name.name
         except FileNotFoundError:
             raise StoreUnavailable(
-                f"nothing is published in {self._folder}; run make daily",
+                "nothing is published yet; run make daily",
                 "nothing_published",
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, text
 
 from exchange.database import Database, alembic_config
-from exchange.schema import SCHEMA, metadata
+from exchange.schema import SCHEMA, metadata, players
 
 
 def test_migrations_make_exactly_the_tables_of_the_schema(database: Database) -> None:
@@ -45,3 +47,38 @@ def test_migrations_can_be_taken_back_and_made_again(database: Database) -> None
     assert not database.is_current()
     database.upgrade()
     assert database.is_current()
+
+
+def test_players_of_before_get_neutral_names_and_may_choose(
+    database: Database,
+) -> None:
+    with database.engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0001")
+    last_fm = ["anna", "player-1000", "bert"]
+    schema = "" if database.is_sqlite else f"{SCHEMA}."
+    with database.write() as connection:
+        for name in last_fm:
+            connection.execute(
+                text(
+                    f"insert into {schema}players (player_id, account_id, player_name,"
+                    " listener_id, joined_at)"
+                    " values (:id, :id, :name, :name, '2024-03-01')"
+                ),
+                {"id": f"id of {name}", "name": name},
+            )
+        connection.execute(
+            text(
+                f"insert into {schema}players (player_id, joined_at, left_at)"
+                " values ('gone', '2024-03-01', '2024-03-02')"
+            )
+        )
+    database.upgrade()
+    with database.read() as connection:
+        rows = connection.execute(select(players)).all()
+    there = [row for row in rows if row.player_id != "gone"]
+    names = {row.player_name for row in there}
+    assert len(names) == 3 and names.isdisjoint({"anna", "bert"})
+    assert all(re.fullmatch(r"player-\d+", name) for name in names)
+    assert {row.name_key for row in there} == names
+    assert {row.named_at for row in rows} == {None}
+    assert [row.player_name for row in rows if row.player_id == "gone"] == [None]

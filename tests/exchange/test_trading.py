@@ -1,8 +1,10 @@
 """Quotes and trades on both databases."""
 
+from dataclasses import replace
+
 import pytest
 
-from exchange import ledger, schema
+from exchange import ledger, market, quotes, schema, trading
 from exchange.errors import Refusal
 from tests.exchange.game import SETTINGS, Game, artist
 
@@ -99,6 +101,35 @@ def test_a_forged_quote_is_refused(game: Game) -> None:
         "",
     ):
         assert game.take(ann, quote, quote_text=forged).body["code"] == "quote_invalid"
+
+
+@pytest.mark.parametrize(
+    ("side", "change"),
+    [
+        ("buy", {"value_units": 1, "fee_units": 0, "fee_ppm": 0}),
+        ("buy", {"fee_units": 0, "fee_ppm": 0}),
+        ("buy", {"expires_ms": 4_000_000_000_000}),
+        ("sell", {"value_units": 10**12}),
+        ("sell", {"fee_units": 0}),
+    ],
+)
+def test_the_key_to_sign_with_buys_nothing(
+    game: Game, monkeypatch: pytest.MonkeyPatch, side: str, change: dict[str, int]
+) -> None:
+    """Terms nobody offered are refused, signed or not; the control takes them."""
+    ann = game.join("ann")
+    game.trade(ann, "buy", 5)
+    with game.database.read() as connection:
+        key = market.quote_key(connection)
+    quote = game.quote(ann, side, 3)
+    honest = quotes.unseal(quote["quote"], key)
+    forged = quotes.seal(replace(honest, **change), key)
+    before = game.player(ann).cash_units
+    with pytest.raises(Refusal, match="price_changed"):
+        game.take(ann, quote, quote_text=forged)
+    assert (game.shares(ann), game.player(ann).cash_units) == (5, before)
+    monkeypatch.setattr(trading, "_check_price", lambda *_: None)
+    assert game.take(ann, quote, quote_text=forged).status == 200
 
 
 def test_a_quote_dies_when_the_market_closes(game: Game) -> None:

@@ -25,8 +25,10 @@ OPEN += ("/api/v1/statistics", "/api/docs", "/problems", "/health", "/ready", "/
 OPEN += ("/openapi.json", "/static", "/favicon.ico", "/theme", "/about", "/docs/")
 OPEN += ("/artists", "/charts", "/compare", "/tags", "/trends")
 OPEN += ("/restatements", "/api/v1/restatements", "/api/v1/search")
-# Beside these; an invitation to log in counts as open.
+# Beside these; an invitation to log in counts as open, and a page that says no more
+# than that a listener keeps this private.
 OPEN_EXACTLY = {"/", "/api/", "/api/v1/", "/listeners", "/me"}
+OPEN_EXACTLY |= {"/listeners/<listener_name>"}
 OPEN_EXACTLY |= {"/exchange", "/exchange/artists/<artist_id>", "/exchange/boards"}
 OPEN_EXACTLY |= {"/exchange/economy", "/exchange/tour", "/api/v1/exchange"}
 OPEN_EXACTLY |= {
@@ -197,7 +199,10 @@ def test_the_matrix_knows_every_route(service: Flask) -> None:
         f"{method} {rule}" for method, rule in found if not is_open(method, rule)
     }
     assert {"GET /api/v1/account", "GET /api/v1/jobs/<job_id>"} <= private
-    assert {"GET /exchange/portfolio", "GET /listeners/<listener_name>"} <= private
+    assert {
+        "GET /exchange/portfolio",
+        "GET /api/v1/listeners/<listener_name>",
+    } <= private
     assert {" ".join(route) for route in BODIES} <= private
 
 
@@ -223,12 +228,14 @@ def test_nobody_else_reads_or_changes_what_is_annas(
         answer = ask(client, method, rule, own["places"], headers)
         named = (method, rule, answer.status_code)
         assert answer.status_code < 500 or rule.startswith("/login"), named
-        if not is_open(method, rule):
-            if who in ("visitor", "forger"):
-                # A form that is not filled in may be refused before its sender is.
-                is_form = method == "POST" and rule.startswith(("/exchange", "/me"))
-                assert answer.status_code in (401, 403, 404, 422 if is_form else 401)
-            if any(name in rule for name in OWNED):
+        if not is_open(method, rule) and who in ("visitor", "forger"):
+            # A form that is not filled in may be refused before its sender is.
+            is_form = method == "POST" and rule.startswith(("/exchange", "/me"))
+            assert answer.status_code in (401, 403, 404, 422 if is_form else 401)
+        if any(name in rule for name in OWNED):
+            if rule in OPEN_EXACTLY and who != "forger":
+                assert "This listener keeps this private" in answer.text, named
+            else:
                 assert answer.status_code in (401, 403, 404), named
         if method == "GET" or not any(name in rule for name in OWNED):
             for secret in own["secrets"]:

@@ -81,7 +81,8 @@ def buy(player: Player, shares: int, key: str | None = None) -> Any:
 def test_the_first_visit_makes_an_account_a_player_with_20_000(anna: Player) -> None:
     body = anna.get("/portfolio").get_json()
     assert body["data"]["cash_units"] == 200_000_000
-    assert body["data"]["player_name"] == "anna"
+    assert body["data"]["player_name"].startswith("player-")
+    assert body["data"]["has_chosen_name"] is False
     assert (body["version"], body["as_of"]) == ("20240301-000001", "2024-03-01")
     again = anna.get("/portfolio").get_json()
     assert again["data"]["player_id"] == body["data"]["player_id"]
@@ -192,12 +193,15 @@ def test_boards_leagues_trophies_and_economy_after_a_close(
     service: Flask, anna: Player, game: Game
 ) -> None:
     berta = Player(service, "berta")
-    berta.get("/portfolio")
+    berta.send("PATCH", "/player", {"player_name": "the second"})
+    anna.send("PATCH", "/player", {"player_name": "the first"})
     buy(anna, 10)
     game.next_day()
     for board in ("day", "week", "month", "season", "lifetime", "worth"):
         rows = anna.get(f"/boards/{board}?league=mine").get_json()["data"]["rows"]
-        assert [row["player_name"] for row in rows] == ["berta", "anna"], board
+        assert [row["player_name"] for row in rows] == ["the second", "the first"], (
+            board
+        )
     near = anna.get("/boards/worth/near").get_json()["data"]
     assert (near["position"], near["rank"]) == (2, 2)
     code = anna.send("POST", "/friends-leagues", {"league_name": "us"}).get_json()
@@ -280,3 +284,41 @@ def test_a_deleted_account_leaves_the_game(service: Flask, game: Game) -> None:
     (player,) = game.rows(schema.players)
     assert player.left_at is not None
     assert player.player_name is None
+
+
+def test_what_cannot_be_is_refused_and_does_not_fail(anna: Player) -> None:
+    terms = {"artist_id": artist("Low"), "side": "buy", "shares": 100_000}
+    dear = anna.client.post(f"{ROOT}/quotes", json=terms, headers=anna.headers)
+    assert (dear.status_code, dear.get_json()["code"]) == (422, "insufficient_funds")
+    for deep in ("[" * 100_000 + "]" * 100_000, '{"a":' * 50_000 + "1" + "}" * 50_000):
+        nested = anna.client.post(
+            f"{ROOT}/quotes",
+            data=deep,
+            content_type="application/json",
+            headers=anna.headers,
+        )
+        assert (nested.status_code, nested.get_json()["code"]) == (400, "bad_request")
+
+
+def test_a_page_of_another_origin_may_trade_with_a_token(anna: Player) -> None:
+    asked = {
+        "Origin": "https://front.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+    }
+    said = anna.client.options(f"{ROOT}/trades", headers=asked).headers
+    assert "POST" in said["Access-Control-Allow-Methods"]
+    allowed = said["Access-Control-Allow-Headers"].lower()
+    assert {"authorization", "content-type", "idempotency-key"} <= set(
+        allowed.split(", ")
+    )
+    # With the cookie of a browser it may do nothing.
+    assert "Access-Control-Allow-Credentials" not in said
+    page = anna.client.options("/exchange/profile/settings", headers=asked).headers
+    assert "Access-Control-Allow-Origin" not in page
+
+
+def test_a_refusal_says_when_to_ask_again(anna: Player) -> None:
+    anna.send("PATCH", "/player", {"player_name": "the first"})
+    soon = anna.send("PATCH", "/player", {"player_name": "the second"})
+    assert soon.status_code == 409 and int(soon.headers["Retry-After"]) >= 1
