@@ -53,7 +53,7 @@ def test_players_of_before_get_neutral_names_and_may_choose(
     database: Database,
 ) -> None:
     with database.engine.connect() as connection:
-        command.downgrade(alembic_config(connection), "0001")
+        command.downgrade(alembic_config(connection), "0002")
     last_fm = ["anna", "player-1000", "bert"]
     schema = "" if database.is_sqlite else f"{SCHEMA}."
     with database.write() as connection:
