@@ -23,7 +23,7 @@ from exchange.settings import (
     UNITS_PER_CREDIT,
     ExchangeSettings,
 )
-from exchange.settlement import split
+from exchange.settlement import share_out
 from exchange.value_formula import (
     LISTING_FLOOR_PLAYS,
     ValueFormula,
@@ -121,6 +121,9 @@ class SimPlayer:
     kind: str
     cash_units: int
     shares: dict[str, int] = field(default_factory=dict)
+    basis: dict[str, int] = field(default_factory=dict)
+    fresh: dict[str, int] = field(default_factory=dict)
+    """The part of the basis that was bought "now" since the last close."""
     closes: list[dict[str, int]] = field(default_factory=list)
     worth: list[int] = field(default_factory=list)
     dividends_units: int = 0
@@ -155,7 +158,6 @@ class Simulation:
     scenario: Scenario
     settings: ExchangeSettings
     players: list[SimPlayer]
-    issued_units: int = 0
     dividends_units: int = 0
     fees_units: int = 0
     trades: int = 0
@@ -208,7 +210,6 @@ class Simulation:
             "trades": self.trades,
             "refused": self.refused,
             "fees": self.fees_units // UNITS_PER_CREDIT,
-            "issuance": self.issued_units // UNITS_PER_CREDIT,
             "dividends": self.dividends_units // UNITS_PER_CREDIT,
             "house": self.house_units // UNITS_PER_CREDIT,
             "kinds": kinds,
@@ -219,8 +220,8 @@ class Simulation:
         facts = self.summary()
         rows = [
             f"{facts['days']} days, seed {facts['seed']}: {facts['trades']} trades,"
-            f" fees {facts['fees']}, issuance {facts['issuance']}, dividends"
-            f" {facts['dividends']}, house {facts['house']:+}",
+            f" fees {facts['fees']}, dividends {facts['dividends']},"
+            f" house {facts['house']:+}",
             f"{'kind':<10}{'players':>8}{'mean %':>9}{'median %':>10}{'best %':>9}"
             f"{'worst %':>9}{'trades':>8}{'fees':>9}",
         ]
@@ -373,7 +374,7 @@ class _Year:
         }
         middle = mean(values.values())
         for artist in self.listed:
-            before = artist.value
+            before, last = artist.value, artist.fundamental_units
             artist.value = values[artist.artist_id] / middle
             if before:
                 artist.changes = [
@@ -384,16 +385,34 @@ class _Year:
             artist.fundamental_units = max(
                 1, round(100 * UNITS_PER_CREDIT * artist.value)
             )
+            if last:
+                self._take_rise(artist, last)
+
+    def _take_rise(self, artist: SimArtist, last: int) -> None:
+        """What was bought since the last close has no part in the rise since."""
+        key = artist.artist_id
+        for player in self.players:
+            if fresh := player.fresh.get(key, 0):
+                left = fresh * last // max(last, artist.fundamental_units)
+                player.basis[key] -= fresh - left
+                player.fresh[key] = 0
 
     # Trading -----------------------------------------------------------------
 
     def _worth(self, player: SimPlayer) -> int:
         return player.cash_units + sum(
-            shares * self.by_id[artist_id].price_units
+            pricing.holding_worth(
+                shares,
+                player.basis[artist_id],
+                self.by_id[artist_id].fundamental_units,
+                self.by_id[artist_id].price_units,
+            )
             for artist_id, shares in player.shares.items()
         )
 
-    def _rate(self, artist: SimArtist, hours: float) -> int:
+    def _rate(self, artist: SimArtist, side: Side, hours: float) -> int:
+        if side == "buy":
+            return self.settings.base_fee_ppm
         return self.settings.base_fee_ppm + pricing.spread_ppm(
             self.settings.staleness_z_milli, artist.sigma_ppm, int(hours * 3600)
         )
@@ -412,45 +431,57 @@ class _Year:
             return False
         signed = shares if side == "buy" else -shares
         u = artist.displacement
-        value = pricing.value_of(
-            artist.fundamental_units, artist.depth_shares, u, signed
-        )
-        rate = self._rate(artist, hours)
-        fee = pricing.fee_of(value, rate)
-        fee = fee if side == "buy" else min(fee, value)
-        is_novice = self.day < self.settings.novice_days
-        fits = pricing.is_within_impact(
-            self.settings,
-            artist.depth_shares,
-            u,
-            u + signed * MICROS_PER_SHARE,
-            is_novice=is_novice,
-        )
+        after = u + signed * MICROS_PER_SHARE
+        fits = pricing.is_within_impact(self.settings, artist.depth_shares, u, after)
+        value = self._value(player, artist, side, shares)
+        fee = pricing.fee_of(value, self._rate(artist, side, hours))
         if side == "buy" and fits:
-            after = pricing.spot(
-                artist.fundamental_units,
-                artist.depth_shares,
-                u + signed * MICROS_PER_SHARE,
-            )
+            price = pricing.spot(artist.fundamental_units, artist.depth_shares, after)
             limit = self._worth(player) * self.settings.holding_limit_pct // 100
-            limit = limit // 2 if is_novice else limit
-            fits = value + fee <= player.cash_units and (held + shares) * after <= limit
+            limit = limit // 2 if self.day < self.settings.novice_days else limit
+            fits = value + fee <= player.cash_units and (held + shares) * price <= limit
         if not fits:
             self.result.refused += 1
             return False
-        self._book(player, artist, signed, value, fee)
+        self._book(player, artist, signed, value, min(fee, value), is_now=True)
         return True
 
+    def _value(
+        self, player: SimPlayer, artist: SimArtist, side: Side, shares: int
+    ) -> int:
+        where = (artist.fundamental_units, artist.depth_shares, artist.displacement)
+        if side == "buy":
+            return pricing.purchase_value(*where, shares)
+        key = artist.artist_id
+        return pricing.sale_value(*where, shares, player.shares[key], player.basis[key])
+
     def _book(
-        self, player: SimPlayer, artist: SimArtist, signed: int, value: int, fee: int
+        self,
+        player: SimPlayer,
+        artist: SimArtist,
+        signed: int,
+        value: int,
+        fee: int,
+        *,
+        is_now: bool = False,
     ) -> None:
         paid = value if signed > 0 else -value
         player.cash_units -= paid + fee
-        held = player.shares.get(artist.artist_id, 0) + signed
-        if held:
-            player.shares[artist.artist_id] = held
+        key = artist.artist_id
+        held, basis = player.shares.get(key, 0), player.basis.get(key, 0)
+        fresh = player.fresh.get(key, 0)
+        if signed > 0:
+            bought = pricing.basis_bought(value, artist.fundamental_units)
+            basis += bought
+            fresh += bought if is_now else 0
         else:
-            player.shares.pop(artist.artist_id, None)
+            basis -= pricing.basis_sold(basis, -signed, held)
+            fresh = min(fresh - fresh * -signed // held, basis)
+        player.shares[key], player.basis[key] = held + signed, basis
+        player.fresh[key] = fresh
+        if not player.shares[key]:
+            for kept in (player.shares, player.basis, player.fresh):
+                del kept[key]
         artist.net_shares += signed
         artist.fees_units += fee
         player.fees_units += fee
@@ -462,7 +493,7 @@ class _Year:
     def _buy_for(
         self, player: SimPlayer, artist: SimArtist, units: int, hours: float
     ) -> bool:
-        cost = artist.price_units * (PPM + self._rate(artist, hours))
+        cost = artist.price_units * (PPM + self.settings.base_fee_ppm)
         return self._trade(player, artist, "buy", units * PPM // cost, hours)
 
     def _sell_all(self, player: SimPlayer, artist: SimArtist, hours: float) -> bool:
@@ -546,7 +577,7 @@ class _Year:
         hopes = []
         for artist in self.listed:
             gain = forecast[artist.artist_id] / artist.value - 1
-            costs = (self._rate(artist, hours) + self.settings.base_fee_ppm) / PPM
+            costs = 2 * self.settings.base_fee_ppm / PPM
             if gain > costs:
                 hopes.append((gain - costs, artist.artist_id))
         for _, artist_id in sorted(hopes, reverse=True)[:8]:
@@ -625,8 +656,18 @@ class _Year:
                 order = orders[int(name)]
                 signed = shares if order.side == "buy" else -shares
                 value = pricing.value_at(cleared.price, signed)
+                if signed < 0:
+                    value = min(
+                        value,
+                        pricing.basis_value(
+                            artist.fundamental_units,
+                            order.player.basis[artist_id],
+                            shares,
+                            order.player.shares[artist_id],
+                        ),
+                    )
                 fee = pricing.fee_of(value, self.settings.base_fee_ppm)
-                self._book(order.player, artist, signed, value, fee)
+                self._book(order.player, artist, signed, value, min(fee, value))
 
     def _can_honour(self, order: Order) -> bool:
         if order.side == "sell":
@@ -634,7 +675,10 @@ class _Year:
         return order.player.cash_units >= 3 * order.shares * order.artist.price_units
 
     def _pay(self) -> None:
-        if len(self.listed[0].surprise_milli) < 3:
+        pool = sum(artist.fees_units for artist in self.listed)
+        for artist in self.listed:
+            artist.fees_units = 0
+        if len(self.listed[0].surprise_milli) < 2:
             return
         cap = self.settings.dividend_surprise_cap_milli
         weights: dict[tuple[str, str], int] = {}
@@ -642,25 +686,19 @@ class _Year:
             if len(player.closes) < 2:
                 continue
             for artist_id, shares in player.shares.items():
+                artist = self.by_id[artist_id]
                 eligible = min(
                     shares, *(close.get(artist_id, 0) for close in player.closes)
                 )
-                surprise = self.by_id[artist_id].surprise_milli[-3]
-                weight = eligible * max(0, min(surprise, cap))
+                surprise = max(0, min(artist.surprise_milli[-2], cap))
+                weight = eligible * artist.fundamental_units * surprise // 1000
                 if weight:
                     weights[player.player_id, artist_id] = weight
-        if not weights:
-            return
-        issuance = self.settings.issuance_per_player_units * len(self.players)
-        pool = sum(artist.fees_units for artist in self.listed) + issuance
-        for artist in self.listed:
-            artist.fees_units = 0
-        self.result.issued_units += issuance
-        self.result.dividends_units += pool
-        paid = split(pool, weights)
+        paid = share_out(pool, weights, self.settings.dividend_rate_ppm)
         by_player: dict[str, int] = defaultdict(int)
         for (player_id, _), amount in paid.items():
             by_player[player_id] += amount
+        self.result.dividends_units += sum(paid.values())
         for player in self.players:
             player.cash_units += by_player[player.player_id]
             player.dividends_units += by_player[player.player_id]
