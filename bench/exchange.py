@@ -63,7 +63,10 @@ def prepare(url: str, clients: int) -> list[str]:
 
 
 def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
-    """One client of the exchange; sends its waits in seconds."""
+    """One client of the exchange, so many attempts; sends the waits of its trades.
+
+    A refusal is an attempt too, and who cannot pay any more sells: so it ends.
+    """
     database = Database(url, pool_size=2)
     key = database.run(market.quote_key)
     dice = random.Random(player_id)
@@ -72,9 +75,10 @@ def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> No
     held: dict[str, int] = {}
     start.wait()
     cpu = time.process_time()
-    while len(waits) < trades:
-        artist = dice.choice(ARTISTS)
-        side: Any = "sell" if held.get(artist, 0) > 3 else "buy"
+    is_broke = False
+    for _ in range(trades):
+        artist = dice.choice(sorted(held) if is_broke and held else ARTISTS)
+        side: Any = "sell" if held.get(artist, 0) > 3 or is_broke else "buy"
         try:
             with database.read() as connection:
                 quoted = trading.quote(
@@ -82,12 +86,17 @@ def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> No
                 )
             began = time.perf_counter()
             answer = _trade_on(database, player_id, artist, side, quoted["quote"], key)
-        except Refusal:
+        except Refusal as refusal:
+            refused += 1
+            is_broke = refusal.code == "insufficient_funds"
+            continue
+        if answer.status != 200:
             refused += 1
             continue
         waits.append(time.perf_counter() - began)
-        if answer.status == 200:
-            held[artist] = held.get(artist, 0) + (2 if side == "buy" else -2)
+        left = held.pop(artist, 0) + (2 if side == "buy" else -2)
+        if left:
+            held[artist] = left
     cpu = time.process_time() - cpu
     database.dispose()
     results.put((waits, refused, cpu))
@@ -113,8 +122,9 @@ _MARKET = (
     " on c.market_id = m.market_id{share}"
 )
 _WORTH = (
-    "select coalesce(sum(h.shares * l.price_units), 0) from {s}holdings h"
-    " join {s}listings l on l.artist_id = h.artist_id where h.player_id = ?"
+    "select h.shares, h.basis_nanos, l.fundamental_price_units, l.price_units"
+    " from {s}holdings h join {s}listings l on l.artist_id = h.artist_id"
+    " where h.player_id = ? and h.shares > 0"
 )
 _INSERT_TRADE = (
     "insert into {s}trades (trade_id, player_id, artist_id, side, shares, value_units,"
@@ -125,7 +135,8 @@ _INSERT_TRADE = (
 _INSERT_POSTINGS = (
     "insert into {s}postings (transaction_id, line, account, asset, amount) values"
     " (?, 0, 'a', 'cash', -3), (?, 1, 'b', 'cash', 2), (?, 2, 'c', 'cash', 1),"
-    " (?, 3, 'a', 'x', 1), (?, 4, 'b', 'x', -1)"
+    " (?, 3, 'a', 'x', 1), (?, 4, 'b', 'x', -1), (?, 5, 'a', 'basis:x', 1),"
+    " (?, 6, 'b', 'basis:x', -1)"
 )
 
 
@@ -152,7 +163,7 @@ def _write_trade(
     run: Callable[..., None], player_id: str, artist: str, trade_id: str
 ) -> None:
     run(_INSERT_TRADE, trade_id, player_id, artist, trade_id)
-    run(_INSERT_POSTINGS, *[trade_id] * 5)
+    run(_INSERT_POSTINGS, *[trade_id] * 7)
     run(
         "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
         " values (?, 'bare', 1, '2024-01-01 00:00:00')",
@@ -203,8 +214,7 @@ def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> Non
         run("select * from {s}players where player_id = ?{update}", player_id, **other)
         run("select * from {s}listings where artist_id = ?{update}", artist, **other)
         run(
-            "select shares, cost_units from {s}holdings where player_id = ?"
-            " and artist_id = ?",
+            "select * from {s}holdings where player_id = ? and artist_id = ?",
             player_id,
             artist,
         )

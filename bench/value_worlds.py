@@ -7,17 +7,15 @@ the seed; counters go through the same rules for flows as last.fm's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
 
 from bench.value_flows import Counts, Flow, FlowBook
+from exchange.worlds import WEEKDAYS, Rates, jump_rates, random_walk_rates
 from local_lastfm.demo import DemoWorld
 
 EPOCH = date(2026, 1, 1)
-WEEKDAYS = (1.0, 0.98, 0.99, 1.02, 1.12, 1.08, 0.95)
-Rates = Iterator[list[float]]
-"""Each day the expected new listeners of every artist."""
 
 
 def demo_flows(seed: int, days: int, artists: int) -> list[list[Flow | None]]:
@@ -34,58 +32,6 @@ def demo_flows(seed: int, days: int, artists: int) -> list[list[Flow | None]]:
         for name in names:
             rows[name].append(flows.get(name))
     return list(rows.values())
-
-
-def random_walk_rates(dice: Random, artists: int) -> Rates:
-    """Random walks of attention, with bursts that halve every 5 to 20 days.
-
-    A burst is 1.8 times the usual attention in the mean and comes every four months.
-    Short fierce ones (up to nine times, halved in 4 to 12 days) leave a value that goes
-    on falling by 4 % a week after: the limit of one decay for all artists.
-    """
-    walks = [dice.gauss(6.5, 1.4) for _ in range(artists)]
-    steps = [0.025 * math.exp(dice.gauss(0, 0.5)) for _ in range(artists)]
-    bursts = [0.0] * artists
-    halves = [4.0] * artists
-    while True:
-        for a in range(artists):
-            walks[a] += dice.gauss(0, steps[a])
-            bursts[a] *= 0.5 ** (1 / halves[a])
-            if dice.random() < 1 / 120:
-                bursts[a] += dice.expovariate(1 / 0.6)
-                halves[a] = dice.uniform(5, 20)
-        yield [math.exp(w + b) for w, b in zip(walks, bursts, strict=True)]
-
-
-def jump_rates(dice: Random, artists: int) -> Rates:
-    """Diffusion with lasting jumps, hits, seasons, growth and outages of the site."""
-    bases = [dice.gauss(6.5, 1.4) for _ in range(artists)]
-    swings = [dice.choice((0.0, 0.0, 0.1, 0.3, 1.0)) for _ in range(artists)]
-    peaks = [dice.uniform(0, 365) for _ in range(artists)]
-    hits = [0.0] * artists
-    fades = [0.9] * artists
-    day = 0
-    while True:
-        site = 0.0004 * day + (math.log(0.35) if dice.random() < 1 / 60 else 0.0)
-        for a in range(artists):
-            bases[a] += dice.gauss(0, 0.01)
-            if dice.random() < 1 / 400:
-                bases[a] += dice.gauss(0, 0.35)
-            hits[a] *= fades[a]
-            if dice.random() < 1 / 150:
-                hits[a] += dice.expovariate(1 / 0.9)
-                fades[a] = dice.uniform(0.85, 0.985)
-                bases[a] += 0.1 * hits[a]
-        yield [
-            math.exp(
-                bases[a]
-                + hits[a]
-                + swings[a] * math.cos(2 * math.pi * (day - peaks[a]) / 365.25)
-                + site
-            )
-            for a in range(artists)
-        ]
-        day += 1
 
 
 def other_flows(

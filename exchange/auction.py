@@ -38,14 +38,6 @@ class Curve:
             self.fundamental_units, self.depth_shares, self.displacement_micros, net
         )
 
-    def spot_after(self, net: int) -> int:
-        """The price of one more share, in units, once the house has given `net`."""
-        return pricing.spot(
-            self.fundamental_units,
-            self.depth_shares,
-            self.displacement_micros + net * MICROS_PER_SHARE,
-        )
-
     @property
     def most(self) -> int:
         """The largest net demand the limit of the impact leaves room for."""

@@ -28,6 +28,8 @@ CODES: dict[str, tuple[Kind, int, str]] = {
     "insufficient_shares": ("data", 422, "Not enough shares"),
     "limit_reached": ("data", 422, "A limit would be passed"),
     "reset_too_soon": ("data", 409, "The last reset is too recent"),
+    "rejoin_too_soon": ("data", 409, "The account has left too recently"),
+    "account_too_new": ("data", 403, "The last.fm account is too new to join"),
     "name_taken": ("data", 409, "The name is taken"),
     "name_too_soon": ("data", 409, "The last change of name is too recent"),
     "invalid_request": ("programming", 422, "The request makes no sense"),

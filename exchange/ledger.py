@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from exchange import schema
+from exchange import pricing, schema
 from exchange.clock import iso
 from exchange.errors import Refusal
 from exchange.prepared import Prepared
@@ -44,6 +44,11 @@ def house_account(artist_id: str) -> str:
 
 def fees_account(artist_id: str) -> str:
     return f"fees:{artist_id}"
+
+
+def basis_asset(artist_id: str) -> str:
+    """The basis of an artist's shares: an asset as they are, see `pricing`."""
+    return f"basis:{artist_id}"
 
 
 @dataclass
@@ -104,7 +109,6 @@ _move_house = (
     .where(schema.listings.c.artist_id == bindparam("which"))
     .values(
         house_cash_units=schema.listings.c.house_cash_units + bindparam("house"),
-        net_shares=schema.listings.c.net_shares + bindparam("net"),
         fees_units=schema.listings.c.fees_units + bindparam("fees"),
     )
 )
@@ -146,80 +150,78 @@ def record(connection: Connection, entry: Entry) -> None:
 
 
 def post(connection: Connection, entry: Entry) -> None:
-    """Write a transaction and move every balance it touches, whatever its kind.
+    """Write a transaction of cash, and move every balance it touches.
 
-    Holdings must exist for players that lose shares. The hot path of a single trade
-    writes the same with fewer statements: see `trading`.
+    A trade writes the same with fewer statements, and shares: see `trading`.
     """
     record(connection, entry)
     cash: dict[str, int] = {}
-    shares: dict[tuple[str, str], int] = {}
     houses: dict[str, dict[str, int]] = {}
-    for account, asset, amount in merge(entry.postings):
+    for account, _, amount in merge(entry.postings):
         owner, _, key = account.partition(":")
-        if owner == "player" and asset == CASH:
+        if owner == "player":
             cash[key] = amount
-        elif owner == "player":
-            shares[key, asset] = amount
         elif owner in ("house", "fees"):
-            moves = houses.setdefault(key, {"house": 0, "net": 0, "fees": 0})
-            if owner == "fees":
-                moves["fees"] += amount
-            elif asset == CASH:
-                moves["house"] += amount
-            else:
-                moves["net"] -= amount
+            houses.setdefault(key, {"house": 0, "fees": 0})[owner] += amount
     if cash:
         connection.execute(
             _move_cash, [{"who": who, "amount": n} for who, n in sorted(cash.items())]
         )
-    for (player_id, artist_id), amount in sorted(shares.items()):
-        change_holding(connection, player_id, artist_id, amount, None, None)
     if houses:
         connection.execute(
             _move_house, [{"which": key, **moves} for key, moves in houses.items()]
         )
 
 
-def change_holding(
-    connection: Connection,
-    player_id: str,
-    artist_id: str,
-    shares: int,
-    cost_units: int | None,
-    now: datetime | None,
-) -> None:
-    """Add shares to a holding, or take them away.
+def add_shares(connection: Connection, **bought: Any) -> None:
+    """Add shares, their cost and their basis to a holding, or make it.
 
-    The cost of what is held falls in proportion on a sale, rounded down.
+    Args:
+        bought: the columns of `holdings` up to `held_since`.
     """
-    if shares > 0:
-        _buy_holding[connection.dialect.name].run(
-            connection,
-            player_id=player_id,
-            artist_id=artist_id,
-            shares=shares,
-            cost_units=cost_units or 0,
-            held_since=now,
-        )
-        return
-    if cost_units is None:
-        row = connection.execute(
-            select(_held.shares, _held.cost_units).where(
-                _held.player_id == player_id, _held.artist_id == artist_id
-            )
-        ).first()
-        cost_units = cost_of_sale(row.shares, row.cost_units, -shares) if row else 0
+    _buy_holding[connection.dialect.name].run(connection, **bought)
+
+
+@dataclass(frozen=True)
+class Sold:
+    """What leaves a holding with the shares sold; cost and basis rounded up."""
+
+    cost_units: int
+    basis_nanos: int
+    session_basis_nanos: int
+
+
+def part_sold(holding: Any, shares: int) -> Sold:
+    """The part of a holding's cost and basis that its shares take with them.
+
+    Of the basis bought since the last close the part is rounded down: what is left of
+    it bears the day's fall.
+    """
+    basis = pricing.basis_sold(holding.basis_nanos, shares, holding.shares)
+    fresh = holding.session_basis_nanos
+    kept = fresh - fresh * shares // holding.shares
+    return Sold(
+        -(-holding.cost_units * shares // holding.shares),
+        basis,
+        fresh - min(kept, holding.basis_nanos - basis),
+    )
+
+
+def take_shares(
+    connection: Connection, player_id: str, artist_id: str, shares: int, sold: Sold
+) -> None:
+    """Take shares and what goes with them out of a holding."""
     changed = _sell_holding.run(
-        connection, n=-shares, cost=cost_units, p=player_id, a=artist_id
+        connection,
+        n=shares,
+        cost=sold.cost_units,
+        basis=sold.basis_nanos,
+        fresh=sold.session_basis_nanos,
+        p=player_id,
+        a=artist_id,
     )
     if changed != 1:
         raise Refusal("insufficient_shares", "You do not hold these shares.")
-
-
-def cost_of_sale(held_shares: int, cost_units: int, sold_shares: int) -> int:
-    """The part of a holding's cost that leaves with the shares sold, rounded up."""
-    return -(-cost_units * sold_shares // held_shares) if held_shares else 0
 
 
 _held = schema.holdings.c
@@ -229,29 +231,25 @@ _sell_holding = Prepared(
     .values(
         shares=_held.shares - bindparam("n"),
         cost_units=_held.cost_units - bindparam("cost"),
+        basis_nanos=_held.basis_nanos - bindparam("basis"),
+        session_basis_nanos=_held.session_basis_nanos - bindparam("fresh"),
     )
 )
+_ADDED = ("shares", "cost_units", "basis_nanos", "session_basis_nanos")
 
 
 def _buying(module: Any) -> Prepared:
     statement = module.insert(schema.holdings).values(
         {
             name: bindparam(name, type_=_held[name].type)
-            for name in (
-                "player_id",
-                "artist_id",
-                "shares",
-                "cost_units",
-                "held_since",
-            )
+            for name in ("player_id", "artist_id", *_ADDED, "held_since")
         }
     )
     return Prepared(
         statement.on_conflict_do_update(
             index_elements=["player_id", "artist_id"],
             set_={
-                "shares": _held.shares + statement.excluded.shares,
-                "cost_units": _held.cost_units + statement.excluded.cost_units,
+                **{name: _held[name] + statement.excluded[name] for name in _ADDED},
                 "held_since": case(
                     (_held.shares == 0, statement.excluded.held_since),
                     else_=_held.held_since,
@@ -283,6 +281,7 @@ def violations(connection: Connection) -> list[str]:
         *_unbalanced(connection),
         *_balances_that_differ(connection),
         *_trades_without_postings(connection),
+        *_reservations_that_differ(connection),
         *_pools_that_differ(connection),
     ]
 
@@ -325,20 +324,25 @@ def _balances_that_differ(connection: Connection) -> list[str]:
     ):
         kept[player_account(row.player_id), CASH] = row.cash_units
     for row in connection.execute(
-        select(_held.player_id, _held.artist_id, _held.shares)
+        select(_held.player_id, _held.artist_id, _held.shares, _held.basis_nanos)
     ):
-        kept[player_account(row.player_id), row.artist_id] = row.shares
+        account = player_account(row.player_id)
+        kept[account, row.artist_id] = row.shares
+        kept[account, basis_asset(row.artist_id)] = row.basis_nanos
     listed = schema.listings.c
     for row in connection.execute(
         select(
             listed.artist_id,
             listed.net_shares,
+            listed.basis_nanos,
             listed.house_cash_units,
             listed.fees_units,
         )
     ):
-        kept[house_account(row.artist_id), row.artist_id] = -row.net_shares
-        kept[house_account(row.artist_id), CASH] = row.house_cash_units
+        house = house_account(row.artist_id)
+        kept[house, row.artist_id] = -row.net_shares
+        kept[house, basis_asset(row.artist_id)] = -row.basis_nanos
+        kept[house, CASH] = row.house_cash_units
         kept[fees_account(row.artist_id), CASH] = row.fees_units
     problems = []
     for key in sorted(kept.keys() | posted.keys()):
@@ -371,6 +375,49 @@ def _trades_without_postings(connection: Connection) -> list[str]:
         .limit(20)
     )
     return [f"trade {row.trade_id} is not what was posted" for row in rows]
+
+
+def _reservations_that_differ(connection: Connection) -> list[str]:
+    """Cash and shares set aside, against the orders that wait."""
+    placed, player = schema.orders.c, schema.players.c
+    units: dict[str, int] = {}
+    shares: dict[tuple[str, str], int] = {}
+    for row in connection.execute(
+        select(schema.orders).where(placed.state == "queued")
+    ):
+        key = (row.player_id, row.artist_id)
+        units[row.player_id] = units.get(row.player_id, 0) + row.reserved_units
+        if row.side == "sell":
+            shares[key] = shares.get(key, 0) + row.shares
+    kept_units = {
+        row.player_id: row.reserved_units
+        for row in connection.execute(
+            select(player.player_id, player.reserved_units).where(
+                player.reserved_units != 0
+            )
+        )
+    }
+    kept_shares = {
+        (row.player_id, row.artist_id): row.reserved_shares
+        for row in connection.execute(
+            select(_held.player_id, _held.artist_id, _held.reserved_shares).where(
+                _held.reserved_shares != 0
+            )
+        )
+    }
+    problems = [
+        f"player:{who} has {kept_units.get(who, 0)} of cash set aside but the orders"
+        f" that wait need {units.get(who, 0)}"
+        for who in sorted(kept_units.keys() | units.keys())
+        if kept_units.get(who, 0) != units.get(who, 0)
+    ]
+    problems += [
+        f"player:{key[0]} has {kept_shares.get(key, 0)} of {key[1]} set aside but the"
+        f" orders that wait need {shares.get(key, 0)}"
+        for key in sorted(kept_shares.keys() | shares.keys())
+        if kept_shares.get(key, 0) != shares.get(key, 0)
+    ]
+    return problems[:20]
 
 
 def _pools_that_differ(connection: Connection) -> list[str]:
@@ -479,22 +526,22 @@ def _digest(
 
 def balances(connection: Connection) -> Mapping[str, int]:
     """Totals of the economy, from the balances: units, and shares of all artists."""
-    listed = schema.listings.c
-    house = connection.execute(
-        select(
-            func.coalesce(func.sum(listed.house_cash_units), 0).label("house_cash"),
-            func.coalesce(func.sum(listed.fees_units), 0).label("fees"),
-            func.coalesce(func.sum(listed.net_shares * listed.price_units), 0).label(
-                "exposure"
-            ),
+    house_cash = fees = exposure = 0
+    for row in connection.execute(select(schema.listings)):
+        house_cash += row.house_cash_units
+        fees += row.fees_units
+        exposure += pricing.holding_worth(
+            row.net_shares,
+            row.basis_nanos,
+            row.fundamental_price_units,
+            row.price_units,
         )
-    ).one()
     cash: int = connection.execute(
         select(func.coalesce(func.sum(schema.players.c.cash_units), 0))
     ).scalar_one()
     return {
         "cash_units": int(cash),
-        "house_cash_units": int(house.house_cash),
-        "fees_units": int(house.fees),
-        "house_exposure_units": int(house.exposure),
+        "house_cash_units": house_cash,
+        "fees_units": fees,
+        "house_exposure_units": exposure,
     }

@@ -1,14 +1,21 @@
-"""Orders for the open: queued now, cleared once at the next close."""
+"""Orders for the open: queued now, cleared once at the next close.
 
+An order sets aside what it may need: cash at its limit, with the fee, or its shares. So
+every order that is filled can be paid and delivered, whatever the others do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from exchange import schema, trading
+from exchange import pricing, schema, trading
 from exchange.clock import Clock, iso, new_id
 from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
-from exchange.settings import ExchangeSettings
+from exchange.settings import PPM, ExchangeSettings
 
 _placed = schema.orders.c
 
@@ -24,8 +31,7 @@ def place(
 ) -> dict[str, Any]:
     """Queue an order; the market may be closed and the artist halted.
 
-    Nothing is reserved: what cannot be paid or delivered at the close is filled in
-    part or not at all, and says so.
+    A purchase without a limit may cost a set share more than the price now.
     """
     trading.check_shares(settings, side, shares)
     if limit_units is not None and not 0 < limit_units < 2**53:
@@ -40,9 +46,15 @@ def place(
     if not listing.is_listed:
         raise Refusal("artist_not_listed", f"{listing.artist_name} is not listed.")
     _check_queue(connection, settings, player_id)
-    if side == "sell":
-        _check_holding(connection, player_id, listing, shares)
     now = clock()
+    reserved = 0
+    if side == "sell":
+        holding = trading.find_holding(connection, player_id, artist_id)
+        trading.check_holding(listing, holding, shares)
+    else:
+        reserved = cash_needed(settings, listing, shares, limit_units)
+        trading.check_cash(request.player, reserved)
+        _check_concentration(request, settings, listing, shares, now)
     order_id = new_id(now)
     connection.execute(
         insert(schema.orders).values(
@@ -52,10 +64,13 @@ def place(
             side=side,
             shares=shares,
             limit_units=limit_units,
+            reserved_units=reserved,
             state="queued",
             placed_at=now,
         )
     )
+    set_aside = Reserve(player_id, artist_id, reserved, shares if side == "sell" else 0)
+    _reserve(connection, [set_aside])
     return {
         "order_id": order_id,
         "artist_id": artist_id,
@@ -63,9 +78,103 @@ def place(
         "side": side,
         "shares": shares,
         "limit_units": limit_units,
+        "reserved_units": reserved,
         "state": "queued",
         "placed_at": iso(now),
     }
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """What an order has set aside of its player's cash and shares."""
+
+    player_id: str
+    artist_id: str
+    units: int
+    shares: int
+
+
+def cash_needed(
+    settings: ExchangeSettings, listing: Row[Any], shares: int, limit_units: int | None
+) -> int:
+    """The most that an order to buy can cost, with the fee."""
+    price = limit_units
+    if price is None:
+        price = -(-listing.price_units * (100 + settings.open_reserve_pct) // 100)
+    value = shares * price
+    return value + pricing.fee_of(value, settings.base_fee_ppm)
+
+
+def payable_limit(reserved_units: int, shares: int, fee_ppm: int) -> int:
+    """The highest uniform price, in units, at which the cash set aside pays it all."""
+    return reserved_units * PPM // (shares * (PPM + fee_ppm))
+
+
+def _reserve(connection: Connection, reserves: Sequence[Reserve]) -> None:
+    """Set aside; negative amounts give back."""
+    units = [{"who": one.player_id, "n": one.units} for one in reserves if one.units]
+    if units:
+        connection.execute(_reserve_cash, units)
+    shares = [
+        {"who": one.player_id, "which": one.artist_id, "n": one.shares}
+        for one in reserves
+        if one.shares
+    ]
+    if shares:
+        connection.execute(_reserve_shares, shares)
+
+
+def release(connection: Connection, orders: Sequence[Row[Any]]) -> None:
+    """Give back what orders had set aside: they are about to end."""
+    _reserve(
+        connection,
+        [
+            Reserve(
+                order.player_id,
+                order.artist_id,
+                -order.reserved_units,
+                -order.shares if order.side == "sell" else 0,
+            )
+            for order in orders
+        ],
+    )
+
+
+_player, _held = schema.players.c, schema.holdings.c
+_reserve_cash = (
+    update(schema.players)
+    .where(_player.player_id == bindparam("who"))
+    .values(reserved_units=_player.reserved_units + bindparam("n"))
+)
+_reserve_shares = (
+    update(schema.holdings)
+    .where(_held.player_id == bindparam("who"), _held.artist_id == bindparam("which"))
+    .values(reserved_shares=_held.reserved_shares + bindparam("n"))
+)
+
+
+def _check_concentration(
+    request: PlayerRequest,
+    settings: ExchangeSettings,
+    listing: Row[Any],
+    shares: int,
+    now: datetime,
+) -> None:
+    """The holding as it would be with every order of it that waits."""
+    connection, player = request.connection, request.player
+    holding = trading.find_holding(connection, player.player_id, listing.artist_id)
+    waiting: int = connection.execute(
+        select(func.coalesce(func.sum(_placed.shares), 0)).where(
+            _placed.player_id == player.player_id,
+            _placed.artist_id == listing.artist_id,
+            _placed.state == "queued",
+            _placed.side == "buy",
+        )
+    ).scalar_one()
+    total = (holding.shares if holding else 0) + int(waiting) + shares
+    trading.check_concentration(
+        connection, settings, player, listing, total * listing.price_units, now
+    )
 
 
 def _check_queue(
@@ -85,24 +194,6 @@ def _check_queue(
         )
 
 
-def _check_holding(
-    connection: Connection, player_id: str, listing: Row[Any], shares: int
-) -> None:
-    """Refuse to sell more shares than a player has."""
-    held = schema.holdings.c
-    holding = connection.execute(
-        select(held.shares).where(
-            held.player_id == player_id, held.artist_id == listing.artist_id
-        )
-    ).scalar()
-    if (holding or 0) < shares:
-        raise Refusal(
-            "insufficient_shares",
-            f"You hold {holding or 0} shares of {listing.artist_name}.",
-            holding_shares=holding or 0,
-        )
-
-
 def cancel(request: PlayerRequest, clock: Clock, order_id: str) -> dict[str, Any]:
     """Take a queued order back; at any time before it is cleared."""
     order = request.connection.execute(
@@ -118,19 +209,35 @@ def cancel(request: PlayerRequest, clock: Clock, order_id: str) -> dict[str, Any
         raise Refusal(
             "order_not_queued", f"The order is {order.state}.", state=order.state
         )
-    request.connection.execute(
-        update(schema.orders)
-        .where(_placed.order_id == order_id)
-        .values(state="cancelled", reason="by the player", ended_at=clock())
-    )
+    end(request.connection, [order], "cancelled", "by the player", clock())
     return {"order_id": order_id, "state": "cancelled"}
 
 
 def cancel_all(
     connection: Connection, clock: Clock, player_id: str, reason: str
 ) -> None:
+    waiting = connection.execute(
+        select(schema.orders).where(
+            _placed.player_id == player_id, _placed.state == "queued"
+        )
+    ).all()
+    end(connection, waiting, "cancelled", reason, clock())
+
+
+def end(
+    connection: Connection,
+    orders: Sequence[Row[Any]],
+    state: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """End orders that wait without a fill, and give back what they had set aside."""
+    if not orders:
+        return
+    release(connection, orders)
     connection.execute(
         update(schema.orders)
-        .where(_placed.player_id == player_id, _placed.state == "queued")
-        .values(state="cancelled", reason=reason, ended_at=clock())
+        .where(_placed.order_id == bindparam("which"))
+        .values(state=state, reason=reason, ended_at=now),
+        [{"which": order.order_id} for order in orders],
     )

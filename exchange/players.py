@@ -1,9 +1,12 @@
 """Players: joining, settings, profile, starting again and leaving."""
 
+import hashlib
+import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -37,23 +40,35 @@ def find(connection: Connection, account_id: str) -> Row[Any] | None:
     ).first()
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What last.fm says of an account; None where it is not known yet."""
+
+    registered_date: date | None = None
+    scrobbles: int | None = None
+
+
 def join(
     connection: Connection,
     clock: Clock,
     settings: ExchangeSettings,
     account_id: str,
     listener_id: str | None = None,
+    standing: Standing | None = None,
 ) -> str:
     """Make an account a player with its starting cash; gives the player's id.
 
-    Safe to repeat: an account is one player. The name is a drawn one: that of the
-    account is nobody's business on the boards.
+    Safe to repeat: an account is one player. Refuses an account that is too young, that
+    has too few scrobbles, or that has left a few days ago. The name is a drawn one:
+    that of the account is nobody's business on the boards.
     """
     state = market.lock_shared(connection)
     existing = find(connection, account_id)
     if existing is not None:
         return str(existing.player_id)
     now = clock()
+    _check_standing(settings, standing or Standing(), now)
+    _check_departure(connection, settings, listener_id or account_id, now)
     player_id = new_id(now)
     name = _draw_name(connection)
     connection.execute(
@@ -71,6 +86,58 @@ def join(
     )
     _grant(connection, clock, state, player_id, "start", settings.starting_cash_units)
     return player_id
+
+
+def _check_standing(
+    settings: ExchangeSettings, standing: Standing, now: datetime
+) -> None:
+    """Refuse an account of last.fm that is known to be too young or hardly used."""
+    if standing.registered_date is not None:
+        first = standing.registered_date + timedelta(days=settings.joining_days)
+        if now.date() < first:
+            raise Refusal(
+                "account_too_new",
+                f"The exchange is for last.fm accounts of at least"
+                f" {settings.joining_days} days; yours can join from {first} on.",
+                allowed_at=first.isoformat(),
+            )
+    if (
+        standing.scrobbles is not None
+        and standing.scrobbles < settings.joining_scrobbles
+    ):
+        raise Refusal(
+            "account_too_new",
+            f"The exchange is for last.fm accounts with at least"
+            f" {settings.joining_scrobbles} scrobbles; yours had"
+            f" {standing.scrobbles} when it was last read.",
+            scrobbles=standing.scrobbles,
+        )
+
+
+def _account_hash(connection: Connection, key: str) -> str:
+    """What is kept of an account that has left: nobody can tell whose it was."""
+    secret = market.quote_key(connection)
+    return hmac.new(secret, b"departure\n" + key.encode(), hashlib.sha256).hexdigest()
+
+
+def _check_departure(
+    connection: Connection, settings: ExchangeSettings, key: str, now: datetime
+) -> None:
+    """Refuse who has left a few days ago: leaving is no way to fresh money."""
+    gone = schema.departures.c
+    oldest = now - timedelta(days=settings.rejoin_days)
+    connection.execute(delete(schema.departures).where(gone.left_at <= oldest))
+    left_at = connection.execute(
+        select(gone.left_at).where(gone.account_hash == _account_hash(connection, key))
+    ).scalar()
+    if left_at is not None:
+        allowed = left_at + timedelta(days=settings.rejoin_days)
+        raise Refusal(
+            "rejoin_too_soon",
+            "This account has left the exchange; it can join again from"
+            f" {allowed:%Y-%m-%d %H:%M} UTC on.",
+            allowed_at=iso(allowed),
+        )
 
 
 def reset(
@@ -129,12 +196,22 @@ def reset(
 def leave(request: PlayerRequest, clock: Clock) -> dict[str, Any]:
     """Delete the account: name and links go at once, the books stay.
 
-    What was held is sold at the next close; the ledger keeps only an identifier nobody
-    can lead back to a person.
+    What was held is sold at once, or with the next close where the market is not open;
+    the ledger keeps only an identifier nobody can lead back to a person. A hash of the
+    account is kept for some days.
     """
-    player_id = request.player.player_id
+    player = request.player
+    player_id = player.player_id
     connection = request.connection
+    now = clock()
     orders.cancel_all(connection, clock, player_id, "the player left")
+    if request.market.state == "open":
+        _cash_out(connection, clock, request.market, player_id)
+    gone = _account_hash(connection, player.listener_id or player.account_id)
+    connection.execute(
+        delete(schema.departures).where(schema.departures.c.account_hash == gone)
+    )
+    connection.execute(insert(schema.departures).values(account_hash=gone, left_at=now))
     mine = select(schema.friend_leagues.c.league_id).where(
         schema.friend_leagues.c.owner_id == player_id
     )
@@ -162,7 +239,7 @@ def leave(request: PlayerRequest, clock: Clock) -> dict[str, Any]:
             named_at=None,
             listener_id=None,
             is_public=False,
-            left_at=clock(),
+            left_at=now,
         )
     )
     return {"player_id": player_id, "state": "left"}
@@ -171,7 +248,7 @@ def leave(request: PlayerRequest, clock: Clock) -> dict[str, Any]:
 def liquidate_leavers(
     connection: Connection, clock: Clock, state: market.Market
 ) -> int:
-    """Sell what those who left still hold; part of every settlement."""
+    """Sell what those hold who left a closed market; part of every settlement."""
     gone: Iterable[str] = connection.execute(
         select(_column.player_id)
         .where(_column.left_at.is_not(None), _column.liquidated_at.is_(None))
@@ -179,15 +256,22 @@ def liquidate_leavers(
     ).scalars()
     count = 0
     for player_id in list(gone):
-        liquidate(connection, clock, state, player_id, "left")
-        _take_cash(connection, clock, state, player_id, "left")
-        connection.execute(
-            update(schema.players)
-            .where(_column.player_id == player_id)
-            .values(liquidated_at=clock())
-        )
+        _cash_out(connection, clock, state, player_id)
         count += 1
     return count
+
+
+def _cash_out(
+    connection: Connection, clock: Clock, state: market.Market, player_id: str
+) -> None:
+    """Sell all that a leaver holds, and give the cash back to the bank."""
+    liquidate(connection, clock, state, player_id, "left")
+    _take_cash(connection, clock, state, player_id, "left")
+    connection.execute(
+        update(schema.players)
+        .where(_column.player_id == player_id)
+        .values(liquidated_at=clock())
+    )
 
 
 def liquidate(
@@ -210,11 +294,13 @@ def liquidate(
             .where(schema.listings.c.artist_id == holding.artist_id)
             .with_for_update()
         ).one()
-        value = pricing.value_of(
+        value = pricing.sale_value(
             listing.fundamental_price_units,
             listing.depth_shares,
             pricing.displacement(listing.net_shares, listing.baseline_micros),
-            -holding.shares,
+            holding.shares,
+            holding.shares,
+            holding.basis_nanos,
         )
         trading.execute(
             connection,

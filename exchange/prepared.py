@@ -30,6 +30,14 @@ class _Compiled:
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
     """Columns the driver gives in another type, and the type's own way to read them."""
 
+    def read(self, values: Sequence[Any]) -> Any:
+        assert self.row is not None
+        if self.readers:
+            values = list(values)
+            for place, reader in self.readers:
+                values[place] = reader(values[place])
+        return self.row(*values)
+
 
 class Prepared:
     """One statement; `columns` are the parameters of an insert without values."""
@@ -50,14 +58,16 @@ class Prepared:
             values = cursor.fetchone()
         finally:
             cursor.close()
-        if values is None:
-            return None
-        assert compiled.row is not None
-        if compiled.readers:
-            values = list(values)
-            for place, read in compiled.readers:
-                values[place] = read(values[place])
-        return compiled.row(*values)
+        return None if values is None else compiled.read(values)
+
+    def all(self, connection: Connection, **binds: Any) -> list[Any]:
+        """All rows by the names of their columns."""
+        compiled = self._of(connection.dialect)
+        cursor = self._run(connection, compiled, binds)
+        try:
+            return [compiled.read(values) for values in cursor.fetchall()]
+        finally:
+            cursor.close()
 
     def run(self, connection: Connection, **binds: Any) -> int:
         """Execute; tells how many rows it changed."""

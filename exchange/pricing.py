@@ -1,4 +1,4 @@
-"""The price curve p(u) = F·exp(u/b), its integral, fees and spread.
+"""The price curve p(u) = F·exp(u/b), its integral, what a sale pays, fees and spread.
 
 Pure. All results are integers; the curve is evaluated in decimal with 40 digits, whose
 exponential is correctly rounded by definition (General Decimal Arithmetic), so every
@@ -15,7 +15,12 @@ from decimal import (
 )
 from functools import lru_cache
 
-from exchange.settings import MICROS_PER_SHARE, PPM, ExchangeSettings
+from exchange.settings import (
+    MICROS_PER_SHARE,
+    NANOS_PER_SHARE,
+    PPM,
+    ExchangeSettings,
+)
 
 DIGITS = Context(prec=40, rounding=ROUND_HALF_EVEN)
 _CEILING = Context(prec=60, rounding=ROUND_CEILING)
@@ -67,15 +72,81 @@ def exact_cost(
     )
 
 
-def value_of(
+def purchase_value(
     fundamental_units: int, depth_shares: int, displacement_micros: int, shares: int
 ) -> int:
-    """What the curve asks (Q > 0, rounded up) or pays (Q < 0, rounded down).
+    """What the curve asks for shares, before the fee; rounded up."""
+    return ceiling(
+        exact_cost(fundamental_units, depth_shares, displacement_micros, shares)
+    )
 
-    Always positive or zero: the amount of money that changes hands before the fee.
+
+def sale_value(
+    fundamental_units: int,
+    depth_shares: int,
+    displacement_micros: int,
+    sold: int,
+    held: int,
+    basis_nanos: int,
+) -> int:
+    """What a sale pays before the fee, rounded down: the curve, capped by the basis.
+
+    A share pays min(F·exp(max(u, 0)/b), F·B/n). Down the curve the first `top` shares
+    are capped by the basis, the next `mid` pay the curve, and from u = 0 on it is F.
     """
-    cost = exact_cost(fundamental_units, depth_shares, displacement_micros, shares)
-    return ceiling(cost) if shares > 0 else floor(cost.copy_negate())
+    most = basis_value(fundamental_units, basis_nanos, sold, held)
+    if basis_nanos <= held * NANOS_PER_SHARE:
+        return most
+    ratio = DIGITS.divide(Decimal(basis_nanos), Decimal(held * NANOS_PER_SHARE))
+    above = DIGITS.divide(
+        Decimal(max(displacement_micros, 0)), Decimal(MICROS_PER_SHARE)
+    )
+    below_cap = DIGITS.multiply(Decimal(depth_shares), DIGITS.ln(ratio))
+    top = min(max(DIGITS.subtract(above, below_cap), Decimal(0)), Decimal(sold))
+    if top == sold:
+        return most
+    mid = min(DIGITS.subtract(above, top), DIGITS.subtract(Decimal(sold), top))
+    left = DIGITS.subtract(above, top)
+    curve = DIGITS.multiply(
+        Decimal(depth_shares),
+        DIGITS.subtract(
+            _exp(left, depth_shares), _exp(DIGITS.subtract(left, mid), depth_shares)
+        ),
+    )
+    shares = DIGITS.add(
+        DIGITS.multiply(ratio, top),
+        DIGITS.add(curve, DIGITS.subtract(Decimal(sold), DIGITS.add(top, mid))),
+    )
+    return min(most, floor(DIGITS.multiply(Decimal(fundamental_units), shares)))
+
+
+def _exp(displacement: Decimal, depth_shares: int) -> Decimal:
+    return DIGITS.exp(DIGITS.divide(displacement, Decimal(depth_shares)))
+
+
+def basis_value(fundamental_units: int, basis_nanos: int, sold: int, held: int) -> int:
+    """F·B·Q/n, the most that a sale can pay, rounded down."""
+    return fundamental_units * basis_nanos * sold // (held * NANOS_PER_SHARE)
+
+
+def basis_bought(value_units: int, fundamental_units: int) -> int:
+    """C/F, the basis that a purchase adds, in billionths of a share; rounded down."""
+    return value_units * NANOS_PER_SHARE // fundamental_units
+
+
+def basis_sold(basis_nanos: int, sold: int, held: int) -> int:
+    """B·Q/n, the basis that leaves with the shares sold; rounded up."""
+    return -(-basis_nanos * sold // held)
+
+
+def holding_worth(
+    shares: int, basis_nanos: int, fundamental_units: int, price_units: int
+) -> int:
+    """A holding at its own price: what the first share of a sale would pay, times n."""
+    return min(
+        shares * max(price_units, fundamental_units),
+        fundamental_units * basis_nanos // NANOS_PER_SHARE,
+    )
 
 
 def mean_price(
@@ -117,23 +188,6 @@ def value_at(price: Decimal, shares: int) -> int:
     return ceiling(exact) if shares > 0 else floor(exact)
 
 
-def affordable(cash_units: int, price: Decimal, rate_ppm: int) -> int:
-    """The most shares whose value at a uniform price, with the fee, cash can pay."""
-    if price <= 0:
-        return 0
-    shares = floor(
-        DIGITS.divide(
-            Decimal(cash_units * PPM), DIGITS.multiply(price, Decimal(PPM + rate_ppm))
-        )
-    )
-    while shares > 0:
-        value = value_at(price, shares)
-        if value + fee_of(value, rate_ppm) <= cash_units:
-            break
-        shares -= 1
-    return shares
-
-
 def depth_for(settings: ExchangeSettings, fundamental_units: int) -> int:
     """Depth b of a new listing, in shares: the same money moves every artist alike."""
     return max(
@@ -162,17 +216,12 @@ def is_within_impact(
     depth_shares: int,
     before_micros: int,
     after_micros: int,
-    *,
-    is_novice: bool,
 ) -> bool:
     """|u| stays inside its limit, or at least comes nearer to it."""
-    bound = impact_bound_micros(settings, depth_shares, is_novice=is_novice)
+    bound = impact_bound_micros(settings, depth_shares)
     return abs(after_micros) <= bound or abs(after_micros) < abs(before_micros)
 
 
-def impact_bound_micros(
-    settings: ExchangeSettings, depth_shares: int, *, is_novice: bool = False
-) -> int:
+def impact_bound_micros(settings: ExchangeSettings, depth_shares: int) -> int:
     """The largest |u|, in millionths of a share."""
-    bound = depth_shares * MICROS_PER_SHARE * settings.impact_limit_pct // 100
-    return bound // 2 if is_novice else bound
+    return depth_shares * MICROS_PER_SHARE * settings.impact_limit_pct // 100

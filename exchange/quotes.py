@@ -2,8 +2,9 @@
 
 A quote is a text the player carries: the server keeps nothing until it is used. The
 signature covers player, artist, side, shares, price, fee, the published version, the
-position of the curve, the market's opening and the time of expiry. That it is used once
-is a unique key on the trades.
+market's opening and the time of expiry. It says what the player agreed to, no more: the
+price is made again when the trade is done. That it is used once is a unique key on the
+trades.
 """
 
 import base64
@@ -32,7 +33,6 @@ class Quote:
     fee_units: int
     fee_ppm: int
     version: str
-    curve_version: int
     openings: int
     expires_ms: int
 
@@ -72,6 +72,8 @@ def unseal(text: str, key: bytes) -> Quote:
     if not hmac.compare_digest(signature, _sign(body, key)):
         raise Refusal("quote_invalid", "The quote's signature is wrong.")
     values: list[Any] = json.loads(body)
+    if len(values) != len(_FIELDS):
+        raise Refusal("quote_invalid", "The quote is of an earlier version.")
     return Quote(*values)
 
 
@@ -87,10 +89,17 @@ def check_binding(
         )
 
 
-def check_alive(quote: Quote, now: datetime, openings: int) -> None:
-    """A quote lives for seconds, and dies when the market closes."""
-    if milliseconds(now) >= quote.expires_ms or openings != quote.openings:
+def check_alive(quote: Quote, now: datetime, openings: int, seconds: int) -> datetime:
+    """A quote lives for seconds, and dies when the market closes.
+
+    Gives the moment it was made, which its spread is reckoned at.
+    """
+    left = quote.expires_ms - milliseconds(now)
+    if left <= 0 or openings != quote.openings:
         raise Refusal("quote_expired", "The quote has expired; ask for a new one.")
+    if left > seconds * 1000:
+        raise Refusal("quote_invalid", "The quote would live longer than a quote may.")
+    return quote.expires_at - timedelta(seconds=seconds)
 
 
 def _sign(body: bytes, key: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """The trading tables, for SQLite and PostgreSQL alike.
 
 Units: `_units` are ten-thousandths of a credit, `_micros` millionths of a share, `_ppm`
-millionths, `_milli` thousandths. Times are UTC without a zone. No column holds a float.
+millionths, `_milli` thousandths. A basis is counted in `_nanos`, billionths of a share
+at the fundamental price. Times are UTC without a zone. No column holds a float.
 On PostgreSQL the tables live in schema `exchange`, on SQLite in a file of their own.
 """
 
@@ -119,6 +120,8 @@ players = Table(
     _flag("is_public", "true"),
     _flag("has_seen_tour"),
     _big("cash_units", 0),
+    # Of the cash, what orders to buy that wait may cost.
+    _big("reserved_units", 0),
     _big("points", 0),
     # Chain-linked wealth, 1,000,000,000 at the start; a reset does not move it.
     _big("wealth_index", 1_000_000_000),
@@ -136,6 +139,9 @@ players = Table(
     UniqueConstraint("account_id"),
     UniqueConstraint("player_name"),
     CheckConstraint("cash_units >= 0", name="cash_not_negative"),
+    CheckConstraint(
+        "reserved_units >= 0 and reserved_units <= cash_units", name="reserved_is_there"
+    ),
 )
 
 Index("ix_players_name_key", players.c.name_key, unique=True)
@@ -156,13 +162,13 @@ listings = Table(
     _big("close_price_units"),
     _big("previous_close_units"),
     _big("net_shares", 0),
+    # The basis of all holdings together.
+    _big("basis_nanos", 0),
     _big("baseline_micros", 0),
     _big("depth_shares"),
     _big("sigma_ppm", 0),
     _big("surprise_milli", 0),
     _big("listeners", 0),
-    # Counts every change of the curve's position; a quote names the one it saw.
-    _big("curve_version", 0),
     _big("house_cash_units", 0),
     _big("fees_units", 0),
     _big("session_trades", 0),
@@ -172,6 +178,7 @@ listings = Table(
     CheckConstraint("fundamental_price_units > 0", name="price_positive"),
     CheckConstraint("depth_shares > 0", name="depth_positive"),
     CheckConstraint("net_shares >= 0", name="net_shares_not_negative"),
+    CheckConstraint("basis_nanos >= 0", name="basis_not_negative"),
     CheckConstraint("fees_units >= 0", name="fees_not_negative"),
 )
 
@@ -183,12 +190,26 @@ holdings = Table(
     _big("shares"),
     # What the shares were bought for, fees included; falls in proportion on a sale.
     _big("cost_units", 0),
+    # What was paid for at the fundamental price of its day: a sale pays no more.
+    _big("basis_nanos", 0),
+    # The part of it bought "now" since the last close.
+    _big("session_basis_nanos", 0),
+    # Of the shares, what orders to sell that wait would deliver.
+    _big("reserved_shares", 0),
     # Shares at the last close and the one before: dividends go by the least of them.
     _big("close_shares", 0),
     _big("previous_close_shares", 0),
     Column("held_since", DateTime),
     PrimaryKeyConstraint("player_id", "artist_id"),
     CheckConstraint("shares >= 0", name="shares_not_negative"),
+    CheckConstraint("basis_nanos >= 0", name="basis_not_negative"),
+    CheckConstraint(
+        "session_basis_nanos >= 0 and session_basis_nanos <= basis_nanos",
+        name="session_basis_is_part",
+    ),
+    CheckConstraint(
+        "reserved_shares >= 0 and reserved_shares <= shares", name="reserved_is_there"
+    ),
 )
 Index("ix_holdings_artist_id", holdings.c.artist_id)
 
@@ -210,7 +231,7 @@ postings = Table(
     Column("line", Integer, nullable=False),
     # player:<id>, house:<artist_id>, fees:<artist_id>, bank
     _text("account"),
-    # cash or the artist_id
+    # cash, the artist_id, or basis:<artist_id>
     _text("asset"),
     _big("amount"),
     PrimaryKeyConstraint("transaction_id", "line"),
@@ -266,6 +287,8 @@ orders = Table(
     _text("side"),
     _big("shares"),
     _big("limit_units", nullable=True),
+    # Cash set aside for an order to buy; an order to sell sets its shares aside.
+    _big("reserved_units", 0),
     # queued, filled, part_filled, cancelled, unfilled
     _text("state"),
     _text("reason", nullable=True),
@@ -312,6 +335,7 @@ settlements = Table(
     _big("session"),
     _big("season"),
     _big("orders_filled", 0),
+    # The fees since the last close: paid as dividends, or to nobody.
     _big("pool_units", 0),
     _big("dividends_units", 0),
     _big("carried_units", 0),
@@ -406,12 +430,13 @@ economy_days = Table(
     _big("money_supply_units"),
     _big("holdings_units"),
     _big("fees_units"),
+    # New money paid as dividends; none since they are paid by value.
     _big("issuance_units"),
     _big("starting_grants_units"),
     _big("dividends_units"),
     _big("carried_units"),
     _big("house_cash_units"),
-    # What the house would owe if every share were sold back at the close.
+    # What the house would owe, at the most, if every share were sold at the close.
     _big("house_exposure_units"),
     _big("trades"),
     _big("orders_filled"),
@@ -485,6 +510,14 @@ checkpoints = Table(
     _text("previous_hash"),
     _text("hash"),
     UniqueConstraint("settled_date"),
+)
+
+# Who left in the last days, by a keyed hash of the account: no new grant so soon.
+departures = Table(
+    "departures",
+    metadata,
+    _text("account_hash", primary_key=True),
+    Column("left_at", DateTime, nullable=False),
 )
 
 # What people did to the market by hand, and why.

@@ -14,6 +14,7 @@ from warehouse.settings import SettingsGroup, Unit, load_group
 UNITS_PER_CREDIT = 10_000
 PPM = 1_000_000
 MICROS_PER_SHARE = 1_000_000
+NANOS_PER_SHARE = 1_000_000_000
 
 LEAGUES = ("bronze", "silver", "gold", "operator")
 
@@ -33,12 +34,12 @@ class ExchangeSettings(SettingsGroup):
         10_000, ge=0, description="fee of one side, of the value traded"
     )
     staleness_z_milli: Annotated[int, Unit("thousandths")] = Field(
-        3_000,
+        2_000,
         ge=0,
-        description="z of the spread z·σ·√(hours/24) of an ageing price",
+        description="z of the spread z·σ·√(hours/24) that a sale pays",
     )
     depth_value_units: Annotated[int, Unit("units")] = Field(
-        100_000 * UNITS_PER_CREDIT,
+        250_000 * UNITS_PER_CREDIT,
         ge=0,
         description="depth b of a new listing in money: b = this / price, in shares",
     )
@@ -57,18 +58,36 @@ class ExchangeSettings(SettingsGroup):
         description="a holding may be this share of net worth at the time of buying",
     )
     novice_days: Annotated[int, Unit("days")] = Field(
-        14, ge=0, description="both limits are halved in the first days of an account"
+        14, ge=0, description="that share is halved in the first days of a player"
     )
     quote_seconds: Annotated[int, Unit("s")] = Field(
-        15, ge=0, description="a quote is valid this long"
+        60, ge=0, description="a quote is valid this long"
     )
     reset_days: Annotated[int, Unit("days")] = Field(
         7, ge=0, description="time between two fresh starts of a player"
     )
-    issuance_per_player_units: Annotated[int, Unit("units")] = Field(
-        1 * UNITS_PER_CREDIT,
+    rejoin_days: Annotated[int, Unit("days")] = Field(
+        7, ge=0, description="who has left can join again after this time"
+    )
+    joining_days: Annotated[int, Unit("days")] = Field(
+        30, ge=0, description="age a last.fm account needs to join, where it is known"
+    )
+    joining_scrobbles: Annotated[int, Unit("plays")] = Field(
+        200,
         ge=0,
-        description="new money a day and player that goes into the pool of dividends",
+        description="plays a last.fm account needs to join, where they are known",
+    )
+    open_reserve_pct: Annotated[int, Unit("%")] = Field(
+        10,
+        ge=0,
+        description="an order to buy without a limit reserves, and pays at most, this"
+        " much more than the price",
+    )
+    dividend_rate_ppm: Annotated[int, Unit("ppm")] = Field(
+        500,
+        ge=0,
+        description="largest dividend of a close, of a holding's value for each"
+        " deviation of surprise",
     )
     dividend_surprise_cap_milli: Annotated[int, Unit("thousandths")] = Field(
         3_000, ge=0, description="largest growth surprise that dividends count"

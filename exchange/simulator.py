@@ -10,12 +10,14 @@ there.
 import math
 import random
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from statistics import mean, median, quantiles
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from statistics import mean, median, quantiles, stdev
 from typing import Any
 
 from exchange import auction, pricing
+from exchange.adversaries import ADVERSARIES
 from exchange.quotes import Side
 from exchange.settings import (
     MICROS_PER_SHARE,
@@ -23,7 +25,7 @@ from exchange.settings import (
     UNITS_PER_CREDIT,
     ExchangeSettings,
 )
-from exchange.settlement import split
+from exchange.settlement import share_out
 from exchange.value_formula import (
     LISTING_FLOOR_PLAYS,
     ValueFormula,
@@ -34,12 +36,9 @@ from exchange.value_formula import (
     log_attention,
     log_value,
     robust_spread,
-    transient_gain,
     value_formula,
 )
-
-DAILY_SHOCK, RELEASE_SHOCK = 0.1, 0.3
-_DAY = 86_400
+from exchange.worlds import WEEKDAYS, WORLDS
 
 KINDS = (
     "random",
@@ -72,6 +71,10 @@ class Scenario:
     players: int = 120
     artists: int = 200
     warm_up_days: int = 60
+    world: str = "innovations"
+    """One of `worlds.WORLDS`."""
+    has_adversaries: bool = False
+    """Whether those who try every way of cheating play as well: `adversaries`."""
     listing_floor_plays: int = LISTING_FLOOR_PLAYS
     """Artists whose median plays a day in the warm-up are fewer are not listed."""
     formula: ValueFormula = field(default_factory=value_formula)
@@ -79,13 +82,10 @@ class Scenario:
 
 @dataclass
 class SimArtist:
-    """One artist: hidden attention, the filter on what is seen, and the curve."""
+    """One artist: the filter on what is seen of it, and the curve."""
 
     artist_id: str
-    attention: float
     audience: float
-    excitement: float = 0.0
-    """What of the attention passes, as a log."""
     state: ValueState | None = None
     usual: list[float] = field(default_factory=list)
     """Log attention of the last 28 days, the day's factor still in it."""
@@ -100,6 +100,7 @@ class SimArtist:
     sigma_ppm: int = 0
     fees_units: int = 0
     prices: list[int] = field(default_factory=list)
+    fundamentals: list[int] = field(default_factory=list)
     plays: list[float] = field(default_factory=list)
 
     @property
@@ -121,12 +122,17 @@ class SimPlayer:
     kind: str
     cash_units: int
     shares: dict[str, int] = field(default_factory=dict)
+    basis: dict[str, int] = field(default_factory=dict)
+    fresh: dict[str, int] = field(default_factory=dict)
+    """The part of the basis that was bought "now" since the last close."""
     closes: list[dict[str, int]] = field(default_factory=list)
     worth: list[int] = field(default_factory=list)
     dividends_units: int = 0
     fees_units: int = 0
     trades: int = 0
     note: dict[str, Any] = field(default_factory=dict)
+    is_helper: bool = False
+    """An account that a scheme spends; it is not in the results."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,6 @@ class Simulation:
     scenario: Scenario
     settings: ExchangeSettings
     players: list[SimPlayer]
-    issued_units: int = 0
     dividends_units: int = 0
     fees_units: int = 0
     trades: int = 0
@@ -167,13 +172,16 @@ class Simulation:
     def by_kind(self) -> dict[str, list[SimPlayer]]:
         kinds: dict[str, list[SimPlayer]] = defaultdict(list)
         for player in self.players:
-            kinds[player.kind].append(player)
-        return {kind: kinds[kind] for kind in KINDS if kinds[kind]}
+            if not player.is_helper:
+                kinds[player.kind].append(player)
+        return {kind: kinds[kind] for kind in (*KINDS, *ADVERSARIES) if kinds[kind]}
 
     def wealth_days(self) -> list[WealthDay]:
-        """Every kind's net worth day by day, kind after kind."""
+        """Every kind's net worth day by day, kind after kind; without adversaries."""
         rows = []
         for kind, members in self.by_kind().items():
+            if kind not in KINDS:
+                continue
             for day in range(self.scenario.days):
                 worth = [player.worth[day] / UNITS_PER_CREDIT for player in members]
                 # Of one player alone there are no quartiles.
@@ -208,7 +216,6 @@ class Simulation:
             "trades": self.trades,
             "refused": self.refused,
             "fees": self.fees_units // UNITS_PER_CREDIT,
-            "issuance": self.issued_units // UNITS_PER_CREDIT,
             "dividends": self.dividends_units // UNITS_PER_CREDIT,
             "house": self.house_units // UNITS_PER_CREDIT,
             "kinds": kinds,
@@ -219,26 +226,49 @@ class Simulation:
         facts = self.summary()
         rows = [
             f"{facts['days']} days, seed {facts['seed']}: {facts['trades']} trades,"
-            f" fees {facts['fees']}, issuance {facts['issuance']}, dividends"
-            f" {facts['dividends']}, house {facts['house']:+}",
-            f"{'kind':<10}{'players':>8}{'mean %':>9}{'median %':>10}{'best %':>9}"
+            f" fees {facts['fees']}, dividends {facts['dividends']},"
+            f" house {facts['house']:+}",
+            f"{'kind':<14}{'players':>8}{'mean %':>9}{'median %':>10}{'best %':>9}"
             f"{'worst %':>9}{'trades':>8}{'fees':>9}",
         ]
         for kind, one in facts["kinds"].items():
             rows.append(
-                f"{kind:<10}{one['players']:>8}{one['mean_return_pct']:>9}"
+                f"{kind:<14}{one['players']:>8}{one['mean_return_pct']:>9}"
                 f"{one['median_return_pct']:>10}{one['best_return_pct']:>9}"
                 f"{one['worst_return_pct']:>9}{one['trades']:>8}{one['fees']:>9}"
             )
         return rows
 
 
+def spread_lines(played: Sequence[Simulation]) -> list[str]:
+    """Return by kind over seeds, in %: mean, standard deviation, lowest, highest."""
+    returns: dict[str, list[float]] = defaultdict(list)
+    for one in played:
+        for kind, facts in one.summary()["kinds"].items():
+            returns[kind].append(facts["mean_return_pct"])
+    first = played[0].scenario
+    rows = [
+        f"world {first.world}, {first.days} days, seeds {first.seed} to"
+        f" {first.seed + len(played) - 1}",
+        f"{'kind':<14}{'mean %':>9}{'sd':>8}{'lowest %':>10}{'highest %':>11}",
+    ]
+    for kind, found in returns.items():
+        rows.append(
+            f"{kind:<14}{mean(found):>9.2f}"
+            f"{stdev(found) if len(found) > 1 else 0:>8.2f}"
+            f"{min(found):>10.2f}{max(found):>11.2f}"
+        )
+    return rows
+
+
 def simulate(scenario: Scenario, settings: ExchangeSettings) -> Simulation:
     """Play the scenario through; the same seed gives the same year."""
-    return _Year(scenario, settings).play()
+    return Year(scenario, settings).play()
 
 
-class _Year:
+class Year:
+    """The world, the players and the exchange between them, a day at a time."""
+
     def __init__(self, scenario: Scenario, settings: ExchangeSettings) -> None:
         self.scenario = scenario
         self.settings = settings
@@ -246,7 +276,11 @@ class _Year:
         # The world has its own dice: players must not change the weather.
         self.world = random.Random(f"world {scenario.seed}")
         self.dice = random.Random(f"players {scenario.seed}")
-        self.artists = [self._new_artist(n) for n in range(scenario.artists)]
+        self.rates = WORLDS[scenario.world](self.world, scenario.artists)
+        self.artists = [
+            SimArtist(f"artist-{n:04}", audience=math.exp(self.world.gauss(0, 0.3)))
+            for n in range(scenario.artists)
+        ]
         self.by_id = {artist.artist_id: artist for artist in self.artists}
         self.cache: dict[tuple[int, float], dict[str, float]] = {}
         self.players = [
@@ -254,6 +288,19 @@ class _Year:
             for kind, count in _counts(scenario.players).items()
             for n in range(count)
         ]
+        if scenario.has_adversaries:
+            self.players += [
+                SimPlayer(
+                    f"{kind}-{n:03}",
+                    kind,
+                    settings.starting_cash_units,
+                    is_helper=n > 0,
+                )
+                for kind, (helpers, _) in ADVERSARIES.items()
+                for n in range(helpers + 1)
+            ]
+        self.future: list[dict[str, int]] = []
+        """Fundamental prices of the closes to come, for those who foresee."""
         self.result = Simulation(scenario, settings, self.players)
         self.orders: list[Order] = []
         self.day = 0
@@ -269,17 +316,13 @@ class _Year:
             "robot": self._read_live_counters,
             "wash": self._trade_in_a_ring,
             "farm": self._pump_one_artist,
+            **{kind: partial(act, self) for kind, (_, act) in ADVERSARIES.items()},
         }
 
     def play(self) -> Simulation:
-        for warm in range(self.scenario.warm_up_days):
-            self._draw_flows(warm)
-            self._take_flows()
-            self._price()
-        floor = self.scenario.listing_floor_plays
-        self.listed = [a for a in self.artists if median(a.plays[-28:]) >= floor]
-        self.target = self.listed[len(self.listed) // 3]
-        self._price()
+        if self.scenario.has_adversaries:
+            self.future = self._foresee()
+        self._warm_up()
         for artist in self.listed:
             artist.depth_shares = pricing.depth_for(
                 self.settings, artist.fundamental_units
@@ -299,34 +342,37 @@ class _Year:
             self.result.index_ratio.append(now / basket)
         return self.result
 
+    def _warm_up(self) -> None:
+        """The days before the exchange is founded, and who is listed then."""
+        for warm in range(self.scenario.warm_up_days):
+            self._draw_flows(warm)
+            self._take_flows()
+            self._price()
+        floor = self.scenario.listing_floor_plays
+        self.listed = [a for a in self.artists if median(a.plays[-28:]) >= floor]
+        self.target = self.listed[len(self.listed) // 3]
+        self._price()
+
+    def _foresee(self) -> list[dict[str, int]]:
+        """The same world without anybody in it: players do not change its weather."""
+        empty = replace(self.scenario, players=0, has_adversaries=False)
+        ghost = Year(empty, self.settings)
+        ghost._warm_up()
+        days = []
+        for day in range(self.scenario.days):
+            ghost._draw_flows(self.scenario.warm_up_days + day)
+            ghost._take_flows()
+            ghost._price()
+            days.append({a.artist_id: a.fundamental_units for a in ghost.listed})
+        return days
+
     # The world ---------------------------------------------------------------
 
-    def _new_artist(self, number: int) -> SimArtist:
-        return SimArtist(
-            f"artist-{number:04}",
-            attention=self.world.gauss(0, 1.5),
-            audience=math.exp(self.world.gauss(0, 0.3)),
-        )
-
     def _draw_flows(self, day: int) -> None:
-        """A day's new listeners and plays: shocks, releases, weekdays, noise.
-
-        Attention follows the process the filter is the best forecast of (level and
-        decaying transient, innovations form): prices are then as hard to foresee as
-        the formula can make them, and what players still gain is the exchange's fault.
-        """
-        weekday = (1.0, 0.98, 0.99, 1.02, 1.12, 1.08, 0.95)[day % 7]
-        formula = self.formula
-        for artist in self.artists:
-            # One shock in thirty is a release or an event.
-            scale = RELEASE_SHOCK if self.world.random() < 1 / 30 else DAILY_SHOCK
-            shock = self.world.gauss(0, scale)
-            lasting = formula.transient_damping * artist.excitement
-            rate = 2000 * math.exp(artist.attention + lasting + shock) * weekday
-            artist.attention += formula.level_gain * shock
-            gain = transient_gain(shock, DAILY_SHOCK**2, formula)
-            artist.excitement = lasting + gain * shock
+        """A day's new listeners and plays, with weekdays and counting noise."""
+        for artist, expected in zip(self.artists, next(self.rates), strict=True):
             # People come one by one: counting noise, which is what a floor is for.
+            rate = expected * WEEKDAYS[day % 7]
             listeners = max(0.0, self.world.gauss(rate, math.sqrt(rate)))
             heard = rate * 20 * artist.audience
             plays = max(0.0, self.world.gauss(heard, math.sqrt(20 * heard)))
@@ -373,7 +419,7 @@ class _Year:
         }
         middle = mean(values.values())
         for artist in self.listed:
-            before = artist.value
+            before, last = artist.value, artist.fundamental_units
             artist.value = values[artist.artist_id] / middle
             if before:
                 artist.changes = [
@@ -384,16 +430,35 @@ class _Year:
             artist.fundamental_units = max(
                 1, round(100 * UNITS_PER_CREDIT * artist.value)
             )
+            artist.fundamentals.append(artist.fundamental_units)
+            if last:
+                self._take_rise(artist, last)
+
+    def _take_rise(self, artist: SimArtist, last: int) -> None:
+        """What was bought since the last close has no part in the rise since."""
+        key = artist.artist_id
+        for player in self.players:
+            if fresh := player.fresh.get(key, 0):
+                left = fresh * last // max(last, artist.fundamental_units)
+                player.basis[key] -= fresh - left
+                player.fresh[key] = 0
 
     # Trading -----------------------------------------------------------------
 
-    def _worth(self, player: SimPlayer) -> int:
+    def worth(self, player: SimPlayer) -> int:
         return player.cash_units + sum(
-            shares * self.by_id[artist_id].price_units
+            pricing.holding_worth(
+                shares,
+                player.basis[artist_id],
+                self.by_id[artist_id].fundamental_units,
+                self.by_id[artist_id].price_units,
+            )
             for artist_id, shares in player.shares.items()
         )
 
-    def _rate(self, artist: SimArtist, hours: float) -> int:
+    def rate(self, artist: SimArtist, side: Side, hours: float) -> int:
+        if side == "buy":
+            return self.settings.base_fee_ppm
         return self.settings.base_fee_ppm + pricing.spread_ppm(
             self.settings.staleness_z_milli, artist.sigma_ppm, int(hours * 3600)
         )
@@ -412,45 +477,57 @@ class _Year:
             return False
         signed = shares if side == "buy" else -shares
         u = artist.displacement
-        value = pricing.value_of(
-            artist.fundamental_units, artist.depth_shares, u, signed
-        )
-        rate = self._rate(artist, hours)
-        fee = pricing.fee_of(value, rate)
-        fee = fee if side == "buy" else min(fee, value)
-        is_novice = self.day < self.settings.novice_days
-        fits = pricing.is_within_impact(
-            self.settings,
-            artist.depth_shares,
-            u,
-            u + signed * MICROS_PER_SHARE,
-            is_novice=is_novice,
-        )
+        after = u + signed * MICROS_PER_SHARE
+        fits = pricing.is_within_impact(self.settings, artist.depth_shares, u, after)
+        value = self._value(player, artist, side, shares)
+        fee = pricing.fee_of(value, self.rate(artist, side, hours))
         if side == "buy" and fits:
-            after = pricing.spot(
-                artist.fundamental_units,
-                artist.depth_shares,
-                u + signed * MICROS_PER_SHARE,
-            )
-            limit = self._worth(player) * self.settings.holding_limit_pct // 100
-            limit = limit // 2 if is_novice else limit
-            fits = value + fee <= player.cash_units and (held + shares) * after <= limit
+            price = pricing.spot(artist.fundamental_units, artist.depth_shares, after)
+            limit = self.worth(player) * self.settings.holding_limit_pct // 100
+            limit = limit // 2 if self.day < self.settings.novice_days else limit
+            fits = value + fee <= player.cash_units and (held + shares) * price <= limit
         if not fits:
             self.result.refused += 1
             return False
-        self._book(player, artist, signed, value, fee)
+        self._book(player, artist, signed, value, min(fee, value), is_now=True)
         return True
 
+    def _value(
+        self, player: SimPlayer, artist: SimArtist, side: Side, shares: int
+    ) -> int:
+        where = (artist.fundamental_units, artist.depth_shares, artist.displacement)
+        if side == "buy":
+            return pricing.purchase_value(*where, shares)
+        key = artist.artist_id
+        return pricing.sale_value(*where, shares, player.shares[key], player.basis[key])
+
     def _book(
-        self, player: SimPlayer, artist: SimArtist, signed: int, value: int, fee: int
+        self,
+        player: SimPlayer,
+        artist: SimArtist,
+        signed: int,
+        value: int,
+        fee: int,
+        *,
+        is_now: bool = False,
     ) -> None:
         paid = value if signed > 0 else -value
         player.cash_units -= paid + fee
-        held = player.shares.get(artist.artist_id, 0) + signed
-        if held:
-            player.shares[artist.artist_id] = held
+        key = artist.artist_id
+        held, basis = player.shares.get(key, 0), player.basis.get(key, 0)
+        fresh = player.fresh.get(key, 0)
+        if signed > 0:
+            bought = pricing.basis_bought(value, artist.fundamental_units)
+            basis += bought
+            fresh += bought if is_now else 0
         else:
-            player.shares.pop(artist.artist_id, None)
+            basis -= pricing.basis_sold(basis, -signed, held)
+            fresh = min(fresh - fresh * -signed // held, basis)
+        player.shares[key], player.basis[key] = held + signed, basis
+        player.fresh[key] = fresh
+        if not player.shares[key]:
+            for kept in (player.shares, player.basis, player.fresh):
+                del kept[key]
         artist.net_shares += signed
         artist.fees_units += fee
         player.fees_units += fee
@@ -459,15 +536,30 @@ class _Year:
         self.result.fees_units += fee
         self.result.house_units += paid
 
-    def _buy_for(
+    def buy_for(
         self, player: SimPlayer, artist: SimArtist, units: int, hours: float
     ) -> bool:
-        cost = artist.price_units * (PPM + self._rate(artist, hours))
+        cost = artist.price_units * (PPM + self.settings.base_fee_ppm)
         return self._trade(player, artist, "buy", units * PPM // cost, hours)
 
-    def _sell_all(self, player: SimPlayer, artist: SimArtist, hours: float) -> bool:
+    def sell_all(self, player: SimPlayer, artist: SimArtist, hours: float) -> bool:
         held = player.shares.get(artist.artist_id, 0)
         return self._trade(player, artist, "sell", held, hours)
+
+    def order(
+        self, player: SimPlayer, artist: SimArtist, side: Side, shares: int
+    ) -> None:
+        """Queue an order for the next close."""
+        if shares > 0:
+            self.orders.append(Order(player, artist, side, shares))
+
+    def leave(self, player: SimPlayer) -> None:
+        """All is sold, the bank takes the cash, and the account joins anew."""
+        for artist_id in sorted(player.shares):
+            artist, held = self.by_id[artist_id], player.shares[artist_id]
+            value = self._value(player, artist, "sell", held)
+            self._book(player, artist, -held, value, 0)
+        player.cash_units = self.settings.starting_cash_units
 
     # Players -----------------------------------------------------------------
 
@@ -477,10 +569,10 @@ class _Year:
         hours = self.dice.uniform(0.2, 22)
         if player.shares and self.dice.random() < 0.5:
             chosen = self.by_id[self.dice.choice(sorted(player.shares))]
-            self._sell_all(player, chosen, hours)
+            self.sell_all(player, chosen, hours)
         else:
             chosen = self.dice.choice(self.listed)
-            self._buy_for(player, chosen, self._worth(player) // 20, hours)
+            self.buy_for(player, chosen, self.worth(player) // 20, hours)
 
     def _follow_the_risers(self, player: SimPlayer) -> None:
         """Once a week: out of what has fallen, into last week's five best."""
@@ -504,10 +596,10 @@ class _Year:
         wanted = self.dice.sample(best, 7)
         for artist_id in sorted(player.shares):
             if self.by_id[artist_id] not in best:
-                self._sell_all(player, self.by_id[artist_id], hours)
+                self.sell_all(player, self.by_id[artist_id], hours)
         for artist in wanted:
             if artist.artist_id not in player.shares:
-                self._buy_for(player, artist, self._worth(player) // 9, hours)
+                self.buy_for(player, artist, self.worth(player) // 9, hours)
 
     def _hold_one_of_each(self, player: SimPlayer) -> None:
         """On the first day one share of every artist, then nothing ever again."""
@@ -521,14 +613,11 @@ class _Year:
             return
         if player.shares and self.dice.random() < 0.5:
             artist = self.by_id[self.dice.choice(sorted(player.shares))]
-            self.orders.append(
-                Order(player, artist, "sell", player.shares[artist.artist_id])
-            )
+            self.order(player, artist, "sell", player.shares[artist.artist_id])
         else:
             artist = self.dice.choice(self.listed)
-            shares = self._worth(player) // 15 // artist.price_units
-            if shares > 0:
-                self.orders.append(Order(player, artist, "buy", shares))
+            shares = self.worth(player) // 15 // artist.price_units
+            self.order(player, artist, "buy", shares)
 
     def _read_live_counters(self, player: SimPlayer) -> None:
         """Polls the counters an hour before the close and knows the next price.
@@ -539,22 +628,22 @@ class _Year:
         for artist_id in sorted(player.shares):
             artist = self.by_id[artist_id]
             if not player.note.get(artist_id):
-                self._sell_all(player, artist, 0.1)
+                self.sell_all(player, artist, 0.1)
             player.note[artist_id] = False
         hours = 23.0
-        forecast = self._forecast(hours / 24)
+        forecast = self.forecast(hours / 24)
         hopes = []
         for artist in self.listed:
             gain = forecast[artist.artist_id] / artist.value - 1
-            costs = (self._rate(artist, hours) + self.settings.base_fee_ppm) / PPM
+            costs = 2 * self.settings.base_fee_ppm / PPM
             if gain > costs:
                 hopes.append((gain - costs, artist.artist_id))
         for _, artist_id in sorted(hopes, reverse=True)[:8]:
             artist = self.by_id[artist_id]
-            if self._buy_for(player, artist, self._worth(player) // 9, hours):
+            if self.buy_for(player, artist, self.worth(player) // 9, hours):
                 player.note[artist_id] = False
 
-    def _forecast(self, seen: float) -> dict[str, float]:
+    def forecast(self, seen: float) -> dict[str, float]:
         """Every artist's next value, from the part of the day that has been seen."""
         key = (self.day, seen)
         if key in self.cache:
@@ -572,9 +661,9 @@ class _Year:
     def _trade_in_a_ring(self, player: SimPlayer) -> None:
         """Buys from and sells to itself through the house, to look busy."""
         if self.target.artist_id in player.shares:
-            self._sell_all(player, self.target, 3)
+            self.sell_all(player, self.target, 3)
         else:
-            self._buy_for(player, self.target, self._worth(player) // 12, 3)
+            self.buy_for(player, self.target, self.worth(player) // 12, 3)
 
     def _pump_one_artist(self, player: SimPlayer) -> None:
         """The first account buys early, the rest push, the first sells on top."""
@@ -582,9 +671,9 @@ class _Year:
         phase = self.day % 60
         is_head = player.player_id.endswith("-000")
         if (phase == 16 and is_head) or (phase == 20 and not is_head):
-            self._buy_for(player, artist, self._worth(player) // 6, 2)
+            self.buy_for(player, artist, self.worth(player) // 6, 2)
         elif (phase == 21 and is_head) or phase == 50:
-            self._sell_all(player, artist, 2)
+            self.sell_all(player, artist, 2)
 
     # The close ---------------------------------------------------------------
 
@@ -598,7 +687,7 @@ class _Year:
         self._pay()
         for player in self.players:
             player.closes = [*player.closes[-1:], dict(player.shares)]
-            player.worth.append(self._worth(player))
+            player.worth.append(self.worth(player))
 
     def _clear(self) -> None:
         waiting: dict[str, list[Order]] = defaultdict(list)
@@ -625,8 +714,18 @@ class _Year:
                 order = orders[int(name)]
                 signed = shares if order.side == "buy" else -shares
                 value = pricing.value_at(cleared.price, signed)
+                if signed < 0:
+                    value = min(
+                        value,
+                        pricing.basis_value(
+                            artist.fundamental_units,
+                            order.player.basis[artist_id],
+                            shares,
+                            order.player.shares[artist_id],
+                        ),
+                    )
                 fee = pricing.fee_of(value, self.settings.base_fee_ppm)
-                self._book(order.player, artist, signed, value, fee)
+                self._book(order.player, artist, signed, value, min(fee, value))
 
     def _can_honour(self, order: Order) -> bool:
         if order.side == "sell":
@@ -634,7 +733,10 @@ class _Year:
         return order.player.cash_units >= 3 * order.shares * order.artist.price_units
 
     def _pay(self) -> None:
-        if len(self.listed[0].surprise_milli) < 3:
+        pool = sum(artist.fees_units for artist in self.listed)
+        for artist in self.listed:
+            artist.fees_units = 0
+        if len(self.listed[0].surprise_milli) < 2:
             return
         cap = self.settings.dividend_surprise_cap_milli
         weights: dict[tuple[str, str], int] = {}
@@ -642,25 +744,19 @@ class _Year:
             if len(player.closes) < 2:
                 continue
             for artist_id, shares in player.shares.items():
+                artist = self.by_id[artist_id]
                 eligible = min(
                     shares, *(close.get(artist_id, 0) for close in player.closes)
                 )
-                surprise = self.by_id[artist_id].surprise_milli[-3]
-                weight = eligible * max(0, min(surprise, cap))
+                surprise = max(0, min(artist.surprise_milli[-2], cap))
+                weight = eligible * artist.fundamental_units * surprise // 1000
                 if weight:
                     weights[player.player_id, artist_id] = weight
-        if not weights:
-            return
-        issuance = self.settings.issuance_per_player_units * len(self.players)
-        pool = sum(artist.fees_units for artist in self.listed) + issuance
-        for artist in self.listed:
-            artist.fees_units = 0
-        self.result.issued_units += issuance
-        self.result.dividends_units += pool
-        paid = split(pool, weights)
+        paid = share_out(pool, weights, self.settings.dividend_rate_ppm)
         by_player: dict[str, int] = defaultdict(int)
         for (player_id, _), amount in paid.items():
             by_player[player_id] += amount
+        self.result.dividends_units += sum(paid.values())
         for player in self.players:
             player.cash_units += by_player[player.player_id]
             player.dividends_units += by_player[player.player_id]

@@ -1,19 +1,15 @@
 """Buying and selling now: a quote, then a trade on it.
 
-Owns the hot path. A trade locks the market (shared), the player and one listing, checks
-everything, and only then writes. All amounts are integers; see `pricing` for rounding.
+Owns the hot path. A trade locks the market (shared), the player and one listing, makes
+the price from what is locked, checks everything, and only then writes. All amounts are
+integers; see `pricing` for rounding and for what a sale pays.
 """
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import (
-    Connection,
-    bindparam,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from exchange import ledger, market, pricing, quotes, schema
@@ -22,7 +18,11 @@ from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
 from exchange.prepared import Prepared
 from exchange.quotes import Quote, Side
-from exchange.settings import MICROS_PER_SHARE, ExchangeSettings
+from exchange.settings import (
+    MICROS_PER_SHARE,
+    UNITS_PER_CREDIT,
+    ExchangeSettings,
+)
 
 Listing = Any
 TradeKind = Literal["now", "open", "delisted", "reset", "left"]
@@ -41,17 +41,20 @@ _quoting_player = Prepared(
     select(schema.players).where(schema.players.c.player_id == bindparam("player_id"))
 )
 _holding = Prepared(
-    select(_held.shares, _held.cost_units).where(
+    select(schema.holdings).where(
         _held.player_id == bindparam("player_id"),
         _held.artist_id == bindparam("artist_id"),
     )
 )
-_holdings_value = Prepared(
+_holdings = Prepared(
     select(
-        func.coalesce(func.sum(_held.shares * _listed.price_units), 0).label("units")
+        _held.shares,
+        _held.basis_nanos,
+        _listed.fundamental_price_units,
+        _listed.price_units,
     )
     .join(schema.listings, _listed.artist_id == _held.artist_id)
-    .where(_held.player_id == bindparam("player_id"))
+    .where(_held.player_id == bindparam("player_id"), _held.shares > 0)
 )
 _change_cash = Prepared(
     update(schema.players)
@@ -63,10 +66,10 @@ _move_curve = Prepared(
     .where(_listed.artist_id == bindparam("which"))
     .values(
         net_shares=_listed.net_shares + bindparam("net"),
+        basis_nanos=_listed.basis_nanos + bindparam("basis"),
         house_cash_units=_listed.house_cash_units + bindparam("house"),
         fees_units=_listed.fees_units + bindparam("fees"),
         price_units=bindparam("price"),
-        curve_version=_listed.curve_version + 1,
         session_trades=_listed.session_trades + 1,
         session_shares=_listed.session_shares + bindparam("traded"),
         traded_at=bindparam("now"),
@@ -109,33 +112,84 @@ def quote(
     require_tradable(listing, artist_id)
     assert listing is not None
     now = clock()
-    signed = shares if side == "buy" else -shares
-    before = pricing.displacement(listing.net_shares, listing.baseline_micros)
-    value = pricing.value_of(
-        listing.fundamental_price_units, listing.depth_shares, before, signed
-    )
-    rate = fee_rate(settings, state, listing, now)
+    # A quote counts in milliseconds, and its spread must come out the same again.
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    holding = find_holding(connection, player_id, artist_id)
+    terms = _terms(settings, state, listing, holding, side, shares, now)
+    _check_means(connection, settings, player, listing, holding, terms, now)
     made = Quote(
         quote_id=new_id(now),
         player_id=player_id,
         artist_id=artist_id,
         side=side,
         shares=shares,
-        value_units=value,
-        fee_units=fee(side, value, rate),
-        fee_ppm=rate,
+        value_units=terms.value_units,
+        fee_units=terms.fee_units,
+        fee_ppm=terms.fee_ppm,
         version=state.version or "",
-        curve_version=listing.curve_version,
         openings=state.openings,
         expires_ms=quotes.milliseconds(now) + settings.quote_seconds * 1000,
     )
-    _check_trade(connection, settings, player, listing, made, now)
     return {
         "quote": quotes.seal(made, key or market.quote_key(connection)),
-        **_terms(made, listing),
+        **_told(made, listing),
         "expires_at": iso(made.expires_at),
         "expires_in_seconds": settings.quote_seconds,
     }
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a trade comes to now, from the state of market, listing and holding."""
+
+    side: Side
+    shares: int
+    value_units: int
+    fee_units: int
+    fee_ppm: int
+
+    @property
+    def total_units(self) -> int:
+        """What the player pays (buy) or gets (sell), fee included."""
+        sign = 1 if self.side == "buy" else -1
+        return self.value_units + sign * self.fee_units
+
+    def is_worse_than(self, agreed: Quote) -> bool:
+        """Whether the player would pay more, or get less, than was agreed to."""
+        if self.side == "buy":
+            return self.total_units > agreed.total_units
+        return self.total_units < agreed.total_units
+
+
+def _terms(
+    settings: ExchangeSettings,
+    state: market.Market,
+    listing: Listing,
+    holding: Any,
+    side: Side,
+    shares: int,
+    moment: datetime,
+) -> Terms:
+    """Make the price; refuses what the player does not hold or nobody may move.
+
+    Args:
+        moment: when the quote was made; only a sale's spread goes by it.
+    """
+    if side == "sell":
+        check_holding(listing, holding, shares)
+    _check_impact(settings, listing, side, shares)
+    value = _value(listing, holding, side, shares)
+    rate = fee_rate(settings, state, listing, side, moment)
+    return Terms(side, shares, value, fee(side, value, rate), rate)
+
+
+def _value(listing: Listing, holding: Any, side: Side, shares: int) -> int:
+    """What the curve asks, or a sale pays, before the fee."""
+    u = pricing.displacement(listing.net_shares, listing.baseline_micros)
+    where = (listing.fundamental_price_units, listing.depth_shares, u, shares)
+    if side == "buy":
+        return pricing.purchase_value(*where)
+    return pricing.sale_value(*where, holding.shares, holding.basis_nanos)
 
 
 def trade(
@@ -149,37 +203,49 @@ def trade(
     *,
     key: bytes | None = None,
 ) -> dict[str, Any]:
-    """Execute a quote at its price, or refuse.
+    """Execute a quote, or refuse.
 
     The player says again what is meant (artist, side, shares), so that a quote cannot
-    be used for anything else. When the curve has moved since the quote, it is honoured
-    only where the house does not lose by it.
+    be used for anything else. The price is made again from what is now: where that is
+    worse for the player than the quote, nothing is done.
     """
-    connection = request.connection
+    connection, player = request.connection, request.player
     market.require_open(request.market)
     used = quotes.unseal(quote_text, key or market.quote_key(connection))
-    quotes.check_binding(used, request.player.player_id, artist_id, side, shares)
+    quotes.check_binding(used, player.player_id, artist_id, side, shares)
     now = clock()
-    quotes.check_alive(used, now, request.market.openings)
+    made_at = quotes.check_alive(
+        used, now, request.market.openings, settings.quote_seconds
+    )
     listing = _locked_listing.first(connection, artist_id=used.artist_id)
     try:
         require_tradable(listing, used.artist_id)
         assert listing is not None
-        _check_price(settings, request.market, listing, used, now)
-        holding = _check_trade(connection, settings, request.player, listing, used, now)
+        holding = find_holding(connection, player.player_id, used.artist_id)
+        terms = _terms(
+            settings,
+            request.market,
+            listing,
+            holding,
+            used.side,
+            used.shares,
+            made_at,
+        )
+        _check_agreed(terms, used)
+        _check_means(connection, settings, player, listing, holding, terms, now)
     except Refusal:
         # A used quote is refused by the unique key below; but when something else is
         # wrong with it by now, its first use is the reason to name.
         _refuse_if_used(connection, used)
         raise
     trade_id = execute(
-        request.connection,
-        request.player.player_id,
+        connection,
+        player.player_id,
         listing,
         side=used.side,
         shares=used.shares,
-        value_units=used.value_units,
-        fee_units=used.fee_units,
+        value_units=terms.value_units,
+        fee_units=terms.fee_units,
         kind="now",
         session=request.market.session,
         version=request.market.version,
@@ -187,14 +253,14 @@ def trade(
         holding=holding,
         quote_id=used.quote_id,
     )
-    moved = used.total_units if used.side == "sell" else -used.total_units
+    sign = 1 if used.side == "buy" else -1
+    done = replace(used, value_units=terms.value_units, fee_units=terms.fee_units)
     return {
         "trade_id": trade_id,
-        **_terms(used, listing),
+        **_told(done, listing),
         "traded_at": iso(now),
-        "cash_units": request.player.cash_units + moved,
-        "holding_shares": (holding.shares if holding else 0)
-        + (used.shares if used.side == "buy" else -used.shares),
+        "cash_units": player.cash_units - sign * terms.total_units,
+        "holding_shares": (holding.shares if holding else 0) + sign * used.shares,
     }
 
 
@@ -239,8 +305,19 @@ def execute(
     )
     if written != 1:
         raise Refusal("quote_used", "This quote has been used.")
-    signed = shares if side == "buy" else -shares
-    house = value_units if side == "buy" else -value_units
+    sign = 1 if side == "buy" else -1
+    signed, house = sign * shares, sign * value_units
+    basis = _change_holding(
+        connection,
+        player_id,
+        listing,
+        holding,
+        signed,
+        value_units,
+        fee_units,
+        kind,
+        now,
+    )
     ledger.record(
         connection,
         ledger.Entry(
@@ -248,19 +325,13 @@ def execute(
             f"trade:{kind}",
             session,
             now,
-            trade_postings(player_id, listing.artist_id, signed, house, fee_units),
+            trade_postings(
+                player_id, listing.artist_id, signed, basis, house, fee_units
+            ),
         ),
     )
-    cost = value_units + fee_units
-    if side == "sell":
-        cost = (
-            ledger.cost_of_sale(holding.shares, holding.cost_units, shares)
-            if holding
-            else 0
-        )
     _change_cash.run(connection, who=player_id, amount=-house - fee_units)
-    ledger.change_holding(connection, player_id, listing.artist_id, signed, cost, now)
-    _move(connection, listing, signed, house, fee_units, now)
+    _move(connection, listing, signed, basis, house, fee_units, now)
     return trade_id
 
 
@@ -268,6 +339,7 @@ def _move(
     connection: Connection,
     listing: Listing,
     shares: int,
+    basis_nanos: int,
     house_units: int,
     fee_units: int,
     now: datetime,
@@ -278,6 +350,7 @@ def _move(
         connection,
         which=listing.artist_id,
         net=shares,
+        basis=basis_nanos,
         house=house_units,
         fees=fee_units,
         price=pricing.spot(
@@ -288,18 +361,59 @@ def _move(
     )
 
 
+def _change_holding(
+    connection: Connection,
+    player_id: str,
+    listing: Listing,
+    holding: Any,
+    shares: int,
+    value_units: int,
+    fee_units: int,
+    kind: TradeKind,
+    now: datetime,
+) -> int:
+    """Add what was bought to a holding, or take away what was sold (< 0).
+
+    Gives the basis that came, or went (< 0).
+    """
+    if shares < 0:
+        sold = ledger.part_sold(holding, -shares)
+        ledger.take_shares(connection, player_id, listing.artist_id, -shares, sold)
+        return -sold.basis_nanos
+    basis = pricing.basis_bought(value_units, listing.fundamental_price_units)
+    ledger.add_shares(
+        connection,
+        player_id=player_id,
+        artist_id=listing.artist_id,
+        shares=shares,
+        cost_units=value_units + fee_units,
+        basis_nanos=basis,
+        session_basis_nanos=basis if kind == "now" else 0,
+        held_since=now,
+    )
+    return basis
+
+
 def trade_postings(
-    player_id: str, artist_id: str, shares: int, house_units: int, fee_units: int
+    player_id: str,
+    artist_id: str,
+    shares: int,
+    basis_nanos: int,
+    house_units: int,
+    fee_units: int,
 ) -> list[tuple[str, str, int]]:
-    """The legs of a trade: money to house and fees, shares the other way."""
+    """The legs of a trade: money to house and fees, shares and basis the other way."""
     player = ledger.player_account(player_id)
     house = ledger.house_account(artist_id)
+    basis = ledger.basis_asset(artist_id)
     return [
         (player, ledger.CASH, -house_units - fee_units),
         (house, ledger.CASH, house_units),
         (ledger.fees_account(artist_id), ledger.CASH, fee_units),
         (house, artist_id, -shares),
         (player, artist_id, shares),
+        (house, basis, -basis_nanos),
+        (player, basis, basis_nanos),
     ]
 
 
@@ -329,12 +443,19 @@ def require_tradable(listing: Listing | None, artist_id: str) -> None:
 
 
 def fee_rate(
-    settings: ExchangeSettings, state: market.Market, listing: Listing, now: datetime
+    settings: ExchangeSettings,
+    state: market.Market,
+    listing: Listing,
+    side: str,
+    now: datetime,
 ) -> int:
-    """Base fee plus the spread for prices that have grown old, in ppm."""
-    seconds = 0
-    if state.priced_at is not None:
-        seconds = max(0, int((now - state.priced_at).total_seconds()))
+    """Base fee, plus the spread of an ageing price on a sale, in ppm.
+
+    A purchase needs none: what is bought now has no part in the coming close's rise.
+    """
+    if side == "buy" or state.priced_at is None:
+        return settings.base_fee_ppm
+    seconds = max(0, int((now - state.priced_at).total_seconds()))
     return settings.base_fee_ppm + pricing.spread_ppm(
         settings.staleness_z_milli, listing.sigma_ppm, seconds
     )
@@ -346,14 +467,17 @@ def fee(side: str, value_units: int, rate_ppm: int) -> int:
     return pricing.sale_fee_of(value_units, rate_ppm)
 
 
-def is_novice(settings: ExchangeSettings, player: Any, now: datetime) -> bool:
-    return bool((now - player.joined_at).days < settings.novice_days)
-
-
 def net_worth(connection: Connection, player_id: str, cash_units: int) -> int:
-    """Cash and holdings at the present prices, in units."""
-    value = _holdings_value.first(connection, player_id=player_id)
-    return cash_units + int(value.units)
+    """Cash, and holdings at their own prices, in units."""
+    return cash_units + sum(
+        pricing.holding_worth(*row)
+        for row in _holdings.all(connection, player_id=player_id)
+    )
+
+
+def find_holding(connection: Connection, player_id: str, artist_id: str) -> Any:
+    """What a player holds of an artist; None for nothing ever."""
+    return _holding.first(connection, player_id=player_id, artist_id=artist_id)
 
 
 def read_listing(connection: Connection, artist_id: str) -> Listing:
@@ -372,123 +496,115 @@ def _refuse_if_used(connection: Connection, used: Quote) -> None:
         raise Refusal("quote_used", "This quote has been used.")
 
 
-def _check_price(
-    settings: ExchangeSettings,
-    state: market.Market,
-    listing: Listing,
-    used: Quote,
-    now: datetime,
-) -> None:
-    """Honour the quoted price unless the house would lose by it.
-
-    Price and fee are computed again: whoever has the key to sign with can buy nothing
-    that is not for sale.
-    """
-    quoted_at = used.expires_at - timedelta(seconds=settings.quote_seconds)
-    rate = fee_rate(settings, state, listing, quoted_at)
-    signed = used.shares if used.side == "buy" else -used.shares
-    value = pricing.value_of(
-        listing.fundamental_price_units,
-        listing.depth_shares,
-        pricing.displacement(listing.net_shares, listing.baseline_micros),
-        signed,
-    )
-    is_worse = value > used.value_units
-    if used.side == "sell":
-        is_worse = value < used.value_units
-    is_worse |= used.fee_units < fee(used.side, used.value_units, rate)
-    if is_worse or quoted_at > now:
+def _check_agreed(terms: Terms, agreed: Quote) -> None:
+    """Refuse a trade that has become worse for the player than the quote."""
+    if terms.is_worse_than(agreed):
         raise Refusal(
             "price_changed",
-            "Somebody traded before you and the price has moved; ask for a new quote.",
+            "The price has moved since the quote: it would now be"
+            f" {_credits(terms.total_units)} credits; ask for a new quote.",
+            total_units=terms.total_units,
         )
 
 
-def _check_trade(
-    connection: Connection,
-    settings: ExchangeSettings,
-    player: Any,
-    listing: Listing,
-    made: Quote,
-    now: datetime,
-) -> Any:
-    """Funds, shares and limits; gives the holding as it is."""
-    signed = made.shares if made.side == "buy" else -made.shares
-    holding = _holding.first(
-        connection, player_id=player.player_id, artist_id=listing.artist_id
-    )
+def _credits(units: int) -> str:
+    return f"{units // UNITS_PER_CREDIT}.{units % UNITS_PER_CREDIT // 100:02}"
+
+
+def check_holding(listing: Listing, holding: Any, shares: int) -> None:
+    """Refuse to sell more than is held and not promised to an order that waits."""
     held = holding.shares if holding else 0
-    if made.side == "sell" and held < made.shares:
+    reserved = holding.reserved_shares if holding else 0
+    if held - reserved < shares:
         raise Refusal(
             "insufficient_shares",
-            f"You hold {held} shares of {listing.artist_name}.",
+            f"You hold {held} shares of {listing.artist_name}"
+            + (f", {reserved} of them in orders that wait." if reserved else "."),
             holding_shares=held,
+            reserved_shares=reserved,
         )
-    if made.side == "buy" and made.total_units > player.cash_units:
+
+
+def check_cash(player: Any, needed_units: int) -> None:
+    """Refuse to spend more than there is and not set aside for an order that waits."""
+    free = player.cash_units - player.reserved_units
+    if needed_units > free:
         raise Refusal(
             "insufficient_funds",
-            "You do not have the cash for this.",
+            "You do not have the cash for this"
+            + (
+                ": part of it is set aside for orders."
+                if player.reserved_units
+                else "."
+            ),
             cash_units=player.cash_units,
+            reserved_units=player.reserved_units,
             # Far along the curve prices outgrow what an answer can hold.
-            needed_units=min(made.total_units, 2**63 - 1),
+            needed_units=min(needed_units, 2**63 - 1),
         )
-    novice = is_novice(settings, player, now)
+
+
+def _check_impact(
+    settings: ExchangeSettings, listing: Listing, side: str, shares: int
+) -> None:
     before = pricing.displacement(listing.net_shares, listing.baseline_micros)
-    after = before + signed * MICROS_PER_SHARE
-    if not pricing.is_within_impact(
-        settings, listing.depth_shares, before, after, is_novice=novice
-    ):
+    after = before + (shares if side == "buy" else -shares) * MICROS_PER_SHARE
+    if not pricing.is_within_impact(settings, listing.depth_shares, before, after):
         raise Refusal(
             "limit_reached",
             f"{listing.artist_name} cannot be moved further today; place an order for"
             " the open instead.",
             limit="impact",
         )
-    if made.side == "buy":
-        after_price = pricing.spot(
-            listing.fundamental_price_units, listing.depth_shares, after
-        )
-        check_concentration(
-            settings,
-            net_worth(connection, player.player_id, player.cash_units),
-            (held + made.shares) * after_price,
-            listing.artist_name,
-            is_novice=novice,
-        )
-    return holding
 
 
-def holding_limit(
-    settings: ExchangeSettings, worth_units: int, *, is_novice: bool
-) -> int:
-    """What one holding may be worth at the time of buying, in units."""
-    limit = worth_units * settings.holding_limit_pct // 100
-    return limit // 2 if is_novice else limit
+def _check_means(
+    connection: Connection,
+    settings: ExchangeSettings,
+    player: Any,
+    listing: Listing,
+    holding: Any,
+    terms: Terms,
+    now: datetime,
+) -> None:
+    """The cash for a purchase, and the limit of a holding."""
+    if terms.side == "sell":
+        return
+    check_cash(player, terms.total_units)
+    u = pricing.displacement(listing.net_shares + terms.shares, listing.baseline_micros)
+    price = pricing.spot(listing.fundamental_price_units, listing.depth_shares, u)
+    held = holding.shares if holding else 0
+    check_concentration(
+        connection, settings, player, listing, (held + terms.shares) * price, now
+    )
 
 
 def check_concentration(
+    connection: Connection,
     settings: ExchangeSettings,
-    worth_units: int,
+    player: Any,
+    listing: Listing,
     holding_units: int,
-    artist_name: str,
-    *,
-    is_novice: bool,
+    now: datetime,
 ) -> None:
     """One holding is at most a share of net worth at the time of buying."""
-    limit = holding_limit(settings, worth_units, is_novice=is_novice)
+    pct = settings.holding_limit_pct
+    if (now - player.joined_at).days < settings.novice_days:
+        pct //= 2
+    worth = net_worth(connection, player.player_id, player.cash_units)
+    limit = worth * pct // 100
     if holding_units > limit:
         raise Refusal(
             "limit_reached",
-            f"Your holding of {artist_name} would be worth more than"
-            f" {settings.holding_limit_pct // (2 if is_novice else 1)} % of what"
-            " you own.",
+            f"Your holding of {listing.artist_name} would be worth more than {pct} %"
+            " of what you own.",
             limit="holding",
             limit_units=limit,
             holding_units=holding_units,
         )
 
 
-def _terms(made: Quote, listing: Listing) -> dict[str, Any]:
+def _told(made: Quote, listing: Listing) -> dict[str, Any]:
     return {
         "artist_id": made.artist_id,
         "artist_name": listing.artist_name,

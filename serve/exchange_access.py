@@ -190,8 +190,23 @@ def _find_player(connection: Connection, account: Account) -> str | None:
     return str(row.player_id) if row is not None else None
 
 
+def _standing(account: Account) -> players.Standing:
+    """What the marts know of the account; nothing while they cannot be read."""
+    try:
+        with reading() as reader:
+            row = listeners.listener(reader, account.listener_id)
+    except VersionMoved:
+        raise
+    except StoreUnavailable:
+        row = None
+    if row is None:
+        return players.Standing()
+    return players.Standing(row["registered_date"], row["playcount"])
+
+
 def _join(account: Account) -> str:
     shared = exchange()
+    standing = _standing(account)
     return shared.database.run(
         lambda connection: players.join(
             connection,
@@ -199,5 +214,6 @@ def _join(account: Account) -> str:
             shared.settings,
             str(account.account_id),
             account.listener_id,
+            standing,
         )
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +16,14 @@ from typing import Any
 import click
 
 from exchange.settings import ExchangeSettings, load_exchange_settings
-from exchange.simulator import Scenario, Simulation, WealthDay, simulate
+from exchange.simulator import (
+    Scenario,
+    Simulation,
+    WealthDay,
+    simulate,
+    spread_lines,
+)
+from exchange.worlds import WORLDS
 from serve.pages import formatting
 from serve.pages.drawing import Line, Pen, framed, line_marks, nice_ticks
 from warehouse.settings import group_options, take_flags
@@ -36,6 +44,26 @@ _MOST_TICKS = 12
     "--artists", default=200, show_default=True, type=click.IntRange(20, 5000)
 )
 @click.option(
+    "--world",
+    type=click.Choice(tuple(WORLDS)),
+    default="innovations",
+    show_default=True,
+    help="how attention moves; only the first is the process of the value's filter",
+)
+@click.option(
+    "--seeds",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="play so many seeds, from --seed on; with more than one, their spread",
+)
+@click.option(
+    "--adversaries/--no-adversaries",
+    default=True,
+    show_default=True,
+    help="let those play as well who try every way of cheating",
+)
+@click.option(
     "--picture",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("simulation.svg"),
@@ -49,20 +77,33 @@ def command(
     days: int,
     players: int,
     artists: int,
+    world: str,
+    seeds: int,
+    adversaries: bool,
     picture: Path,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Play a year of the exchange with invented players, and draw who got rich."""
-    result = simulate(
-        Scenario(seed=seed, days=days, players=players, artists=artists),
-        load_exchange_settings(take_flags(options, ExchangeSettings)),
+    rules = load_exchange_settings(take_flags(options, ExchangeSettings))
+    scenario = Scenario(
+        seed=seed,
+        days=days,
+        players=players,
+        artists=artists,
+        world=world,
+        has_adversaries=adversaries,
     )
-    picture.write_text(draw(result), encoding="utf-8")
+    played = [
+        simulate(replace(scenario, seed=each), rules)
+        for each in range(seed, seed + seeds)
+    ]
+    picture.write_text(draw(played[0]), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(result.summary()))
+        found = [one.summary() for one in played]
+        click.echo(json.dumps(found if seeds > 1 else found[0]))
         return
-    for line in result.lines():
+    for line in spread_lines(played) if seeds > 1 else played[0].lines():
         click.echo(line)
     click.echo(f"picture: {picture}")
 

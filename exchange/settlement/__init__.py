@@ -7,7 +7,7 @@ value.
 
 from exchange.settlement.close_day import last_settled, settle
 from exchange.settlement.contract import ArtistValue, Settled, SettlementInputs
-from exchange.settlement.dividends import split
+from exchange.settlement.dividends import share_out, split
 
 __all__ = [
     "ArtistValue",
@@ -15,5 +15,6 @@ __all__ = [
     "SettlementInputs",
     "last_settled",
     "settle",
+    "share_out",
     "split",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from exchange import schema
+from exchange import pricing, schema
 from exchange.settlement.contract import Account, AccountDay, Close
 from exchange.settlement.dividends import Dividends
 from exchange.settlement.season import Season
@@ -24,7 +24,7 @@ def write_accounts(
     points: Mapping[str, int],
     dividends: Dividends,
 ) -> Sequence[Account]:
-    """Write each player's day at the closing prices, and carry the indexes on.
+    """Write each player's day at the holdings' own prices, and carry the indexes on.
 
     Args:
         points: of each artist that day, in hundredths of a deviation.
@@ -34,10 +34,14 @@ def write_accounts(
     """
     worth: dict[str, int] = defaultdict(int)
     scored: dict[str, int] = defaultdict(int)
-    for row in connection.execute(
-        select(_held.player_id, _held.artist_id, _held.shares).where(_held.shares > 0)
-    ):
-        value = row.shares * listings[row.artist_id].price_units
+    for row in connection.execute(select(schema.holdings).where(_held.shares > 0)):
+        listing = listings[row.artist_id]
+        value = pricing.holding_worth(
+            row.shares,
+            row.basis_nanos,
+            listing.fundamental_price_units,
+            listing.price_units,
+        )
         worth[row.player_id] += value
         scored[row.player_id] += value * points.get(row.artist_id, 0)
     traded = _traded(connection, close.session)

@@ -1,18 +1,20 @@
-"""Dividends: the session's fees and new money, split among the holders."""
+"""Dividends: the session's fees, split by value among those who held beforehand."""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from exchange import ledger, schema
 from exchange.clock import days_before, new_id
+from exchange.settings import PPM
 from exchange.settlement.contract import Close
 
 _held = schema.holdings.c
 _player = schema.players.c
+_MILLI = 1000
 
 Holding = tuple[str, str]
 """A player's and an artist's key."""
@@ -20,21 +22,18 @@ Holding = tuple[str, str]
 
 @dataclass(frozen=True)
 class Dividends:
-    """The pool of a day and who got what of it, in units."""
+    """The fees of a day and who got what of them, in units."""
 
     pool_units: int = 0
-    issuance_units: int = 0
-    """New money in the pool; the rest is fees."""
     parts: Mapping[Holding, int] = field(default_factory=dict)
 
     @property
     def paid_units(self) -> int:
-        """The whole pool, or nothing when nobody had a claim."""
         return sum(self.parts.values())
 
     @property
-    def carried_units(self) -> int:
-        """What stays in the fee accounts for a later day."""
+    def unpaid_units(self) -> int:
+        """What of the fees nobody gets."""
         return self.pool_units - self.paid_units
 
     def by_player(self) -> dict[str, int]:
@@ -52,7 +51,7 @@ class Dividends:
 
 @dataclass(frozen=True)
 class _Claim:
-    """What one holding counts: eligible shares, and shares times surprise."""
+    """What one holding counts: eligible shares, and their value times surprise."""
 
     shares: int
     weight: int
@@ -61,47 +60,43 @@ class _Claim:
 def pay_dividends(
     connection: Connection, close: Close, listings: Mapping[str, Row[Any]]
 ) -> Dividends:
-    """Split the fees and the issuance by what was held when nobody knew."""
+    """Pay out of the fees since the last close; the bank takes what is left."""
     fees = {row.artist_id: row.fees_units for row in listings.values()}
-    claims = _claims(connection, close)
-    if not claims:
-        return Dividends(pool_units=sum(fees.values()))
-    active = connection.execute(
-        select(func.count()).where(_player.left_at.is_(None))
-    ).scalar_one()
-    issuance = close.settings.issuance_per_player_units * active
-    pool = sum(fees.values()) + issuance
-    parts = split(pool, {holding: claim.weight for holding, claim in claims.items()})
-    paid = Dividends(pool, issuance, dict(sorted(parts.items())))
+    pool = sum(fees.values())
+    claims = _claims(connection, close, listings)
+    weights = {holding: claim.weight for holding, claim in claims.items()}
+    parts = share_out(pool, weights, close.settings.dividend_rate_ppm)
+    paid = Dividends(pool, dict(sorted(parts.items())))
     if pool:
         _post(connection, close, fees, paid)
-    connection.execute(
-        insert(schema.dividends),
-        [
-            {
-                "dividend_date": close.day,
-                "player_id": player_id,
-                "artist_id": artist_id,
-                "shares": claims[player_id, artist_id].shares,
-                "weight": claims[player_id, artist_id].weight,
-                "amount_units": amount,
-            }
-            for (player_id, artist_id), amount in paid.parts.items()
-        ],
-    )
+    if parts:
+        connection.execute(
+            insert(schema.dividends),
+            [
+                {
+                    "dividend_date": close.day,
+                    "player_id": player_id,
+                    "artist_id": artist_id,
+                    "shares": claims[player_id, artist_id].shares,
+                    "weight": claims[player_id, artist_id].weight,
+                    "amount_units": amount,
+                }
+                for (player_id, artist_id), amount in paid.parts.items()
+            ],
+        )
     return paid
 
 
 def _post(
     connection: Connection, close: Close, fees: Mapping[str, int], paid: Dividends
 ) -> None:
-    """Move the fees and the issuance to the players' cash."""
+    """Empty the fee accounts: to the players' cash, and to the bank."""
     entry = ledger.Entry(new_id(close.now), "dividends", close.session, close.now)
     entry.postings = [
         (ledger.fees_account(artist_id), ledger.CASH, -amount)
         for artist_id, amount in fees.items()
     ]
-    entry.postings.append((ledger.BANK, ledger.CASH, -paid.issuance_units))
+    entry.postings.append((ledger.BANK, ledger.CASH, paid.unpaid_units))
     entry.postings += [
         (ledger.player_account(player_id), ledger.CASH, amount)
         for (player_id, _), amount in paid.parts.items()
@@ -109,11 +104,13 @@ def _post(
     ledger.post(connection, entry)
 
 
-def _claims(connection: Connection, close: Close) -> dict[Holding, _Claim]:
+def _claims(
+    connection: Connection, close: Close, listings: Mapping[str, Row[Any]]
+) -> dict[Holding, _Claim]:
     """What each holding counts in the split; only holdings that count.
 
-    The surprise is that of two days ago, and only shares held at that close, the next
-    and now count: all were bought before the surprise was published.
+    The surprise is that of the day before, and only shares held at the close before
+    that one, at that one and now count: all were bought before the day's counters ran.
     """
     price = schema.prices.c
     cap = close.settings.dividend_surprise_cap_milli
@@ -121,7 +118,7 @@ def _claims(connection: Connection, close: Close) -> dict[Holding, _Claim]:
         row.artist_id: min(row.surprise_milli, cap)
         for row in connection.execute(
             select(price.artist_id, price.surprise_milli).where(
-                price.price_date == days_before(close.day, 2),
+                price.price_date == days_before(close.day, 1),
                 price.surprise_milli > 0,
             )
         )
@@ -133,10 +130,19 @@ def _claims(connection: Connection, close: Close) -> dict[Holding, _Claim]:
         .where(_held.shares > 0, _player.left_at.is_(None))
     ):
         eligible = min(row.shares, row.close_shares, row.previous_close_shares)
-        weight = eligible * surprises.get(row.artist_id, 0)
+        value = eligible * listings[row.artist_id].fundamental_price_units
+        weight = value * surprises.get(row.artist_id, 0) // _MILLI
         if weight > 0:
             claims[row.player_id, row.artist_id] = _Claim(eligible, weight)
     return claims
+
+
+def share_out(
+    fees: int, weights: Mapping[Holding, int], rate_ppm: int
+) -> dict[Holding, int]:
+    """Weight times min(fees / sum of weights, rate), to the last unit. Pure."""
+    total = sum(weights.values())
+    return split(min(fees, total * rate_ppm // PPM), weights) if total else {}
 
 
 def split(pool: int, weights: Mapping[Holding, int]) -> dict[Holding, int]:

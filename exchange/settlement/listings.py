@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from exchange import orders as open_orders
 from exchange import pricing, schema, trading
 from exchange.clock import days_before
 from exchange.settings import ExchangeSettings
 from exchange.settlement.clearing import ClearedOrders
 from exchange.settlement.contract import ArtistValue, Close
 from exchange.settlement.dividends import Dividends
+from exchange.settlement.first_close import take_rises
 
 _listed = schema.listings.c
 
@@ -54,6 +56,17 @@ def take_prices(connection: Connection, close: Close) -> Listings:
         connection.execute(insert(schema.listings), new)
     if changed:
         _update_listings(connection, changed)
+    take_rises(
+        connection,
+        close,
+        {
+            one["which"]: (
+                known[one["which"]].fundamental_price_units,
+                one["new_fundamental"],
+            )
+            for one in changed
+        },
+    )
     _halt_without_value(
         connection,
         [
@@ -137,7 +150,6 @@ def _update_listings(connection: Connection, changed: list[dict[str, Any]]) -> N
             sigma_ppm=bindparam("new_sigma"),
             surprise_milli=bindparam("new_surprise"),
             listeners=bindparam("new_listeners"),
-            curve_version=_listed.curve_version + 1,
         ),
         changed,
     )
@@ -157,13 +169,18 @@ def _halt_without_value(connection: Connection, artist_ids: list[str]) -> None:
 def _delist(
     connection: Connection, close: Close, listing: Row[Any], reason: str
 ) -> None:
-    """Sell everybody back at the last price, but never above the fundamental.
+    """Sell everybody back at the last price, the fundamental or the own, the least.
 
-    Above it, the last price is what buyers alone have made of it: somebody could push
-    an artist that is about to go and be paid the top for every share.
+    Above the fundamental, the last price is what buyers alone have made of it.
     """
     price = min(listing.price_units, listing.fundamental_price_units)
     held, order = schema.holdings.c, schema.orders.c
+    waiting = connection.execute(
+        select(schema.orders).where(
+            order.artist_id == listing.artist_id, order.state == "queued"
+        )
+    ).all()
+    open_orders.end(connection, waiting, "cancelled", reason, close.now)
     holders: Sequence[Row[Any]] = connection.execute(
         select(schema.holdings)
         .where(held.artist_id == listing.artist_id, held.shares > 0)
@@ -176,7 +193,15 @@ def _delist(
             trading.read_listing(connection, listing.artist_id),
             side="sell",
             shares=holding.shares,
-            value_units=price * holding.shares,
+            value_units=min(
+                price * holding.shares,
+                pricing.basis_value(
+                    listing.fundamental_price_units,
+                    holding.basis_nanos,
+                    holding.shares,
+                    holding.shares,
+                ),
+            ),
             fee_units=0,
             kind="delisted",
             session=close.session,
@@ -195,11 +220,6 @@ def _delist(
             surprise_milli=0,
             baseline_micros=0,
         )
-    )
-    connection.execute(
-        update(schema.orders)
-        .where(order.artist_id == listing.artist_id, order.state == "queued")
-        .values(state="cancelled", reason=reason, ended_at=close.now)
     )
 
 
@@ -235,7 +255,6 @@ def close_prices(connection: Connection, close: Close, listings: Listings) -> Li
                 price_units=bindparam("new_price"),
                 close_price_units=bindparam("new_price"),
                 previous_close_units=bindparam("new_previous"),
-                curve_version=_listed.curve_version + 1,
             ),
             changes,
         )

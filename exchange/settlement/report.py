@@ -35,10 +35,10 @@ def write_economy(
             money_supply_units=totals["cash_units"] + totals["fees_units"],
             holdings_units=sum(account.day.holdings_units for account in accounts),
             fees_units=int(traded.fees),
-            issuance_units=dividends.issuance_units,
+            issuance_units=0,
             starting_grants_units=_grants(connection, close.session),
             dividends_units=dividends.paid_units,
-            carried_units=dividends.carried_units,
+            carried_units=dividends.unpaid_units,
             house_cash_units=totals["house_cash_units"],
             house_exposure_units=totals["house_exposure_units"],
             trades=int(traded.trades),
@@ -64,7 +64,7 @@ def write_economy(
             orders_filled=orders.filled,
             pool_units=dividends.pool_units,
             dividends_units=dividends.paid_units,
-            carried_units=dividends.carried_units,
+            carried_units=dividends.unpaid_units,
             settled_at=close.now,
         )
     )

@@ -26,7 +26,7 @@ class MarketPage:
 
 @dataclass(frozen=True)
 class Position:
-    """What a player can trade with: cash, and the holding of one artist."""
+    """What a player can trade with: free cash, and the holding of one artist."""
 
     cash_units: int
     holding: players.Holding | None
@@ -117,7 +117,10 @@ def artist_page(
     if player_id is not None:
         portfolio = players.portfolio(connection, player_id)
         holding = [one for one in portfolio.holdings if one.artist_id == artist_id]
-        own = Position(portfolio.cash_units, holding[0] if holding else None)
+        own = Position(
+            portfolio.cash_units - portfolio.reserved_units,
+            holding[0] if holding else None,
+        )
     return ArtistPage(
         market.status(connection),
         market.artist(connection, artist_id),

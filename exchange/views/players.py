@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from exchange import boards, schema, trading
+from exchange import boards, pricing, schema, trading
 from exchange.errors import Refusal
 from exchange.settings import LEAGUES, PPM
 from exchange.trophies import RULES
@@ -41,6 +41,11 @@ class Holding:
     artist_name: str
     shares: int
     price_units: int
+    own_price_units: int
+    """What the first share of a sale would pay; `worth_units` counts all at it."""
+    sale_units: int
+    """What a sale of all of them would pay now, before the fee."""
+    reserved_shares: int
     close_price_units: int
     worth_units: int
     cost_units: int
@@ -54,6 +59,8 @@ class Portfolio(Player):
     """Cash, holdings with worth and return, net worth, and how it has gone."""
 
     cash_units: int
+    reserved_units: int
+    """Of the cash, what orders that wait have set aside."""
     holdings_units: int
     worth_units: int
     day_return_ppm: int
@@ -123,6 +130,7 @@ class Order:
     side: str
     shares: int
     limit_units: int | None
+    reserved_units: int
     state: str
     reason: str | None
     filled_shares: int
@@ -187,27 +195,32 @@ class FriendsLeague:
 
 
 def portfolio(connection: Connection, player_id: str) -> Portfolio:
-    """A player's own view of cash and holdings, the dearest holding first."""
+    """A player's own view of cash and holdings, that of the most worth first."""
     player = _row(connection, player_id)
     if player is None:
         raise Refusal("unknown_player", "There is no such player.")
     rows = connection.execute(
         select(
-            _listed.artist_id,
             _listed.artist_name,
             _listed.price_units,
             _listed.close_price_units,
+            _listed.fundamental_price_units,
+            _listed.depth_shares,
+            _listed.net_shares,
+            _listed.baseline_micros,
             _listed.is_halted,
             _listed.is_suspended,
-            _held.shares,
-            _held.cost_units,
-            _held.held_since,
+            schema.holdings,
         )
         .join(schema.listings, _listed.artist_id == _held.artist_id)
         .where(_held.player_id == player_id, _held.shares > 0)
-        .order_by((_held.shares * _listed.price_units).desc(), _held.artist_id)
     )
-    holdings = tuple(_holding(row) for row in rows)
+    holdings = tuple(
+        sorted(
+            (_holding(row) for row in rows),
+            key=lambda one: (-one.worth_units, one.artist_id),
+        )
+    )
     holdings_units = sum(holding.worth_units for holding in holdings)
     worth = player.cash_units + holdings_units
     index = player.wealth_index * worth // player.base_units
@@ -215,6 +228,7 @@ def portfolio(connection: Connection, player_id: str) -> Portfolio:
     return Portfolio(
         **_profile(player),
         cash_units=player.cash_units,
+        reserved_units=player.reserved_units,
         holdings_units=holdings_units,
         worth_units=worth,
         day_return_ppm=(worth - player.base_units) * PPM // player.base_units,
@@ -225,13 +239,25 @@ def portfolio(connection: Connection, player_id: str) -> Portfolio:
 
 
 def _holding(row: Row[Any]) -> Holding:
-    worth = row.shares * row.price_units
+    worth = pricing.holding_worth(
+        row.shares, row.basis_nanos, row.fundamental_price_units, row.price_units
+    )
     cost = row.cost_units
     return Holding(
         artist_id=row.artist_id,
         artist_name=row.artist_name,
         shares=row.shares,
         price_units=row.price_units,
+        own_price_units=worth // row.shares,
+        sale_units=pricing.sale_value(
+            row.fundamental_price_units,
+            row.depth_shares,
+            pricing.displacement(row.net_shares, row.baseline_micros),
+            row.shares,
+            row.shares,
+            row.basis_nanos,
+        ),
+        reserved_shares=row.reserved_shares,
         close_price_units=row.close_price_units,
         worth_units=worth,
         cost_units=cost,
@@ -347,6 +373,7 @@ def orders(
             placed.side,
             placed.shares,
             placed.limit_units,
+            placed.reserved_units,
             placed.state,
             placed.reason,
             placed.filled_shares,

@@ -151,6 +151,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses = ["400", "403", "404", "409", "413", "415", "422", "429", "503"]
     if is_private:
         statuses += ["401", "403"]
+        if path.startswith("/api/v1/exchange"):
+            statuses.append("409")  # the first visit joins, which may be refused
     for status in sorted(set(statuses)):
         known = responses.get(status)
         if known is None or "application/json" in known.get("content", {}):

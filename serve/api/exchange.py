@@ -217,7 +217,7 @@ def player_profile(path: PlayerPath, query: Nothing) -> Response:
 
 @api.post("/quotes", responses=own(ExchangeQuoteRow), security=_SECURED)
 def quote(query: Nothing, body: TermsBody) -> Response:
-    """What a trade would cost now: good for 15 seconds and for one use."""
+    """What a trade would cost now; the price is made again when it is used, once."""
     shared = exchange()
     key = shared.quote_key
     return account_answer(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, redirect, render_template, request
 from pydantic import BaseModel, ValidationError
 
+from exchange import trading
 from exchange.errors import Refusal
 from exchange.player_request import Answer
 from exchange.settings import UNITS_PER_CREDIT
@@ -49,6 +50,7 @@ from serve.pages.exchange_figures import (
     moved,
     percent,
     price_figure,
+    rate,
     stock_link,
     stocks_figure,
     when,
@@ -121,6 +123,7 @@ def _page(template: str, status: Status, code: int = 200, **given: Any) -> Respo
         fresh_key=lambda: secrets.token_hex(16),
         money=money,
         percent=percent,
+        rate=rate,
         moved=moved,
         when=when,
         stock_link=stock_link,
@@ -224,7 +227,15 @@ def _artist_path(artist_id: str) -> models.ArtistPath:
 
 def artist(artist_id: str) -> Response:
     """One artist on the market: price, what one holds, and the forms to trade."""
-    return _artist_page(_read_artist(_artist_path(artist_id)))
+    path = _artist_path(artist_id)
+    try:
+        return _artist_page(_read_artist(path))
+    except Refusal as refusal:
+        if refusal.code not in ("rejoin_too_soon", "account_too_new"):
+            raise
+        # Who may not play yet may look.
+        page = read(views.artist_page, None, path.artist_id)
+        return _artist_page(page, refusal=refusal)
 
 
 def _read_artist(path: models.ArtistPath) -> views.ArtistPage:
@@ -241,10 +252,19 @@ def _artist_page(
     refusal: Refusal | Problem | None = None,
     form: Form | None = None,
 ) -> Response:
+    shared = exchange()
+    rates = {
+        side: trading.fee_rate(
+            shared.settings, page.status, page.artist, side, shared.clock()
+        )
+        for side in ("buy", "sell")
+    }
     return _page(
         "exchange_artist.html",
         page.status,
         code,
+        rates=rates,
+        rules=shared.settings,
         artist=page.artist,
         own=page.own,
         prices=price_figure(page.artist, page.prices),
@@ -406,6 +426,7 @@ def _profile_page(page: views.ProfilePage, *, is_own: bool) -> Response:
     return _page(
         "exchange_profile.html",
         page.status,
+        rules=exchange().settings,
         profile=page.profile,
         leagues=page.leagues,
         is_own=is_own,
@@ -424,19 +445,33 @@ def change_settings() -> Any:
 
 
 def reset() -> Any:
-    """Start again."""
+    """Start again; asks whether that is meant."""
     require("trade")
+    if request.form.get("sure") != "yes":
+        return _ask_again("reset")
     _done(actions.reset(_key()))
     return redirect("/exchange/portfolio", 303)
 
 
 def leave() -> Any:
-    """Stop playing."""
+    """Stop playing; asks whether that is meant."""
     require("trade")
     if request.form.get("sure") != "yes":
-        raise Problem("invalid_body", "Tick the box to say that you mean it.")
+        return _ask_again("leave")
     _done(actions.leave(_key()))
     return redirect("/exchange", 303)
+
+
+def _ask_again(action: str) -> Response:
+    """What goes with a reset, or when one leaves, and the button that does it."""
+    page = read_own(views.portfolio_page, limit=1, offset=0)
+    return _page(
+        "exchange_sure.html",
+        page.status,
+        action=action,
+        portfolio=page.portfolio,
+        rules=exchange().settings,
+    )
 
 
 def found_league() -> Any:
@@ -485,7 +520,13 @@ def tour() -> Response:
     """The first steps of a player, ticked off as they are done."""
     is_visitor = current_account() is None
     page = (read_as_viewer if is_visitor else read_own)(views.tour_page)
-    return _page("exchange_tour.html", page.status, done=page.done, own=page.portfolio)
+    return _page(
+        "exchange_tour.html",
+        page.status,
+        done=page.done,
+        own=page.portfolio,
+        rules=exchange().settings,
+    )
 
 
 def end_tour() -> Any:

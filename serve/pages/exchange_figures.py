@@ -58,6 +58,11 @@ def percent(ppm: int | None) -> str:
     return f"{formatting.signed(100 * ppm / PPM, 2)} %" if ppm else "0.00 %"
 
 
+def rate(ppm: int) -> str:
+    """A fee in parts per million as a percentage."""
+    return f"{100 * ppm / PPM:.2f} %"
+
+
 def moved(ppm: int | None) -> Markup:
     """A change with its sign, its arrow and its colour."""
     if ppm is None:
@@ -234,7 +239,10 @@ def worth_figure(days: Sequence[WorthDay]) -> Figure:
 
 def holdings_figure(rows: Sequence[Holding]) -> Figure:
     """What a player owns, the dearest first."""
-    summary = "Worth at the present price, in credits."
+    summary = (
+        "Worth at each holding's own price, in credits: what its first share would"
+        " bring, before the fee."
+    )
     return Figure(
         key="holdings",
         title="Holdings",
@@ -257,6 +265,7 @@ def holdings_figure(rows: Sequence[Holding]) -> Figure:
             ),
             ("Shares", lambda row: formatting.number(row.shares), True),
             ("Price", lambda row: money(row.price_units), True),
+            ("Own price", lambda row: money(row.own_price_units), True),
             ("Worth", lambda row: money(row.worth_units), True),
             ("Paid", lambda row: money(row.cost_units), True),
             ("Return", lambda row: moved(row.return_ppm), True),
@@ -400,7 +409,7 @@ ECONOMY = (
     (
         "money_supply_units",
         "Money supply",
-        "All cash and the fees not paid out yet, in credits.",
+        "All cash and the fees since the last close, in credits.",
     ),
     ("house_exposure_units", "House exposure", "What the house owes, in credits."),
     ("fees_units", "Fees", "Paid by the traders that day, in credits."),

@@ -150,7 +150,7 @@ def switch_off(guard: str) -> None:
     if guard == "locks":
         player_request._player = trading._quoting_player
         trading._locked_listing = trading._listing
-        trading._check_price = lambda used, listing: None  # type: ignore[assignment]
+        trading._check_agreed = lambda terms, agreed: None  # type: ignore[assignment]
     elif guard == "gate":
         market.require_open = _let_in_when_closed  # type: ignore[assignment]
     else:

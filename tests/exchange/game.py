@@ -205,15 +205,14 @@ class Game:
                 )
             ).one()
 
-    def shares(self, player: str, name: str = "Low") -> int:
-        held = schema.holdings.c
+    def holding(self, player: str, name: str = "Low") -> Any:
+        """The row of a holding; None for nothing ever."""
         with self.database.read() as connection:
-            found = connection.execute(
-                select(held.shares).where(
-                    held.player_id == player, held.artist_id == artist(name)
-                )
-            ).scalar()
-        return found or 0
+            return trading.find_holding(connection, player, artist(name))
+
+    def shares(self, player: str, name: str = "Low") -> int:
+        found = self.holding(player, name)
+        return found.shares if found else 0
 
     def rows(self, table: Any, *where: Any) -> list[Any]:
         with self.database.read() as connection:

@@ -107,7 +107,7 @@ class Crowd:
             found = ledger.violations(connection)
             for row in connection.execute(select(schema.listings)):
                 owed = (
-                    pricing.value_of(
+                    pricing.purchase_value(
                         row.fundamental_price_units, row.depth_shares, 0, row.net_shares
                     )
                     if row.net_shares

@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 
+from exchange import ledger, schema
 from exchange.database import Database, alembic_config
 from exchange.schema import SCHEMA, metadata, players
 
@@ -82,3 +83,59 @@ def test_players_of_before_get_neutral_names_and_may_choose(
     assert {row.name_key for row in there} == names
     assert {row.named_at for row in rows} == {None}
     assert [row.player_name for row in rows if row.player_id == "gone"] == [None]
+
+
+OLD_BOOKS = """
+    insert into {s}market (market_id, state, session) values (1, 'open', 5);
+    insert into {s}listings (artist_id, artist_name, fundamental_price_units,
+        price_units, close_price_units, previous_close_units, net_shares,
+        depth_shares, house_cash_units, listed_date)
+        values ('low', 'Low', 2000000, 2000000, 2000000, 2000000, 27, 4000, 54000000,
+            '2024-03-01');
+    insert into {s}players (player_id, cash_units, joined_at)
+        values ('ann', 800, '2024-03-01 02:00:00'), ('bob', 900, '2024-03-01 02:00:00');
+    insert into {s}holdings (player_id, artist_id, shares, close_shares)
+        values ('ann', 'low', 20, 10), ('bob', 'low', 7, 9);
+    insert into {s}orders (order_id, player_id, artist_id, side, shares, state,
+        placed_at) values ('o1', 'ann', 'low', 'buy', 5, 'queued',
+            '2024-03-02 02:00:00');
+    insert into {s}postings (transaction_id, line, account, asset, amount) values
+        ('t0', 0, 'player:ann', 'cash', 800), ('t0', 1, 'player:bob', 'cash', 900),
+        ('t0', 2, 'bank', 'cash', -54001700), ('t0', 3, 'house:low', 'cash', 54000000),
+        ('t0', 4, 'player:ann', 'low', 10), ('t0', 5, 'player:bob', 'low', 7),
+        ('t0', 6, 'house:low', 'low', -17),
+        ('t1', 0, 'player:ann', 'low', 10), ('t1', 1, 'house:low', 'low', -10);
+    insert into {s}transactions (transaction_id, kind, session, occurred_at) values
+        ('t0', 'grant', 4, '2024-03-01 02:00:00'),
+        ('t1', 'trade:now', 5, '2024-03-02 02:00:00');
+    insert into {s}trades (trade_id, player_id, artist_id, side, shares, value_units,
+        fee_units, price_units, kind, session, traded_at) values
+        ('t1', 'ann', 'low', 'buy', 10, 21000000, 0, 2100000, 'now', 5,
+            '2024-03-02 02:00:00')
+"""
+
+
+def test_books_of_before_get_the_basis_of_their_last_close(database: Database) -> None:
+    with database.engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0001")
+    prefix = "" if database.is_sqlite else "exchange."
+    with database.write() as connection:
+        for statement in OLD_BOOKS.format(s=prefix).split(";"):
+            connection.execute(text(statement))
+    database.upgrade()
+    with database.read() as connection:
+        # Ann's ten new shares cost what ten and a half do at the fundamental price.
+        assert {
+            row.player_id: (row.basis_nanos, row.session_basis_nanos)
+            for row in connection.execute(select(schema.holdings))
+        } == {
+            "ann": (20_500_000_000, 10_500_000_000),
+            "bob": (7_000_000_000, 0),
+        }
+        listing = connection.execute(select(schema.listings)).one()
+        assert listing.basis_nanos == 27_500_000_000
+        order = connection.execute(select(schema.orders)).one()
+        assert (order.state, order.reserved_units) == ("cancelled", 0)
+        assert ledger.violations(connection) == []
+    with database.engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0001")

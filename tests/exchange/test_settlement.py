@@ -6,15 +6,26 @@ import multiprocessing
 import signal
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
-from exchange import ledger, market, players, pricing, schema, settlement
+from exchange import (
+    auction,
+    ledger,
+    market,
+    orders,
+    players,
+    pricing,
+    schema,
+    settlement,
+)
 from exchange.database import Database
 from exchange.errors import Refusal
 from exchange.settlement import SettlementInputs, close_day, split
@@ -152,19 +163,23 @@ def everything(game: Game) -> dict[str, list[Any]]:
 
 def test_orders_clear_at_the_new_price_and_at_one_price(game: Game) -> None:
     ann, bob = game.join("ann"), game.join("bob")
-    game.trade(bob, "buy", 20)
+    game.order(bob, "buy", 20)
+    game.next_day()
+    baseline = game.listing().baseline_micros
     game.order(ann, "buy", 10)
     game.order(bob, "sell", 4)
-    game.next_day(values(120))
-    trades = game.rows(schema.trades, schema.trades.c.kind == "open")
+    own = game.holding(bob).basis_nanos
+    game.next_day(values(105))
+    trades = game.rows(schema.trades, schema.trades.c.session == 3)
     assert {(t.player_id, t.side, t.shares) for t in trades} == {
         (ann, "buy", 10),
         (bob, "sell", 4),
     }
-    exact = pricing.mean_price(1_200_000, 4000, 20_000_000, 6)
+    exact = pricing.mean_price(1_050_000, 4000, 20_000_000 - baseline, 6)
     by_side = {t.side: t.value_units for t in trades}
     assert by_side["buy"] == pricing.ceiling(exact * 10)
-    assert by_side["sell"] == pricing.floor(exact * 4)
+    most = pricing.basis_value(1_050_000, own, 4, 20)
+    assert by_side["sell"] == min(pricing.floor(exact * 4), most)
     assert {t.fee_units for t in trades} == {
         pricing.fee_of(value, 10_000) for value in by_side.values()
     }
@@ -182,34 +197,146 @@ def test_an_order_beyond_its_limit_is_not_filled(game: Game) -> None:
     assert game.shares(ann) == 5
 
 
-def test_an_order_nobody_can_pay_is_filled_as_far_as_it_can_be(game: Game) -> None:
+def test_an_order_sets_aside_what_it_may_need_or_is_refused(game: Game) -> None:
     game.settings = SETTINGS.model_copy(update={"holding_limit_pct": 200})
     ann = game.join("ann")
-    game.order(ann, "buy", 1000)
-    game.next_day()
-    order = game.rows(schema.orders)[0]
-    assert (order.state, order.reason) == ("part_filled", "insufficient_funds")
-    assert order.filled_shares == 193
-    assert 0 <= game.player(ann).cash_units < 2_000_000
+    # 10 % above the price, and the fee of 1 %: 180 shares are 19,998 credits.
+    assert game.order(ann, "buy", 181).body["code"] == "insufficient_funds"
+    reserved = game.order(ann, "buy", 180).body["reserved_units"]
+    assert reserved == 180 * 1_100_000 * 101 // 100
+    assert game.player(ann).reserved_units == reserved
+    assert game.order(ann, "buy", 1).body["code"] == "insufficient_funds"
+    with pytest.raises(Refusal, match="set aside"):
+        game.quote(ann, "buy", 1)
+    order_id = game.rows(schema.orders)[0].order_id
+    game.once(ann, {}, lambda d: orders.cancel(d, game.clock, order_id))
+    assert game.player(ann).reserved_units == 0
+    assert game.quote(ann, "buy", 1)["shares"] == 1
 
 
-def test_an_order_stops_at_a_fifth_of_net_worth(game: Game) -> None:
-    ann = game.join("ann")
-    game.order(ann, "buy", 150)
-    game.next_day()
-    order = game.rows(schema.orders)[0]
-    assert (order.state, order.reason) == ("part_filled", "limit_reached")
-    assert 38 <= order.filled_shares <= 40
-
-
-def test_an_order_to_sell_what_has_been_sold_is_cut(game: Game) -> None:
+def test_shares_in_an_order_cannot_be_sold_twice(game: Game) -> None:
     ann = game.join("ann")
     game.trade(ann, "buy", 10)
-    game.order(ann, "sell", 10)
-    game.trade(ann, "sell", 7)
+    game.order(ann, "sell", 7)
+    with pytest.raises(Refusal, match="7 of them in orders"):
+        game.quote(ann, "sell", 4)
+    assert game.order(ann, "sell", 4).body["code"] == "insufficient_shares"
+    game.trade(ann, "sell", 3)
     game.next_day()
-    order = game.rows(schema.orders)[0]
-    assert (order.filled_shares, order.reason) == (3, "insufficient_shares")
+    assert game.shares(ann) == 0
+    assert game.rows(schema.orders)[0].filled_shares == 7
+
+
+def test_an_order_is_refused_beyond_a_fifth_of_net_worth(game: Game) -> None:
+    ann = game.join("ann")
+    assert game.order(ann, "buy", 30).status == 200
+    # With the order that waits it would be 41.
+    assert game.order(ann, "buy", 11).body["limit"] == "holding"
+    assert game.order(ann, "buy", 10).status == 200
+
+
+def test_an_order_without_a_limit_buys_up_to_ten_percent_above(game: Game) -> None:
+    ann = game.join("ann")
+    game.order(ann, "buy", 10)
+    game.order(ann, "buy", 10, name="Can")
+    dearer = tuple(
+        replace(one, fundamental_price_units=1_110_000)
+        if one.artist_name == "Can"
+        else one
+        for one in values(109)
+    )
+    game.next_day(dearer)
+    states = {order.artist_id: order.state for order in game.rows(schema.orders)}
+    assert states == {artist("Low"): "filled", artist("Can"): "unfilled"}
+    assert game.player(ann).reserved_units == 0
+
+
+def test_a_seller_gets_no_more_than_was_paid_at_a_constant_price(game: Game) -> None:
+    """Not even from purchases that others, or the seller's friends, bring along."""
+    ann, bob = game.join("ann"), game.join("bob")
+    paid = game.trade(ann, "buy", 30).body["value_units"]
+    game.order(ann, "sell", 30)
+    game.order(bob, "buy", 38)
+    game.next_day()
+    sold, bought = (
+        next(t for t in game.rows(schema.trades) if (t.kind, t.side) == ("open", side))
+        for side in ("sell", "buy")
+    )
+    assert sold.value_units <= paid
+    # The control: at the uniform price alone it would have been a gain.
+    assert bought.price_units * 30 > paid + 5_000
+
+
+def test_a_sale_that_cannot_bring_its_limit_is_not_done(game: Game) -> None:
+    ann, bob = game.join("ann"), game.join("bob")
+    game.trade(ann, "buy", 30)
+    game.order(ann, "sell", 30, limit=1_005_000)
+    game.order(bob, "buy", 38)
+    game.next_day()
+    sale = next(o for o in game.rows(schema.orders) if o.side == "sell")
+    assert (sale.state, sale.reason) == ("unfilled", "limit_price")
+    assert game.holding(ann).reserved_shares == 0
+
+
+def test_what_was_bought_now_bears_a_fall_and_has_no_part_in_a_rise(game: Game) -> None:
+    ann, bob = game.join("ann"), game.join("bob")
+    paid = game.trade(ann, "buy", 30).body["value_units"]
+    game.order(bob, "buy", 30)
+    game.next_day(values(108))
+    holding = game.holding(ann)
+    assert holding.basis_nanos == paid * 1000 * 100 // 108
+    assert holding.session_basis_nanos == 0
+    # Bought at the open, at the new price: worth what was paid, too.
+    assert game.holding(bob).basis_nanos // 10**9 == 30
+    assert game.quote(ann, "sell", 30)["value_units"] in (paid - 1, paid)
+    game.next_day(values(119))
+    assert game.quote(ann, "sell", 30)["value_units"] > paid * 109 // 100
+    game.trade(bob, "buy", 5, "Can")
+    before = game.holding(bob, "Can").basis_nanos
+    game.next_day(values(110))
+    assert game.holding(bob, "Can").basis_nanos == before
+    assert game.violations() == []
+
+
+def test_a_rise_waits_for_an_artist_that_has_no_value_today(game: Game) -> None:
+    ann = game.join("ann")
+    paid = game.trade(ann, "buy", 30).body["value_units"]
+    game.next_day(tuple(v for v in values() if v.artist_name != "Low"))
+    assert game.holding(ann).session_basis_nanos > 0
+    game.next_day(values(125))
+    assert game.quote(ann, "sell", 30)["value_units"] in (paid - 1, paid)
+
+
+def test_orders_cost_the_same_each_however_many_there_are(
+    game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in statements and in prices; a search for who can pay was quadratic."""
+    counts = {"price": 0, "sql": 0}
+    price = auction.Curve.price
+
+    def counted(curve: auction.Curve, net: int) -> Decimal:
+        counts["price"] += 1
+        return price(curve, net)
+
+    def sent(*_: object) -> None:
+        counts["sql"] += 1
+
+    monkeypatch.setattr(auction.Curve, "price", counted)
+    event.listen(game.database.engine, "before_cursor_execute", sent)
+    rules = SETTINGS.model_copy(
+        update={"max_queued_orders": 1000, "holding_limit_pct": 10**4}
+    )
+    game.settings = rules
+    ann = game.join("ann")
+    seen = []
+    for orders_made in (20, 80):
+        for _ in range(orders_made):
+            assert game.order(ann, "buy", 1, limit=10_000).status == 200
+        counts.update(price=0, sql=0)
+        game.next_day()
+        seen.append(dict(counts))
+    assert seen[1]["price"] <= seen[0]["price"] + 4
+    assert seen[1]["sql"] <= seen[0]["sql"] + 10
 
 
 def test_orders_of_a_halted_artist_wait_and_its_price_is_not_clipped(
@@ -245,24 +372,56 @@ def test_a_rolled_day_keeps_prices_and_orders_and_still_counts(game: Game) -> No
     assert game.rows(schema.market)[0].version == "20240301-000001"
 
 
-def test_a_delisted_artist_is_sold_back_at_its_last_price(game: Game) -> None:
+@pytest.mark.parametrize(
+    ("price", "paid_for_ten"), [(70, 10_000_000), (130, 10_012_507)]
+)
+def test_a_delisted_artist_is_sold_back_at_the_least_of_three_prices(
+    game: Game, price: int, paid_for_ten: int
+) -> None:
     ann = game.join("ann")
     game.trade(ann, "buy", 10)
     game.order(ann, "buy", 5)
     cash = game.player(ann).cash_units
+    game.trade(ann, "buy", 5, "Can")
     gone = tuple(
-        v if v.artist_name != "Low" else type(v)(**{**v.__dict__, "is_listed": False})
-        for v in values(70)
+        replace(v, is_listed=False) if v.artist_name == "Low" else v
+        for v in values(price)
     )
+    spent = cash - game.player(ann).cash_units
     game.next_day(gone)
     assert game.shares(ann) == 0
     # Pushed above its fundamental price by the buyer alone: paid at that price.
-    assert game.player(ann).cash_units == cash + 10 * 1_000_000
+    assert game.player(ann).cash_units == cash - spent + 10 * 1_000_000
+    assert game.player(ann).reserved_units == 0
     assert game.rows(schema.orders)[0].reason == "delisted"
     with pytest.raises(Refusal, match="artist_not_listed"):
         game.quote(ann, "buy", 1)
     game.next_day(values(80))
     assert game.quote(ann, "buy", 1)["value_units"] in range(800_000, 801_000)
+
+
+def test_a_delisted_artist_pays_nobody_more_than_the_basis(game: Game) -> None:
+    """Bought below the fundamental price, after a dump: the basis is less than one."""
+    game.settings = SETTINGS.model_copy(update={"holding_limit_pct": 100})
+    ann, bob = game.join("ann"), game.join("bob")
+    game.trade(ann, "buy", 190)
+    for _ in range(20):
+        game.next_day()
+    game.trade(ann, "sell", 190)
+    cheap = game.trade(bob, "buy", 30).body
+    assert cheap["value_units"] < 29 * 1_000_000
+    for _ in range(20):
+        game.next_day()
+    assert game.listing().price_units > 995_000
+    cash = game.player(bob).cash_units
+    game.next_day(
+        tuple(
+            replace(v, is_listed=False) if v.artist_name == "Low" else v
+            for v in values()
+        )
+    )
+    assert cheap["value_units"] - 1 <= game.player(bob).cash_units - cash
+    assert game.player(bob).cash_units - cash <= cheap["value_units"]
 
 
 def test_an_artist_without_a_value_is_halted_not_sold(game: Game) -> None:
@@ -273,33 +432,53 @@ def test_an_artist_without_a_value_is_halted_not_sold(game: Game) -> None:
     assert game.listing().is_halted
 
 
-def test_dividends_are_the_pool_to_the_last_unit(game: Game) -> None:
+def test_dividends_go_by_value_and_no_further_than_the_rate(game: Game) -> None:
+    game.settings = SETTINGS.model_copy(update={"dividend_rate_ppm": 10**6})
     ann, bob = game.join("ann"), game.join("bob")
     game.trade(ann, "buy", 30)
     game.trade(bob, "buy", 7, "Can")
-    game.next_day(values(surprise_milli=1500))
-    game.next_day(values())
-    assert game.rows(schema.dividends) == []
-    settled = game.next_day(values())
-    fees = sum(t.fee_units for t in game.rows(schema.trades))
-    # Two days' fees were carried, and the issuance is paid with the first dividend.
-    assert settled.dividends_units == fees + 2 * 10_000
+    game.next_day()
+    # Can costs the double now; its holder gets as much for a share as for two of Low.
+    surprise = tuple(
+        replace(v, fundamental_price_units=2_000_000, surprise_milli=1500)
+        if v.artist_name == "Can"
+        else replace(v, surprise_milli=1500)
+        for v in values()
+    )
+    game.next_day(surprise)
+    fees = game.trade(ann, "buy", 3, "Neu!").body["fee_units"]
+    settled = game.next_day(surprise)
     paid = game.rows(schema.dividends)
-    assert sum(row.amount_units for row in paid) == settled.dividends_units
-    assert {row.player_id: row.weight for row in paid} == {ann: 45_000, bob: 10_500}
+    # The fees of that session, to the last unit; those of the first went to nobody.
+    assert settled.dividends_units == sum(row.amount_units for row in paid) == fees
+    assert {row.player_id: row.weight for row in paid} == {
+        ann: 30 * 1_500_000,
+        bob: 7 * 3_000_000,
+    }
     assert all(game.listing(name).fees_units == 0 for name in NAMES)
     assert game.violations() == []
+    # The rate: 0.05 % of the value for each deviation, however much the fees are.
+    game.settings = SETTINGS
+    game.trade(ann, "buy", 30, "Neu!")
+    settled = game.next_day(values())
+    assert settled.dividends_units == (30 * 1_500_000 + 7 * 3_000_000 // 2) // 2000
+    last = game.rows(schema.settlements)[-1]
+    assert last.carried_units == last.pool_units - last.dividends_units > 0
+    assert all(game.listing(name).fees_units == 0 for name in NAMES)
 
 
-def test_shares_bought_after_the_surprise_was_published_get_no_dividend(
+def test_who_bought_after_the_close_before_a_surprise_gets_no_dividend(
     game: Game,
 ) -> None:
-    ann, bob = game.join("ann"), game.join("bob")
+    ann, bob, cyd = game.join("ann"), game.join("bob"), game.join("cyd")
     game.trade(ann, "buy", 10)
-    game.next_day(values(surprise_milli=1500))
+    game.next_day()
+    # Bob reads the live counters of the day that will surprise; so does an order.
     game.trade(bob, "buy", 30)
-    game.next_day(values())
-    game.next_day(values())
+    game.order(cyd, "buy", 10)
+    game.next_day(values(surprise_milli=1500))
+    game.trade(ann, "buy", 5, "Can")
+    game.next_day()
     assert {row.player_id for row in game.rows(schema.dividends)} == {ann}
 
 
@@ -324,19 +503,41 @@ def test_a_pool_is_split_to_the_last_unit(
 
 def test_net_worth_return_and_board_follow_the_prices(game: Game) -> None:
     ann, bob = game.join("ann"), game.join("bob")
-    game.trade(ann, "buy", 30)
+    game.order(ann, "buy", 30)
+    game.next_day()
     game.next_day(values(110))
-    days = {row.player_id: row for row in game.rows(schema.account_days)}
-    assert days[bob].worth_units == 200_000_000
-    assert (
-        days[ann].worth_units == days[ann].cash_units + 30 * game.listing().price_units
+    first, last = (
+        {
+            row.player_id: row
+            for row in game.rows(schema.account_days)
+            if row.season == 1 and row.account_date == game.day - timedelta(days=back)
+        }
+        for back in (1, 0)
     )
-    assert (
-        days[ann].wealth_index == 1_000_000_000 * days[ann].worth_units // 200_000_000
+    assert last[bob].worth_units == 200_000_000
+    # At its own price: what was paid for, at the price of today.
+    basis = game.holding(ann).basis_nanos
+    worth = last[ann].cash_units + min(
+        basis * 1_100_000 // 10**9, 30 * game.listing().price_units
     )
+    assert last[ann].worth_units == worth
+    index = 1_000_000_000 * first[ann].worth_units // 200_000_000
+    assert last[ann].wealth_index == index * worth // first[ann].worth_units
     rows = game.rows(schema.board_rows, schema.board_rows.c.board == "week")
     board = [row.player_id for row in sorted(rows, key=lambda row: row.rank)]
     assert board == [ann, bob]
+
+
+def test_a_pushed_price_makes_nobody_rich_on_the_boards(game: Game) -> None:
+    ann, bob = game.join("ann"), game.join("bob")
+    game.trade(ann, "buy", 30)
+    game.trade(bob, "buy", 38)
+    game.next_day()
+    days = {row.player_id: row for row in game.rows(schema.account_days)}
+    assert days[ann].worth_units < 200_000_000
+    # The control: shares times the price on the board would be a gain.
+    shown = game.player(ann).cash_units + 30 * game.listing().price_units
+    assert shown > days[ann].worth_units + 100_000
 
 
 def test_a_reset_is_complete_and_allowed_once_in_seven_days(game: Game) -> None:
@@ -363,20 +564,79 @@ def test_a_reset_is_complete_and_allowed_once_in_seven_days(game: Game) -> None:
     assert game.violations() == []
 
 
-def test_leaving_takes_the_name_at_once_and_sells_at_the_close(game: Game) -> None:
+def leave(game: Game, player: str) -> None:
+    game.once(player, {"operation": "leave"}, lambda d: players.leave(d, game.clock))
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_leaving_takes_the_name_and_sells_at_once_or_with_the_close(
+    game: Game, *, is_open: bool
+) -> None:
     ann = game.join("ann")
     game.trade(ann, "buy", 30)
-    game.close()
-    game.once(ann, {"operation": "leave"}, lambda d: players.leave(d, game.clock))
+    game.order(ann, "sell", 5)
+    if not is_open:
+        game.close()
+    leave(game, ann)
     gone = game.player(ann)
     assert (gone.account_id, gone.player_name, gone.listener_id) == (None, None, None)
+    assert (gone.cash_units == 0) is is_open
     with pytest.raises(Refusal, match="unknown_player"):
         game.order(ann, "buy", 1)
+    if is_open:
+        game.close()
     game.settle()
     assert game.player(ann).cash_units == 0
     assert game.listing().net_shares == 0
     assert game.violations() == []
+
+
+def test_who_leaves_gets_no_fresh_money_for_seven_days(game: Game) -> None:
+    ann = game.join("ann")
+    leave(game, ann)
+    game.wait(days=6, hours=23)
+    with pytest.raises(Refusal, match="rejoin_too_soon"):
+        game.join("ann")
+    assert game.join("bob")
+    game.wait(hours=1)
     assert game.join("ann") != ann
+    # What was kept of the first leaving is gone, and it was no name.
+    assert game.rows(schema.departures) == []
+
+
+def test_leaving_and_rejoining_mints_nothing(game: Game) -> None:
+    """Who comes back after a week has what everybody starts with, no more."""
+    helper, ann = game.join("helper"), game.join("ann")
+    game.trade(helper, "buy", 30)
+    game.trade(ann, "buy", 38)
+    leave(game, ann)
+    before = game.player(helper).cash_units
+    # The control: what the curve would have paid after the leaver's sale, or before.
+    assert game.listing().net_shares == 30
+    game.trade(helper, "sell", 30)
+    assert game.player(helper).cash_units < 200_000_000
+    assert game.player(helper).cash_units - before < 30 * 1_010_000
+    assert game.player(ann).cash_units == 0
+
+
+def test_joining_needs_an_account_of_thirty_days_and_two_hundred_plays(
+    game: Game,
+) -> None:
+    def join(days: int | None, scrobbles: int | None) -> str:
+        born = None if days is None else game.now.date() - timedelta(days=days)
+        standing = players.Standing(born, scrobbles)
+        return game.database.run(
+            lambda c: players.join(
+                c, game.clock, game.settings, "@ann", "ann", standing=standing
+            )
+        )
+
+    for days, scrobbles in ((29, 500), (30, 199), (29, None), (None, 199)):
+        with pytest.raises(Refusal, match="account_too_new"):
+            join(days, scrobbles)
+    player = join(30, 200)
+    # Who plays already goes on, whatever last.fm says now.
+    assert join(0, 0) == player
 
 
 def test_a_change_of_the_past_breaks_the_chain(game: Game) -> None:

@@ -8,7 +8,7 @@ from statistics import mean, variance
 
 import pytest
 
-from exchange import simulator
+from exchange import pricing, simulator
 from exchange.settings import UNITS_PER_CREDIT, ExchangeSettings
 from exchange.simulator import Scenario, simulate
 
@@ -35,11 +35,67 @@ def test_a_robot_that_reads_live_counters_ends_behind_the_index(
     assert kind(played, "robot") < kind(played, "index")
 
 
-def test_without_fee_and_spread_the_robot_gets_rich() -> None:
+def test_without_the_first_close_and_fees_the_robot_gets_rich(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The control: the robot does know tomorrow's prices."""
+    monkeypatch.setattr(simulator.Year, "_take_rise", lambda *_: None)
     free = RULES.model_copy(update={"staleness_z_milli": 0, "base_fee_ppm": 1000})
     result = simulate(Scenario(seed=1, days=60, players=60, artists=100), free)
     assert kind(result, "robot") > 2 * kind(result, "index") + 20
+
+
+SCHEMES = ("rejoin", "feed", "pump", "dump", "own orders")
+
+
+def cheat(patch: pytest.MonkeyPatch, *, is_capped: bool) -> dict[str, float]:
+    """The schemes of a world in which nothing happens, without any fee."""
+    still = {"sigma_ppm": 0, "fundamental_units": 100 * UNITS_PER_CREDIT}
+
+    def price(year: simulator.Year) -> None:
+        for artist in year.listed:
+            artist.__dict__.update(still, value=1.0)
+            artist.fundamentals.append(artist.fundamental_units)
+
+    patch.setattr(simulator.Year, "_price", price)
+    if not is_capped:
+
+        def curve(price: int, depth: int, u: int, sold: int, *_: int) -> int:
+            return pricing.floor(-pricing.exact_cost(price, depth, u, -sold))
+
+        patch.setattr(pricing, "sale_value", curve)
+        patch.setattr(pricing, "basis_value", lambda price, *_: price * 10**9)
+    free = RULES.model_copy(update={"base_fee_ppm": 0, "novice_days": 0})
+    played = simulate(
+        Scenario(seed=1, days=40, players=0, artists=40, has_adversaries=True), free
+    )
+    start = free.starting_cash_units
+    return {
+        player.kind: max(player.worth[-1], player.cash_units) / start - 1
+        for player in played.players
+        if not player.is_helper and player.kind in SCHEMES
+    }
+
+
+def test_no_scheme_gains_where_nothing_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        assert max(cheat(patch, is_capped=True).values()) <= 0
+    # The control: the curve alone pays them.
+    with monkeypatch.context() as patch:
+        old = cheat(patch, is_capped=False)
+    assert min(old[name] for name in ("rejoin", "feed", "own orders")) > 0.01
+
+
+def test_a_finder_earns_more_the_better_it_finds() -> None:
+    scenario = Scenario(
+        seed=1, days=45, players=16, artists=60, world="jumps", has_adversaries=True
+    )
+    found = simulate(scenario, RULES)
+    returns = [kind(found, f"finder {skill}") for skill in ("0", "0.5", "1")]
+    assert returns == sorted(returns) and returns[2] > returns[0] + 10
+    assert kind(found, "robot") < kind(found, "index")
 
 
 def test_wash_traders_lose_and_a_farm_gains_less_than_the_index(
@@ -60,7 +116,7 @@ def test_money_is_flat_within_one_percent_a_month_for_who_holds_the_index() -> N
             "starting_cash_units": 30_000 * UNITS_PER_CREDIT,
         }
     )
-    year = simulator._Year(scenario, rich)
+    year = simulator.Year(scenario, rich)
     for player in year.players:
         player.kind = "index"
     result = year.play()
@@ -78,7 +134,7 @@ def test_the_index_stays_at_100(played: simulator.Simulation) -> None:
 
 
 def test_prices_of_the_simulated_world_cannot_be_foreseen() -> None:
-    year = simulator._Year(Scenario(seed=3, artists=60), RULES)
+    year = simulator.Year(Scenario(seed=3, artists=60), RULES)
     series: dict[str, list[float]] = {a.artist_id: [] for a in year.artists}
     days = 400
     for day in range(days):

@@ -1,15 +1,19 @@
 """Random play against a model that knows nothing of databases, and its mutants.
 
-The model is a few dictionaries and one formula. After every step the database and the
-model must agree to the unit, and the books must add up. The mutants break the exchange
-on purpose; the machine must notice each of them, or it proves nothing.
+The model is a few dictionaries and three formulas. After every step the database and
+the model must agree to the unit, and the books must add up. The mutants break the
+exchange on purpose; the machine must notice each of them, or it proves nothing.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Context, Decimal
+from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -29,6 +33,9 @@ from exchange import ledger, market, player_request, pricing, quotes, schema, tr
 from exchange.database import Database
 from exchange.errors import Refusal
 from exchange.prepared import Prepared
+from exchange.settings import NANOS_PER_SHARE as NANOS
+from exchange.settings import UNITS_PER_CREDIT
+from exchange.settlement import dividends, listings
 from tests.exchange.game import NAMES, SETTINGS, Game, artist, values
 
 DIGITS = Context(prec=60)
@@ -36,40 +43,176 @@ RULES = SETTINGS.model_copy(update={"holding_limit_pct": 100, "staleness_z_milli
 PLAYERS = ("ann", "bob", "cyd")
 
 
+F, DEPTH, SURPRISES = 1_000_000, 4000, {"Low": 1500, "Can": 700}
+
+
+@dataclass
+class Held:
+    """One player's shares of one artist; basis in billionths of a share."""
+
+    shares: int = 0
+    basis: int = 0
+    fresh: int = 0
+    closes: tuple[int, int] = (0, 0)
+    reserved: int = 0
+
+
+@dataclass
+class Order:
+    """An order for the open; `most` is the highest price its cash pays."""
+
+    who: str
+    side: str
+    shares: int
+    cash: int = 0
+    most: int = 0
+
+
 class Model:
-    """What should be: cash, shares and the curve, in plain numbers."""
+    """What should be: cash, shares, basis and the curve, in plain numbers."""
 
     def __init__(self) -> None:
+        self.ids: dict[str, str] = {}
         self.cash: dict[str, int] = {}
-        self.held: dict[tuple[str, str], int] = {}
+        self.reserved = dict.fromkeys(PLAYERS, 0)
+        self.held = defaultdict[tuple[str, str], Held](Held)
+        self.price = dict.fromkeys(NAMES, F)
         self.net = dict.fromkeys(NAMES, 0)
         self.house = dict.fromkeys(NAMES, 0)
         self.fees = dict.fromkeys(NAMES, 0)
         self.baseline: dict[str, Decimal] = dict.fromkeys(NAMES, Decimal(0))
+        self.orders: dict[str, Order] = {}
+        self.surprises: dict[str, int] = {}
         self.is_open = True
         self.closes = 0
         self.used: set[str] = set()
-        self.answers: dict[tuple[str, str], Any] = {}
 
-    def value(self, name: str, side: str, shares: int) -> int:
-        """C(Q) at F = 100 credits and b = 4,000 shares, against the player."""
-        depth, price = Decimal(4000), Decimal(1_000_000)
-        u = self.net[name] - self.baseline[name]
-        signed = shares if side == "buy" else -shares
-        after = DIGITS.exp((u + signed) / depth)
-        cost = DIGITS.multiply(price * depth, after - DIGITS.exp(u / depth))
+    def exp(self, place: Decimal | int) -> Decimal:
+        return DIGITS.exp(DIGITS.divide(Decimal(place), Decimal(DEPTH)))
+
+    def u(self, name: str) -> Decimal:
+        return self.net[name] - self.baseline[name]
+
+    def cost(self, name: str, signed: int) -> Decimal:
+        """C(Q), exact."""
+        u = self.u(name)
+        rise = self.exp(u + signed) - self.exp(u)
+        return DIGITS.multiply(Decimal(self.price[name] * DEPTH), rise)
+
+    def value(self, who: str, name: str, side: str, shares: int) -> int:
+        """What a trade now comes to before the fee, against the player."""
         if side == "buy":
-            return int(cost.to_integral_value(rounding="ROUND_CEILING"))
-        return int((-cost).to_integral_value(rounding="ROUND_FLOOR"))
+            return up(self.cost(name, shares))
+        mine = self.held[who, name]
+        most = self.most(name, mine, shares)
+        cap = DIGITS.divide(Decimal(mine.basis), Decimal(mine.shares * NANOS))
+        if cap <= 1:
+            return most
+        # Down from u: at the cap, then on the curve, then at the fundamental price.
+        u = max(self.u(name), Decimal(0))
+        end = max(u - shares, Decimal(0))
+        edge = min(max(DIGITS.multiply(Decimal(DEPTH), DIGITS.ln(cap)), end), u)
+        paid = (
+            DIGITS.multiply(cap, u - edge)
+            + DIGITS.multiply(Decimal(DEPTH), self.exp(edge) - self.exp(end))
+            + (shares - (u - end))
+        )
+        return min(most, down(DIGITS.multiply(Decimal(self.price[name]), paid)))
 
-    def trade(self, who: str, name: str, side: str, shares: int, value: int) -> None:
+    def most(self, name: str, mine: Held, shares: int) -> int:
+        return self.price[name] * mine.basis * shares // (mine.shares * NANOS)
+
+    def trade(
+        self, who: str, name: str, side: str, shares: int, value: int, *, now: bool
+    ) -> None:
         fee = -(-value // 100)
-        sign = 1 if side == "buy" else -1
+        mine, sign = self.held[who, name], 1 if side == "buy" else -1
+        if side == "buy":
+            added = value * NANOS // self.price[name]
+            mine.basis += added
+            mine.fresh += added if now else 0
+        else:
+            taken = -(-mine.basis * shares // mine.shares)
+            mine.fresh -= mine.fresh * shares // mine.shares
+            mine.basis -= taken
+            mine.fresh = min(mine.fresh, mine.basis)
         self.cash[who] -= sign * value + fee
-        self.held[who, name] = self.held.get((who, name), 0) + sign * shares
+        mine.shares += sign * shares
         self.net[name] += sign * shares
         self.house[name] += sign * value
         self.fees[name] += fee
+
+    def settle(self, price: int) -> None:
+        """The close: prices, first close, orders, the baseline, dividends."""
+        for (_, name), mine in self.held.items():
+            old = self.price[name]
+            mine.basis -= mine.fresh - mine.fresh * old // max(old, price)
+            mine.fresh = 0
+        self.price = dict.fromkeys(NAMES, price)
+        for name, order in sorted(self.orders.items()):
+            self.clear(name, order)
+        self.orders = {}
+        kept = DIGITS.power(Decimal(2), DIGITS.divide(Decimal(-1), Decimal(5)))
+        for name in NAMES:
+            u = self.u(name) * 1_000_000
+            self.baseline[name] += (
+                DIGITS.multiply(1 - kept, u).to_integral_value() / 1_000_000
+            )
+        self.pay()
+        self.surprises = SURPRISES
+        for mine in self.held.values():
+            mine.closes = (mine.shares, mine.closes[0])
+
+    def clear(self, name: str, order: Order) -> None:
+        """One order alone meets the curve at its mean price."""
+        mine, shares = self.held[order.who, name], order.shares
+        self.reserved[order.who] -= order.cash
+        if order.side == "sell":
+            mine.reserved -= shares
+            value = min(down(-self.cost(name, -shares)), self.most(name, mine, shares))
+        else:
+            while shares and self.cost(name, shares) > shares * order.most:
+                shares -= 1
+            value = up(self.cost(name, shares))
+        if shares:
+            self.trade(order.who, name, order.side, shares, value, now=False)
+
+    def pay(self) -> None:
+        """Dividends by value, out of the fees; what is left goes to nobody."""
+        weights = {
+            key: min(mine.shares, *mine.closes)
+            * self.price[key[1]]
+            * self.surprises.get(key[1], 0)
+            // 1000
+            for key, mine in self.held.items()
+        }
+        total = sum(weights.values())
+        pool = min(sum(self.fees.values()), total // 2000)
+        self.fees = dict.fromkeys(NAMES, 0)
+        if not total:
+            return
+        exact = {key: Fraction(pool * n, total) for key, n in weights.items()}
+        parts = {key: int(part) for key, part in exact.items()}
+        left = sorted(
+            exact,
+            key=lambda key: (
+                parts[key] - exact[key],
+                self.ids[key[0]],
+                artist(key[1]),
+            ),
+        )
+        for key in left[: pool - sum(parts.values())]:
+            parts[key] += 1
+        for (who, _), part in parts.items():
+            self.cash[who] += part
+
+
+def up(number: Decimal) -> int:
+    return int(number.to_integral_value(rounding="ROUND_CEILING"))
+
+
+def down(number: Decimal) -> int:
+    return int(number.to_integral_value(rounding="ROUND_FLOOR"))
 
 
 class Exchange(RuleBasedStateMachine):
@@ -83,6 +226,7 @@ class Exchange(RuleBasedStateMachine):
         self.game = Game(self.database, RULES).opened()
         self.model = Model()
         self.ids = {name: self.game.join(name) for name in PLAYERS}
+        self.model.ids = self.ids
         self.model.cash = dict.fromkeys(PLAYERS, RULES.starting_cash_units)
         self.quotes: list[tuple[str, str, str, int, dict[str, Any], int]] = []
         self.sent: list[tuple[str, str, dict[str, Any], player_request.Answer]] = []
@@ -102,10 +246,12 @@ class Exchange(RuleBasedStateMachine):
         shares=st.integers(1, 150),
     )
     def ask(self, who: str, name: str, side: str, shares: int) -> None:
-        expected = self.model.value(name, side, shares)
+        mine = self.model.held[who, name]
+        owns = side == "buy" or mine.shares - mine.reserved >= shares
+        expected = self.model.value(who, name, side, shares) if owns else 0
         fee = -(-expected // 100)
-        can_pay = side == "sell" or self.model.cash[who] >= expected + fee
-        owns = side == "buy" or self.model.held.get((who, name), 0) >= shares
+        free = self.model.cash[who] - self.model.reserved[who]
+        can_pay = side == "sell" or free >= expected + fee
         try:
             quote = self.game.quote(self.ids[who], side, shares, name)
         except Refusal as refusal:
@@ -143,7 +289,9 @@ class Exchange(RuleBasedStateMachine):
         """Use any quote ever given: fresh, stale, used, or from before a close."""
         who, name, side, shares, quote, closes = self.quotes[n % len(self.quotes)]
         key = f"{len(self.sent)}"
-        now = self.model.value(name, side, shares)
+        mine = self.model.held[who, name]
+        owns = side == "buy" or mine.shares - mine.reserved >= shares
+        now = self.model.value(who, name, side, shares) if owns else 0
         given = quote["value_units"]
         moved = now > given if side == "buy" else now < given
         try:
@@ -172,7 +320,63 @@ class Exchange(RuleBasedStateMachine):
         assert quote["quote"] not in self.model.used, "a quote was used twice"
         assert closes == self.model.closes, "a quote outlived a close"
         self.model.used.add(quote["quote"])
-        self.model.trade(who, name, side, shares, given)
+        assert not moved, "a quote was believed"
+        assert answer.body["value_units"] == now
+        self.model.trade(who, name, side, shares, now, now=True)
+
+    @rule(
+        who=st.sampled_from(PLAYERS),
+        name=st.sampled_from(NAMES[:2]),
+        side=st.sampled_from(("buy", "sell")),
+        shares=st.integers(1, 90),
+    )
+    def order_for_the_open(self, who: str, name: str, side: str, shares: int) -> None:
+        """One order at a time for an artist; what it needs is set aside."""
+        if name in self.model.orders:
+            return
+        mine = self.model.held[who, name]
+        price = self.game.listing(name).price_units
+        made = Order(who, side, shares)
+        if side == "buy":
+            made.most = -(-price * 110 // 100)
+            made.cash = shares * made.most + -(-shares * made.most // 100)
+        free = self.model.cash[who] - self.model.reserved[who]
+        fits = made.cash <= free if side == "buy" else shares <= mine.shares
+        answer = self.game.order(self.ids[who], side, shares, name=name)
+        if answer.status != 200:
+            assert answer.body["code"] in (
+                "insufficient_funds",
+                "insufficient_shares",
+                "limit_reached",
+            )
+            assert not fits or answer.body["code"] == "limit_reached"
+            return
+        assert fits
+        self.model.reserved[who] += made.cash
+        mine.reserved += shares if side == "sell" else 0
+        self.model.orders[name] = made
+
+    @precondition(lambda self: self.model.is_open)
+    @rule(side=st.sampled_from(("buy", "sell")), shares=st.integers(1, 40))
+    def somebody_is_quicker(self, side: str, shares: int) -> None:
+        """A quote, a trade of another on the same side, then the quote."""
+        before = len(self.quotes)
+        self.ask("ann", "Low", side, shares)
+        if len(self.quotes) > before:
+            self.buy_or_sell("bob", "Low", side, shares)
+            self.use(before)
+
+    @rule(
+        who=st.sampled_from(PLAYERS),
+        shares=st.integers(2, 40),
+        price=st.sampled_from((90, 104, 115)),
+    )
+    def hold_over_closes(self, who: str, shares: int, price: int) -> None:
+        """Bought now, a close, another at another price, and half is sold."""
+        self.buy_or_sell(who, "Low", "buy", shares)
+        self.a_day_goes_by(100)
+        self.a_day_goes_by(price)
+        self.buy_or_sell(who, "Low", "sell", max(1, shares // 2))
 
     @precondition(lambda self: self.model.is_open and bool(self.model.used))
     @rule(n=st.integers(0, 50))
@@ -193,7 +397,7 @@ class Exchange(RuleBasedStateMachine):
         before = len(self.quotes)
         self.ask("bob", "Low", "buy", shares)
         self.close()
-        self.open(settle=False)
+        self.open(settle=False, price=100)
         if len(self.quotes) > before:
             self.use(-1)
 
@@ -233,31 +437,41 @@ class Exchange(RuleBasedStateMachine):
         self.model.closes += 1
 
     @precondition(lambda self: not self.model.is_open)
-    @rule(settle=st.booleans())
-    def open(self, settle: bool) -> None:
+    @rule(settle=st.booleans(), price=st.sampled_from((90, 100, 104, 115)))
+    def open(self, settle: bool, price: int) -> None:
         if settle:
-            self.game.settle(values())
-            self._settle_model()
+            self.game.settle(
+                tuple(
+                    dataclasses.replace(
+                        one, surprise_milli=SURPRISES.get(one.artist_name, 0)
+                    )
+                    for one in values(price)
+                )
+            )
+            self.model.settle(price * UNITS_PER_CREDIT)
         self.game.open()
         self.model.is_open = True
 
-    def _settle_model(self) -> None:
-        """The baseline comes nearer by 1 − 2^(−1/5), kept in millionths."""
-        kept = DIGITS.power(Decimal(2), DIGITS.divide(Decimal(-1), Decimal(5)))
-        for name in NAMES:
-            u = (self.model.net[name] - self.model.baseline[name]) * 1_000_000
-            move = DIGITS.multiply(1 - kept, u).to_integral_value()
-            self.model.baseline[name] += move / 1_000_000
+    @rule(price=st.sampled_from((90, 100, 104, 115)))
+    def a_day_goes_by(self, price: int) -> None:
+        if self.model.is_open:
+            self.close()
+        self.open(settle=True, price=price)
 
     @invariant()
     def database_and_model_agree(self) -> None:
         with self.database.read() as connection:
-            cash = {
-                row.player_id: row.cash_units
+            players = {
+                row.player_id: (row.cash_units, row.reserved_units)
                 for row in connection.execute(select(schema.players))
             }
             held = {
-                (row.player_id, row.artist_id): row.shares
+                (row.player_id, row.artist_id): (
+                    row.shares,
+                    row.basis_nanos,
+                    row.session_basis_nanos,
+                    row.reserved_shares,
+                )
                 for row in connection.execute(select(schema.holdings))
             }
             listings = {
@@ -266,10 +480,14 @@ class Exchange(RuleBasedStateMachine):
             }
             assert ledger.violations(connection) == []
         for who, player_id in self.ids.items():
-            assert cash[player_id] == self.model.cash[who] >= 0
+            wanted = (self.model.cash[who], self.model.reserved[who])
+            assert players[player_id] == wanted
+            assert wanted[0] >= wanted[1] >= 0
             for name in NAMES:
-                shares = held.get((player_id, artist(name)), 0)
-                assert shares == self.model.held.get((who, name), 0) >= 0
+                mine = self.model.held[who, name]
+                there = held.get((player_id, artist(name)), (0, 0, 0, 0))
+                assert there == (mine.shares, mine.basis, mine.fresh, mine.reserved)
+                assert min(there) >= 0
         for name, row in listings.items():
             assert row.net_shares == self.model.net[name]
             assert row.house_cash_units == self.model.house[name]
@@ -361,7 +579,59 @@ def _other_side(patch: pytest.MonkeyPatch) -> None:
 
 
 def _immortal_quote(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(quotes, "check_alive", lambda *_: None)
+    patch.setattr(quotes, "check_alive", lambda quote, now, *_: now)
+
+
+def _no_cap(patch: pytest.MonkeyPatch) -> None:
+    """A sale pays what the curve says, whoever moved it."""
+    patch.setattr(
+        pricing,
+        "sale_value",
+        lambda price, depth, u, sold, *_: pricing.floor(
+            -pricing.exact_cost(price, depth, u, -sold)
+        ),
+    )
+
+
+def _cap_by_average_price(patch: pytest.MonkeyPatch) -> None:
+    """A sale pays at most what was paid in money, whatever the value has become."""
+    original = trading._value
+
+    def value(listing: Any, holding: Any, side: Any, shares: int) -> int:
+        found = original(listing, holding, side, shares)
+        if side == "buy":
+            return found
+        return min(found, holding.cost_units * shares // holding.shares)
+
+    patch.setattr(trading, "_value", value)
+
+
+def _no_first_close(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(listings, "take_rises", lambda *_: None)
+
+
+def _basis_not_reduced(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pricing, "basis_sold", lambda *_: 0)
+
+
+def _dividends_by_shares(patch: pytest.MonkeyPatch) -> None:
+    original = dividends._claims
+
+    def claims(connection: Any, close: Any, listed: Any) -> Any:
+        same = SimpleNamespace(fundamental_price_units=F)
+        return original(connection, close, dict.fromkeys(listed, same))  # type: ignore[arg-type]
+
+    patch.setattr(dividends, "_claims", claims)
+
+
+def _believed_price(patch: pytest.MonkeyPatch) -> None:
+    """What the quote says is done, as its signature is right."""
+
+    def believe(terms: trading.Terms, agreed: quotes.Quote) -> None:
+        for name in ("value_units", "fee_units"):
+            object.__setattr__(terms, name, getattr(agreed, name))
+
+    patch.setattr(trading, "_check_agreed", believe)
 
 
 MUTANTS = {
@@ -375,6 +645,12 @@ MUTANTS = {
         _replayed_quote,
         _other_side,
         _immortal_quote,
+        _no_cap,
+        _cap_by_average_price,
+        _no_first_close,
+        _basis_not_reduced,
+        _dividends_by_shares,
+        _believed_price,
     )
 }
 

@@ -141,7 +141,7 @@ def test_a_page_is_read_in_one_transaction(
 
 def test_a_quote_is_shown_and_taken_once(anna: FlaskClient) -> None:
     page = _quote(anna)
-    assert "Buy 3 shares for" in page and 'data-seconds="15"' in page
+    assert "Buy 3 shares for" in page and 'data-seconds="60"' in page
     action = f"/exchange/artists/{LOW}/trade"
     form = _hidden(page, action)
     before = _shares(anna)
@@ -193,6 +193,66 @@ def test_every_write_needs_the_token_of_its_form(
     for path in paths:
         assert anna.post(path, data=given, headers=HTML).status_code == 403, path
         assert visitor.post(path, data=given, headers=HTML).status_code == 401, path
+
+
+@pytest.mark.parametrize(
+    ("action", "says"),
+    [("reset", "Yes, reset my account"), ("leave", "Yes, leave the exchange")],
+)
+def test_nothing_irreversible_happens_in_one_tap(
+    service: Flask, game: Game, action: str, says: str
+) -> None:
+    dora = log_in(service, f"to-{action}")
+    page = dora.get("/exchange/profile", headers=HTML).text
+    path = f"/exchange/profile/{action}"
+    before = dora.get("/api/v1/exchange/portfolio").get_json()["data"]
+    asked = dora.post(path, data=_hidden(page, path), headers=HTML)
+    assert asked.status_code == 200
+    assert says in asked.text and "20,000.00 credits of cash" in asked.text
+    assert dora.get("/api/v1/exchange/portfolio").get_json()["data"] == before
+    done = dora.post(path, data=_hidden(asked.text, path), headers=HTML)
+    assert done.status_code == 303
+    player = game.player(before["player_id"])
+    assert (player.life, player.left_at is None) == (
+        (2, True) if action == "reset" else (1, False)
+    )
+
+
+def test_who_has_left_still_sees_the_market_and_is_told_when_to_come_back(
+    service: Flask, visitor: FlaskClient
+) -> None:
+    gone = log_in(service, "gone")
+    page = gone.get("/exchange/profile", headers=HTML).text
+    path = "/exchange/profile/leave"
+    gone.post(path, data={**_hidden(page, path), "sure": "yes"}, headers=HTML)
+    shown = gone.get(f"/exchange/artists/{LOW}", headers=HTML)
+    assert shown.status_code == 200
+    assert (
+        "it can join again from" in shown.text and "Ask for a quote" not in shown.text
+    )
+    refused = gone.get("/exchange/portfolio", headers=HTML)
+    assert refused.status_code == 409 and "it can join again from" in refused.text
+
+
+def test_a_holding_shows_its_own_price_and_says_why(service: Flask, game: Game) -> None:
+    emil = log_in(service, "emil")
+    emil.get("/exchange/portfolio", headers=HTML)
+    me = emil.get("/api/v1/exchange/portfolio").get_json()["data"]["player_id"]
+    game.trade(me, "buy", 10, "Can")
+    path = f"/exchange/artists/{artist('Can')}"
+    says = "you gain from last.fm, not from other players"
+    other = game.join("pusher")
+    game.trade(other, "buy", 30, "Can")
+    page = emil.get(path, headers=HTML).text
+    assert says in page and "Your price" in page
+    held = emil.get("/api/v1/exchange/portfolio").get_json()["data"]["holdings"][0]
+    assert held["own_price_units"] < held["price_units"]
+    assert held["sale_units"] == game.quote(me, "sell", 10, "Can")["value_units"]
+    # The pushed price gone, so is the reason to say it.
+    game.trade(other, "sell", 30, "Can")
+    game.trade(me, "sell", 10, "Can")
+    assert says not in emil.get(path, headers=HTML).text
+    assert "a fee of 1.00 %" in page
 
 
 def test_an_order_is_queued_shown_and_taken_back(anna: FlaskClient) -> None:
@@ -300,7 +360,7 @@ def test_a_player_buys_in_a_browser_while_the_seconds_run(trader: Browser) -> No
     # Found anew each time: the click's own page may still be on its way.
     WebDriverWait(
         trader.driver, 10, ignored_exceptions=[StaleElementReferenceException]
-    ).until(lambda _: "15" not in find(By.CSS_SELECTOR, "[data-left]").text)
+    ).until(lambda _: "60" not in find(By.CSS_SELECTOR, "[data-left]").text)
     trader.shoot("exchange-quote-wide-light", 1200)
     find(By.CSS_SELECTOR, "form[action$='/trade'] button").click()
     WebDriverWait(trader.driver, 10).until(
@@ -318,7 +378,7 @@ def test_an_expired_quote_cannot_be_sent(trader: Browser) -> None:
     assert find(By.CSS_SELECTOR, "form[action$='/trade'] button").is_enabled()
     trader.ask(
         "const now = performance.now; performance.now = () =>"
-        " now.call(performance) + 20000"
+        " now.call(performance) + 61000"
     )
     WebDriverWait(trader.driver, 5).until(
         lambda _: (
