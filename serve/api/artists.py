@@ -344,7 +344,7 @@ def refuse_later(reader: Reader, on: date) -> None:
     """Refuse a day that is not published yet."""
     last = reader.published.as_of_date
     if on > last:
-        raise Problem("invalid_parameter", f"on: {on} is after {last}, the last day")
+        raise Problem("not_found", f"on: {on} is after {last}, the last day")
 
 
 def list_on(
