@@ -303,7 +303,7 @@ def test_a_list_of_a_past_day_is_the_one_that_held_then(
     early = client.get(path, query_string={"on": str(first - timedelta(days=1))})
     assert early.status_code == 404 and str(first) in early.get_json()["detail"]
     late = client.get(path, query_string={"on": str(world.as_of + timedelta(days=1))})
-    assert late.status_code == 422 and str(world.as_of) in late.get_json()["detail"]
+    assert late.status_code == 404 and str(world.as_of) in late.get_json()["detail"]
     assert not ask(path, on=world.as_of, offset=5)["data"]
 
 
