@@ -284,7 +284,8 @@ def walk(
             continue
         is_table = f"{rule}.<format>" if rule.startswith("/api/") else None
         found_places = places_of(app, rule, served)
-        if not deep and not {"entity", "player_id"} & set(found_places[0]):
+        if not {"entity", "player_id"} & set(found_places[0]):
+            # Two charts of eleven: the others differ by name.
             found_places = found_places[:2]
         for places in found_places:
             path = fill(rule, places)
@@ -345,7 +346,7 @@ def test_nobody_is_told_of_a_private_listener(served: Served, name: str) -> None
     deep = name == "visitor"
     leaks, asked = walk(served, client, headers, hidden_from(own), deep=deep)
     assert leaks == set()
-    assert asked > (700 if deep else 200), asked
+    assert asked > (500 if deep else 200), asked
 
 
 def test_the_walk_finds_what_each_is_told_of_oneself_and_of_public_ones(
