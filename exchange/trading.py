@@ -115,7 +115,7 @@ def quote(
     # A quote counts in milliseconds, and its spread must come out the same again.
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     holding = find_holding(connection, player_id, artist_id)
-    terms = _terms(settings, state, listing, holding, side, shares, now)
+    terms = _terms(settings, state, player, listing, holding, side, shares, now)
     _check_means(connection, settings, player, listing, holding, terms, now)
     made = Quote(
         quote_id=new_id(now),
@@ -164,19 +164,23 @@ class Terms:
 def _terms(
     settings: ExchangeSettings,
     state: market.Market,
+    player: Any,
     listing: Listing,
     holding: Any,
     side: Side,
     shares: int,
     moment: datetime,
 ) -> Terms:
-    """Make the price; refuses what the player does not hold or nobody may move.
+    """Make the price; refuses what the player does not have or nobody may move.
 
     Args:
         moment: when the quote was made; only a sale's spread goes by it.
     """
     if side == "sell":
         check_holding(listing, holding, shares)
+    else:
+        # At least this: further along the curve prices outgrow what can be told.
+        check_cash(player, shares * listing.price_units)
     _check_impact(settings, listing, side, shares)
     value = _value(listing, holding, side, shares)
     rate = fee_rate(settings, state, listing, side, moment)
@@ -225,6 +229,7 @@ def trade(
         terms = _terms(
             settings,
             request.market,
+            player,
             listing,
             holding,
             used.side,
