@@ -226,16 +226,8 @@ def trade(
         require_tradable(listing, used.artist_id)
         assert listing is not None
         holding = find_holding(connection, player.player_id, used.artist_id)
-        terms = _terms(
-            settings,
-            request.market,
-            player,
-            listing,
-            holding,
-            used.side,
-            used.shares,
-            made_at,
-        )
+        known = (settings, request.market, player, listing, holding)
+        terms = _terms(*known, used.side, used.shares, made_at)
         _check_agreed(terms, used)
         _check_means(connection, settings, player, listing, holding, terms, now)
     except Refusal:
