@@ -14,7 +14,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from ingest import landing
 from ingest.landing import Part, Record, landing_parts
@@ -112,8 +121,14 @@ def _enter_calls(
     answer is known by its call and try.
     """
     day = records[0].as_of_date
+    calls = queues.fetch_calls
+    # The fetch reads on from the number it read last: each call has one of its own.
+    last = connection.execute(
+        select(func.coalesce(func.max(calls.c.seq), 0)).where(calls.c.as_of_date == day)
+    ).scalar_one()
     rows = {}
-    for number, record in enumerate(sorted(records, key=lambda one: one.attempt)):
+    in_order = sorted(records, key=lambda one: one.attempt)
+    for number, record in enumerate(in_order, last + 1):
         rows[record.call_id] = {
             "call_id": record.call_id,
             "as_of_date": day,
@@ -127,7 +142,6 @@ def _enter_calls(
             "part": part if is_over else None,
             "walk_id": (record.context or {}).get("walk_id"),
         }
-    calls = queues.fetch_calls
     connection.execute(queues.insert_new(connection, calls), list(rows.values()))
     connection.execute(
         update(calls)

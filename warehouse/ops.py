@@ -265,8 +265,8 @@ def _open_sqlite(path: Path) -> Engine:
 def keep_private(file: Path) -> None:
     """Let nobody but its owner read an SQLite file of ours that is there already."""
     for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
-        # Another's file is the other's to close.
-        with suppress(FileNotFoundError, PermissionError):
+        # Another's file, or one on a read-only disk, cannot be closed here.
+        with suppress(OSError):
             if path.stat().st_mode & 0o077:
                 path.chmod(0o600)
 

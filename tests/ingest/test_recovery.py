@@ -75,7 +75,7 @@ def test_a_part_is_entered_again_as_it_was(settings: Settings, engine: Engine) -
     assert parts(engine) == [before]
     queue = Queue(engine, root)
     # Of a day that was never published the calls are made again, as further tries.
-    assert [call.attempts for call in queue.pending(DAY, -1, 9)] == [1, 1]
+    assert [call.attempts for call in queue.pending(DAY, 0, 9)] == [1, 1]
     assert recovered(engine, settings, None) == ""
 
 
@@ -88,7 +88,7 @@ def test_a_call_that_two_parts_answer_goes_on_after_its_last_try(
     write_part(root, DAY, "b", [record(1, attempt=4)], engine)
     lose_rows(engine)
     recovered(engine, settings, None)
-    (call,) = Queue(engine, root).pending(DAY, -1, 9)
+    (call,) = Queue(engine, root).pending(DAY, 0, 9)
     assert call.attempts == 4
 
 
@@ -193,6 +193,6 @@ def test_what_is_whole_of_a_damaged_part_is_kept_and_the_rest_asked_again(
     kept = 0 if place == 2 else 1
     assert [part.answers for part in parts(engine)] == [1] * kept
     assert landing.verify(root, parts(engine)) == []
-    assert len(queue.pending(DAY, -1, 9)) == 2 - kept
+    assert len(queue.pending(DAY, 0, 9)) == 2 - kept
     (aside,) = (settings.data_dir / "aside").iterdir()
     assert aside.read_bytes() == torn

@@ -580,7 +580,8 @@ def test_following_next_of_a_list_gives_every_row_once(app: Flask) -> None:
         (f"/api/v1/artists/{ARTIST}/tags?on=yesterday", "invalid_parameter", 422),
         (f"/api/v1/tags/{'0' * 32}/artists", "not_found", 404),
         ("/api/v1/artists/correction?name=nobody", "not_found", 404),
-        ("/api/v1/listeners/nobody", "not_found", 404),
+        # A private listener's answer, too: nobody learns who is on the panel.
+        ("/api/v1/listeners/nobody", "unauthenticated", 401),
         ("/api/v1/charts/secret", "invalid_parameter", 422),
         ("/api/v1/charts?limit=0", "invalid_parameter", 422),
         ("/api/v1/charts?limit=1001", "invalid_parameter", 422),

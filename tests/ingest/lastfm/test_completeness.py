@@ -31,6 +31,7 @@ ORDINARY = [
         calls("user.getFriends", "skipped", 40, 6),
         calls("chart.getTopTracks", "failed", 1, 27),
         calls("chart.getTopTracks", "superseded", 1),
+        calls("tag.getTopArtists", "skipped", 1, 6),
     ],
     ids=str,
 )
@@ -46,7 +47,7 @@ def test_what_a_day_may_lack(extra: CallState) -> None:
         calls("chart.getTopArtists", "skipped", 1, 6),
         calls("chart.getTopArtists", "failed", 1, 27),
         calls("geo.getTopTracks", "failed", 1),
-        calls("tag.getTopArtists", "skipped", 1, 6),
+        calls("tag.getTopArtists", "skipped", 2, 6),
         calls("artist.getInfo", "failed", 12),
         calls("artist.getInfo", "failed", 12, 3),
         calls("artist.getInfo", "skipped", 130, 6),
