@@ -123,7 +123,7 @@ def _enter_calls(
     day = records[0].as_of_date
     calls = queues.fetch_calls
     # The fetch reads on from the number it read last: each call has one of its own.
-    last = connection.execute(
+    last: int = connection.execute(
         select(func.coalesce(func.max(calls.c.seq), 0)).where(calls.c.as_of_date == day)
     ).scalar_one()
     rows = {}
