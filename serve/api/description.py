@@ -126,7 +126,7 @@ def _refuse(error: ValidationError) -> Response:
 
 _STATUS = {
     "304": "The answer has not changed (If-None-Match)",
-    "400": "The request cannot be read or the range cannot be",
+    "400": "The request cannot be read, or parameters do not go together",
     "401": "Log in or send a token",
     "403": "Not yours, or a scope or CSRF token is missing",
     "404": "There is no such thing",

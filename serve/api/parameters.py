@@ -186,7 +186,7 @@ class PanelFilters(Filters):
         plays = super().plays(published, default)
         if self.counted == "all" and plays.is_filtered:
             raise Problem(
-                "invalid_parameter",
+                "invalid_combination",
                 "counted: what does not count is told of the whole panel only; leave"
                 " out counted, or artist, tag and country",
             )
