@@ -72,6 +72,7 @@ def test_every_record_is_copied_once_however_often_one_copies(
         "exchange__account_days": 3,
         "exchange__dividends": 1,
         "exchange__economy_days": 4,
+        "exchange__holdings": 1,
     }
     assert set(copy(game, tmp_path).values()) == {0}
     ann = game.rows(schema.players)[0].player_id

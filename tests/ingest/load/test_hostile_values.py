@@ -576,7 +576,7 @@ def test_spellings_share_a_key_and_stand_in_the_table_once(landing: Landing) -> 
     keys = dict(landing.rows("select name, name_key from raw.lastfm__name_keys"))
     assert {keys[name] for name in names[:4]} == {"björk"}
     assert keys["Straße"] == keys["STRASSE"] == "strasse"
-    assert keys["\u3000"] == "\u3000"
+    assert keys["\u3000"] == "(blank name U+3000)"
     assert keys["Bjork"] == "bjork"
     assert landing.rows("select count(*) from raw.lastfm__name_keys") == [(8,)]
 
