@@ -16,7 +16,6 @@ from exchange import (
     ledger,
     market,
     orders,
-    pricing,
     schema,
     trading,
 )
@@ -294,21 +293,13 @@ def liquidate(
             .where(schema.listings.c.artist_id == holding.artist_id)
             .with_for_update()
         ).one()
-        value = pricing.sale_value(
-            listing.fundamental_price_units,
-            listing.depth_shares,
-            pricing.displacement(listing.net_shares, listing.baseline_micros),
-            holding.shares,
-            holding.shares,
-            holding.basis_nanos,
-        )
         trading.execute(
             connection,
             player_id,
             listing,
             side="sell",
             shares=holding.shares,
-            value_units=value,
+            value_units=trading.value_of(listing, holding, "sell", holding.shares),
             fee_units=0,
             kind=kind,
             session=state.session,

@@ -182,13 +182,17 @@ def _terms(
         # At least this: further along the curve prices outgrow what can be told.
         check_cash(player, shares * listing.price_units)
     _check_impact(settings, listing, side, shares)
-    value = _value(listing, holding, side, shares)
+    value = value_of(listing, holding, side, shares)
     rate = fee_rate(settings, state, listing, side, moment)
     return Terms(side, shares, value, fee(side, value, rate), rate)
 
 
-def _value(listing: Listing, holding: Any, side: Side, shares: int) -> int:
-    """What the curve asks, or a sale pays, before the fee."""
+def value_of(listing: Listing, holding: Any, side: Side, shares: int) -> int:
+    """What the curve asks, or a sale pays, in units before the fee.
+
+    Args:
+        holding: what a sale is out of, with its shares and basis.
+    """
     u = pricing.displacement(listing.net_shares, listing.baseline_micros)
     where = (listing.fundamental_price_units, listing.depth_shares, u, shares)
     if side == "buy":

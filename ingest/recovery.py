@@ -19,7 +19,6 @@ from sqlalchemy import (
     Engine,
     bindparam,
     delete,
-    func,
     insert,
     select,
     update,
@@ -122,13 +121,9 @@ def _enter_calls(
     """
     day = records[0].as_of_date
     calls = queues.fetch_calls
-    # The fetch reads on from the number it read last: each call has one of its own.
-    last: int = connection.execute(
-        select(func.coalesce(func.max(calls.c.seq), 0)).where(calls.c.as_of_date == day)
-    ).scalar_one()
     rows = {}
     in_order = sorted(records, key=lambda one: one.attempt)
-    for number, record in enumerate(in_order, last + 1):
+    for number, record in enumerate(in_order, queues.last_number(connection, day) + 1):
         rows[record.call_id] = {
             "call_id": record.call_id,
             "as_of_date": day,

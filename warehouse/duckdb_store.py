@@ -41,6 +41,7 @@ from warehouse.store import (
 from warehouse.version_file import check_whole, digest, reading, write_about
 
 FILE = "warehouse.duckdb"
+POINTER = "published.json"
 
 
 class DuckDBStore:
@@ -51,11 +52,11 @@ class DuckDBStore:
         self.engine = engine
         self.data_dir = settings.data_dir
         self.versions_dir = self.data_dir / "versions"
-        self.pointer = self.data_dir / "published.json"
+        self.pointer = self.data_dir / POINTER
 
     def path_of(self, version: str) -> Path:
         """The file of a version."""
-        return self.versions_dir / f"warehouse-{version}.duckdb"
+        return version_path(self.data_dir, version)
 
     def repair(self) -> list[str]:
         """Remove dead runs' work and bring pointer and journal together."""
@@ -261,10 +262,15 @@ class DuckDBStore:
         _sync_folder(self.data_dir)
 
 
+def version_path(data_dir: Path, version: str) -> Path:
+    """The file of a version, whether it is there or not."""
+    return data_dir / "versions" / f"warehouse-{version}.duckdb"
+
+
 def pointed_version(data_dir: Path) -> str | None:
     """The version the pointer file names; None where it is missing or damaged."""
     try:
-        found = json.loads((data_dir / "published.json").read_text())
+        found = json.loads((data_dir / POINTER).read_text())
         return str(found["version"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -277,7 +283,7 @@ def published_path(data_dir: Path) -> Path:
         PublishFailed: nothing has been published in this data folder.
         Damaged: the pointer cannot be read, or its file is missing.
     """
-    pointer = data_dir / "published.json"
+    pointer = data_dir / POINTER
     try:
         path = data_dir / str(json.loads(pointer.read_text())["file"])
         if not path.exists():

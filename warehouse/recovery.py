@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from warehouse import hooks, ops, store
 from warehouse.aside import move_aside
-from warehouse.duckdb_store import DuckDBStore, pointed_version
+from warehouse.duckdb_store import DuckDBStore, pointed_version, version_path
 from warehouse.engines import open_store
 from warehouse.errors import Busy, Damaged
 from warehouse.journal import abandon_dead_runs
@@ -120,8 +120,7 @@ def _lost_versions(
 def _newest_whole(settings: Settings, kept: list[store.Version]) -> Path | None:
     """The newest version's file that can be opened."""
     for version in kept:
-        name = f"warehouse-{version.version}.duckdb"
-        path = settings.data_dir / "versions" / name
+        path = version_path(settings.data_dir, version.version)
         try:
             with reading(path):
                 return path

@@ -541,11 +541,7 @@ class Queue:
     def _insert_calls(
         self, connection: Connection, as_of: date, calls: Iterable[Call]
     ) -> None:
-        last: int = connection.execute(
-            select(func.coalesce(func.max(fetch_calls.c.seq), 0)).where(
-                fetch_calls.c.as_of_date == as_of
-            )
-        ).scalar_one()
+        last = last_number(connection, as_of)
         rows: dict[str, dict[str, Any]] = {}
         for call in calls:
             identity = call_id(as_of, call)
@@ -681,6 +677,19 @@ def _insert(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def last_number(connection: Connection, as_of: date) -> int:
+    """The largest number of the day's calls; 0 where there are none.
+
+    A fetch reads on from the number it read last, so each call has one of its own.
+    """
+    last: int = connection.execute(
+        select(func.coalesce(func.max(fetch_calls.c.seq), 0)).where(
+            fetch_calls.c.as_of_date == as_of
+        )
+    ).scalar_one()
+    return last
 
 
 def insert_new(connection: Connection, table: Table) -> Insert:

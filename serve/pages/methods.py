@@ -233,7 +233,7 @@ def _share(moved: float, error: float) -> str:
 
 def _measured(reader: Reader) -> list[tuple[str, str]]:
     """What the published rows say of the quality: a name and a sentence each."""
-    told = [
+    return [
         ("One day ahead", _forecast_words(queries.forecasts(reader))),
         ("Outlook", _outlook_words(queries.outlooks(reader))),
         ("Flags", _flag_words(queries.flagged(reader))),
@@ -242,7 +242,6 @@ def _measured(reader: Reader) -> list[tuple[str, str]]:
             _number_one_words(queries.without_largest_listener(reader).records()),
         ),
     ]
-    return told
 
 
 def _forecast_words(found: Mapping[str, Any]) -> str:

@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from serve.store.contract import Reader, Result
+from serve.visibility import LEAST_LISTENERS
 from warehouse.project import variables
 
 WEEKS = 15
 OUTLOOKS_DAYS = 91
-_LEAST_LISTENERS = 5
 _STATE = (
     *("value_date", "new_listeners_per_day", "plays_per_day", "day_factor"),
     *("log_attention", "forecast_error", "level", "transient", "error_variance"),
@@ -255,7 +255,7 @@ def without_largest_listener(reader: Reader) -> Result:
             on sums.week = firsts.week
             and sums.artist_id <> firsts.artist_id
             and sums.plays > firsts.plays - firsts.largest
-        where firsts.place = 1 and firsts.listeners >= {_LEAST_LISTENERS}
+        where firsts.place = 1 and firsts.listeners >= {LEAST_LISTENERS}
         group by firsts.week, firsts.listeners, firsts.largest, firsts.plays
         order by firsts.week
         """,
