@@ -283,6 +283,7 @@ def violations(connection: Connection) -> list[str]:
         *_trades_without_postings(connection),
         *_reservations_that_differ(connection),
         *_pools_that_differ(connection),
+        *_prices_off_the_curve(connection),
     ]
 
 
@@ -442,6 +443,21 @@ def _pools_that_differ(connection: Connection) -> list[str]:
         f" {row.dividends_units}"
         for row in rows
     ]
+
+
+def _prices_off_the_curve(connection: Connection) -> list[str]:
+    """Prices of listed artists that are not what the shares out there make them."""
+    problems = []
+    listed = select(schema.listings).where(schema.listings.c.is_listed)
+    for row in connection.execute(listed):
+        u = pricing.displacement(row.net_shares, row.baseline_micros)
+        price = pricing.spot(row.fundamental_price_units, row.depth_shares, u)
+        if price != row.price_units:
+            problems.append(
+                f"{row.artist_id} is priced at {row.price_units} but its curve says"
+                f" {price}"
+            )
+    return problems[:20]
 
 
 def checkpoint(connection: Connection, session: int, settled_date: date) -> str:

@@ -222,19 +222,29 @@ def test_without_row_locks_the_house_is_robbed(
             time.sleep(0.2)
 
 
-def cycles(one: Crowd, times: int, pause: float = 0.1) -> int:
-    """Close and open while everybody trades; counts trades behind a closed gate."""
-    leaks = 0
+def trades_behind_the_gate(one: Crowd, pause: float) -> int:
+    """Close the market, wait that many seconds, and count what was traded meanwhile."""
+    market.close_market(one.database, utc_now, RULES)
+    before = one.trades()
+    time.sleep(pause)
+    return one.trades() - before
+
+
+def start_trading(one: Crowd, seconds: float) -> None:
     one.start_all(10**6)
-    deadline = time.monotonic() + 60 + 4 * times
+    deadline = time.monotonic() + seconds
     while one.trades() < 20:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def cycles(one: Crowd, times: int) -> int:
+    """Close and open while everybody trades; counts trades behind a closed gate."""
+    leaks = 0
+    start_trading(one, 120)
+    deadline = time.monotonic() + 60 + 4 * times
     for _ in range(times):
-        market.close_market(one.database, utc_now, RULES)
-        before = one.trades()
-        time.sleep(pause)
-        leaks += one.trades() - before
+        leaks += trades_behind_the_gate(one, 0.1)
         market.open_market(one.database, utc_now)
         moving = one.trades()
         while one.trades() == moving:
@@ -255,6 +265,7 @@ def test_no_trade_is_done_between_close_and_open(
 def test_without_the_gate_trades_are_done_in_a_closed_market(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    """The control."""
+    """The control; it does not open again, for which the others would have to pause."""
     with crowd(new_database(), tmp_path, "gate") as one:
-        assert cycles(one, 1, pause=2.0) > 0
+        start_trading(one, 120)
+        assert trades_behind_the_gate(one, 2.0) > 0

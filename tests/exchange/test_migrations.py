@@ -90,7 +90,7 @@ OLD_BOOKS = """
     insert into {s}listings (artist_id, artist_name, fundamental_price_units,
         price_units, close_price_units, previous_close_units, net_shares,
         depth_shares, house_cash_units, listed_date)
-        values ('low', 'Low', 2000000, 2000000, 2000000, 2000000, 27, 4000, 54000000,
+        values ('low', 'Low', 2000000, 2013545, 2000000, 2013545, 27, 4000, 54000000,
             '2024-03-01');
     insert into {s}players (player_id, cash_units, joined_at)
         values ('ann', 800, '2024-03-01 02:00:00'), ('bob', 900, '2024-03-01 02:00:00');

@@ -385,8 +385,10 @@ class Exchange(RuleBasedStateMachine):
         used = [
             place
             for place, one in enumerate(self.quotes)
-            if one[4]["quote"] in self.model.used
+            if one[4]["quote"] in self.model.used and one[5] == self.model.closes
         ]
+        if not used:
+            return
         who, name, side, shares, _, _ = self.quotes[used[n % len(used)]]
         self.buy_or_sell(who, name, "sell" if side == "buy" else "buy", shares)
         self.use(used[n % len(used)])
@@ -595,7 +597,7 @@ def _no_cap(patch: pytest.MonkeyPatch) -> None:
 
 def _cap_by_average_price(patch: pytest.MonkeyPatch) -> None:
     """A sale pays at most what was paid in money, whatever the value has become."""
-    original = trading._value
+    original = trading.value_of
 
     def value(listing: Any, holding: Any, side: Any, shares: int) -> int:
         found = original(listing, holding, side, shares)
@@ -603,7 +605,7 @@ def _cap_by_average_price(patch: pytest.MonkeyPatch) -> None:
             return found
         return min(found, holding.cost_units * shares // holding.shares)
 
-    patch.setattr(trading, "_value", value)
+    patch.setattr(trading, "value_of", value)
 
 
 def _no_first_close(patch: pytest.MonkeyPatch) -> None:
