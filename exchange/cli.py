@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy import func, select
 
-from exchange import daily_steps, ledger, recovery, schema
+from exchange import audit, daily_steps, ledger, recovery, schema
 from exchange import market as market_
 from exchange.clock import iso, utc_now
 from exchange.database import Database
@@ -180,11 +180,7 @@ def verify(**options: Any) -> None:
                 select(func.count()).select_from(schema.checkpoints)
             ).scalar_one()
         if broken or changed:
-            database.run(
-                lambda connection: market_.halt(
-                    connection, utc_now, "verify", "; ".join((broken + changed)[:3])
-                )
-            )
+            audit.halt(database, utc_now, "verify", broken + changed)
     for line in broken + changed:
         click.echo(line)
     if broken or changed:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
-from exchange import inputs, market, recovery, settlement
+from exchange import audit, inputs, market, recovery, settlement
 from exchange.clock import Clock, utc_now
 from exchange.database import Database, sqlite_url
 from exchange.errors import Refusal
@@ -132,11 +132,8 @@ def settle_one(
             )
         )
     except Refusal as refusal:
-        detail = refusal.detail
         if refusal.code == "violated":
-            database.run(
-                lambda connection: market.halt(connection, clock, "settlement", detail)
-            )
+            audit.halt(database, clock, "settlement", refusal.facts["violations"])
         raise SettleFailed(
             f"the exchange did not settle {given.settled_date}: {refusal.detail}"
         ) from refusal

@@ -287,6 +287,61 @@ def violations(connection: Connection) -> list[str]:
     ]
 
 
+def check_player(
+    connection: Connection, player_id: str, artist_id: str | None = None
+) -> None:
+    """Compare one player's cash, and shares of one artist, with what was posted.
+
+    Raises:
+        Refusal: `violated`, with what is kept and what was posted.
+    """
+    found = _player_books.first(
+        connection,
+        player_id=player_id,
+        artist_id=artist_id or "",
+        account=player_account(player_id),
+        basis=basis_asset(artist_id or ""),
+    )
+    kept = (found.cash_units, found.shares, found.basis_nanos)
+    posted = (found.posted_cash, found.posted_shares, found.posted_basis)
+    if tuple(map(int, kept)) != tuple(map(int, posted)):
+        raise Refusal(
+            "violated",
+            f"player {player_id} keeps {kept[0]} of cash, {kept[1]} shares of"
+            f" {artist_id} and {kept[2]} of their basis, but the postings say"
+            f" {posted[0]}, {posted[1]} and {posted[2]}",
+        )
+
+
+def _posted(asset: Any) -> Any:
+    columns = schema.postings.c
+    return (
+        select(func.coalesce(func.sum(columns.amount), 0))
+        .where(columns.account == bindparam("account"), columns.asset == asset)
+        .scalar_subquery()
+    )
+
+
+_player_books = Prepared(
+    select(
+        schema.players.c.cash_units,
+        _posted(CASH).label("posted_cash"),
+        func.coalesce(_held.shares, 0).label("shares"),
+        _posted(bindparam("artist_id")).label("posted_shares"),
+        func.coalesce(_held.basis_nanos, 0).label("basis_nanos"),
+        _posted(bindparam("basis")).label("posted_basis"),
+    )
+    .select_from(
+        schema.players.outerjoin(
+            schema.holdings,
+            (_held.player_id == schema.players.c.player_id)
+            & (_held.artist_id == bindparam("artist_id")),
+        )
+    )
+    .where(schema.players.c.player_id == bindparam("player_id"))
+)
+
+
 def _unbalanced(connection: Connection) -> list[str]:
     columns = schema.postings.c
     problems = [

@@ -205,15 +205,27 @@ def reopen(connection: Connection, clock: Clock, actor: str, reason: str) -> Non
     _set_open(connection, clock, actor, None)
 
 
-def halt(connection: Connection, clock: Clock, actor: str, reason: str) -> None:
-    """Stop all trading until a person reopens; safe to repeat."""
+def halt(
+    connection: Connection,
+    clock: Clock,
+    actor: str,
+    reason: str,
+    *,
+    evidence: str | None = None,
+) -> None:
+    """Stop all trading until a person reopens; safe to repeat.
+
+    Args:
+        reason: what everybody reads.
+        evidence: what the market's journal keeps in its place, for the operator.
+    """
     market = lock(connection)
     if market.state != "halted":
         changes: dict[str, Any] = {"state": "halted", "reason": reason}
         if market.state == "open":
             changes |= {"openings": market.openings + 1, "closed_at": clock()}
         connection.execute(update(schema.market).values(**changes))
-        note(connection, clock, "halted", actor, reason)
+        note(connection, clock, "halted", actor, evidence or reason)
 
 
 def suspend_artist(

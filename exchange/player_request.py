@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from exchange import market, schema
+from exchange import ledger, market, schema
 from exchange.clock import Clock
 from exchange.errors import Refusal
 from exchange.prepared import Prepared
@@ -78,7 +78,8 @@ def answer_once(
     Args:
         key: the client's Idempotency-Key.
         payload: what the player asks for, with the operation's name in it; the same
-            key with another payload is refused.
+            key with another payload is refused. Where it names an `artist_id`, the
+            player's shares of it are checked as the player's cash is.
         action: the use case. It must check before it writes: a refusal it raises is an
             answer, and what it has written until then would stay.
         status: of the answer when the action succeeds.
@@ -100,6 +101,7 @@ def answer_once(
         return Answer(first.status, json.loads(first.body), is_replay=True)
     try:
         answer = Answer(status, action(request))
+        ledger.check_player(connection, player_id, payload.get("artist_id"))
     except Refusal as refusal:
         if refusal.kind in _NOT_KEPT:
             raise

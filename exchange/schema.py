@@ -244,6 +244,9 @@ postings = Table(
     CheckConstraint("amount <> 0", name="amount_not_zero"),
 )
 
+# What an account holds of an asset, without a look at the table.
+Index("ix_postings_account", postings.c.account, postings.c.asset, postings.c.amount)
+
 trades = Table(
     "trades",
     metadata,

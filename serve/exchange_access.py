@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from exchange import market, player_request, players
+from exchange import audit, market, player_request, players
 from exchange.clock import Clock, utc_now
 from exchange.database import Database
 from exchange.player_request import Answer, PlayerRequest
@@ -142,10 +142,12 @@ def write_once(
         "operation": operation,
         **(body.model_dump(mode="json") if body is not None else {}),
     }
-    return shared.database.run(
+    return audit.write(
+        shared.database,
+        shared.clock,
         lambda connection: player_request.answer_once(
             connection, shared.clock, player_id, key, payload, action, status=status
-        )
+        ),
     )
 
 

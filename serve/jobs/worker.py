@@ -1,4 +1,7 @@
-"""The process that runs jobs: ``python -m serve.jobs.worker``; `serve` starts one."""
+"""The process that runs jobs: ``python -m serve.jobs.worker``; `serve` starts one.
+
+It also looks through the exchange's books, over and over: see `exchange.audit`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from exchange import audit
+from exchange.clock import utc_now
+from exchange.daily_steps import open_database
 from serve.accounts.database import ensure_tables, open_accounts
 from serve.jobs.queue import Jobs
 from serve.settings import load_serve_settings
@@ -37,8 +43,11 @@ def main() -> None:
             except Exception:
                 logging.getLogger(__name__).exception("jobs were not looked through")
 
-    thread = threading.Thread(target=recovering, daemon=True)
-    thread.start()
+    def auditing() -> None:
+        audit.watch(lambda: open_database(settings.warehouse), utc_now, stop)
+
+    for function in (recovering, auditing):
+        threading.Thread(target=function, daemon=True).start()
     # `INT` and `TERM` stop it; a job then goes on in the next worker.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from exchange import (
+    audit,
     ledger,
     market,
     orders,
@@ -163,10 +164,12 @@ class Game:
         self, player: str, request: dict[str, Any], action: Any, key: str | None = None
     ) -> player_request.Answer:
         used = key or f"key {next(self.keys)}"
-        return self.database.run(
+        return audit.write(
+            self.database,
+            self.clock,
             lambda c: player_request.answer_once(
                 c, self.clock, player, used, request, action
-            )
+            ),
         )
 
     def trade(

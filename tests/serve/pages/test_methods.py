@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from flask import Flask
 
 from exchange import value_formula as reference
+from exchange.settings import ExchangeSettings
 from exchange.value_formula import ValueState, value_formula
 from serve.pages import methods
 from tests.serve.marts import World
@@ -84,6 +86,95 @@ def test_the_text_is_that_of_the_docs_site_and_names_every_symbol() -> None:
     whole = " ".join(line for section in sections for line in section.formulas)
     for symbol in ("α", "β₀", "β₁", "k_z", "ρ", "κ", "λ", "w·", "+ k)"):
         assert symbol in whole, symbol
+
+
+SAID = (
+    ("observed on {} of the {} days", "value.day_least_days", "value.day_days"),
+    ("fewer than {} such artists", "value.day_least_artists"),
+    ("1/n while n < {}", "value.young_days"),
+    ("(n − 1)/{}", "value.transient_days"),
+    ("min(e², {}·v)", "value.variance_cap"),
+    ("listed with {} observed days", "value.listed_history_days"),
+    ("among the last {}. ", "value.listed_days"),
+    ("deviation of the last {} errors", "value.sigma_days"),
+    ("n / (n + {})", "value.confidence_days"),
+    ("s² = {}²·", "value.outlook_spread"),
+    ("({}·c)²", "value.outlook_transient_spread"),
+    ("attention of the next {} days", "value.outlook_days"),
+    ("outlooks of the last {} days", "value.outlook_memory_days"),
+    ("from at least {} observed days", "value.outlook_least_days"),
+    ("while fewer than {} are known", "value.outlook_least_forecasts"),
+    ("V of {} days − mean ln V of", "value.growth_days"),
+    ("of the {} days before", "value.growth_base_days"),
+    ("MAD of the stage, {})", "value.growth_least_spread"),
+    ("median value of {} days", "value.stage_days"),
+    ("A stage of fewer than {} artists", "value.growth_least_artists"),
+    ("slope of the last {} days", "value.trend_days"),
+    (
+        "flag, {} a week or {} a month)",
+        "counted_scrobbles.week",
+        "counted_scrobbles.month",
+    ),
+    ("{} plays in 24 hours", "listener_flags.many_plays"),
+    (
+        "{} hours with a play of {}",
+        "listener_flags.long_hours",
+        "listener_flags.long_hours_of",
+    ),
+    (
+        "{} plays through {} of 24 hours, never quiet for {} minutes",
+        "listener_flags.round_the_clock_plays",
+        "listener_flags.round_the_clock_hours",
+        "listener_flags.quiet_minutes",
+    ),
+    (
+        "{} % of {} plays in 24 hours",
+        "listener_flags.burst_pct",
+        "listener_flags.burst_plays",
+    ),
+    (
+        "{} % of {} plays through {} of 24 hours",
+        "listener_flags.repetition_pct",
+        "listener_flags.repetition_plays",
+        "listener_flags.repetition_hours",
+    ),
+)
+"""What the text says in figures, and the variables it says it of."""
+
+
+def unsaid(known: dict[str, Any]) -> list[str]:
+    """The phrases, with the values of the variables, that the text does not hold."""
+    intro, sections = methods.text()
+    lines = [line for one in sections for line in (*one.formulas, *one.paragraphs)]
+    text = re.sub(r"\s+", " ", " ".join([*intro, *lines]))
+    missing = []
+    for phrase, *paths in SAID:
+        values = []
+        for path in paths:
+            group, name = path.split(".")
+            values.append(known[group][name])
+        said = phrase.format(*values)
+        if said not in text:
+            missing.append(said)
+    return missing
+
+
+def test_the_text_says_the_numbers_that_are_used() -> None:
+    known = variables()
+    assert unsaid(known) == []
+    # The control: had a number changed, its phrase would be missing.
+    for phrase, *paths in SAID:
+        for path in paths:
+            group, name = path.split(".")
+            changed = known | {group: known[group] | {name: known[group][name] + 1}}
+            assert unsaid(changed), (phrase, path)
+
+
+def test_the_text_says_how_the_exchange_pays_dividends() -> None:
+    rules = ExchangeSettings()
+    whole = " ".join(line for section in methods.text()[1] for line in section.formulas)
+    assert f"min(surprise, {rules.dividend_surprise_cap_milli // 1000})" in whole
+    assert f"fees of the day / W, {rules.dividend_rate_ppm / 10_000:g} %)" in whole
 
 
 def test_the_page_shows_constants_and_quality_and_names_no_listener(
