@@ -22,6 +22,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from warehouse import backup as backups
 from warehouse import ops, store
 from warehouse.daily import STEPS, outages_said_clearly
 from warehouse.daily import daily as run_daily
@@ -204,6 +205,39 @@ def repair(from_landing: bool, **options: Any) -> None:
     said = repair_folder(take_settings(options), from_landing=from_landing)
     for line in said or ["there is nothing to repair"]:
         click.echo(line)
+
+
+_folder = click.Path(path_type=Path, file_okay=False)
+_admin = click.option(
+    "--admin-url",
+    envvar="SCROBBLE_ADMIN_URL",
+    metavar="URL",
+    help="PostgreSQL login that owns every schema (default: WAREHOUSE_URL)",
+)
+
+
+@cli.command()
+@click.argument("folder", type=_folder)
+@_admin
+@settings_options
+def backup(folder: Path, admin_url: str | None, **options: Any) -> None:
+    """Copy everything, accounts and exchange too, into a new folder in FOLDER."""
+    made, manifest = backups.back_up(take_settings(options), folder, admin_url)
+    click.echo(f"{made}: {len(manifest.files)} files, {manifest.bytes / 1e6:,.1f} MB")
+
+
+@cli.command()
+@click.argument("folder", type=_folder)
+@_admin
+@settings_options
+def restore(folder: Path, admin_url: str | None, **options: Any) -> None:
+    """Make a warehouse from the backup FOLDER, in an empty data folder or database."""
+    manifest = backups.restore(take_settings(options), folder, admin_url)
+    click.echo(
+        f"restored as of {manifest.made_at}: {len(manifest.files)} files are as they"
+        f" were written, published is {manifest.published or 'nothing'}"
+    )
+    click.echo("`scrobble market verify` checks the exchange's books")
 
 
 @cli.command()

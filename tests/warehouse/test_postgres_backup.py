@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,8 @@ from tests.warehouse.small_marts import (
     read_all,
 )
 from warehouse import ops, store
+from warehouse.backup import back_up, restore
+from warehouse.errors import Damaged, SettingsError
 from warehouse.postgres_store import PostgresStore
 from warehouse.roles import Login, bring_about, parse_login
 
@@ -65,23 +66,7 @@ def as_daily(url: str, password: str) -> str:
     return mine.render_as_string(hide_password=False)
 
 
-def call(server: PostgresServer, program: str, url: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs on a database."""
-    database = make_url(url)
-    subprocess.run(
-        [
-            str(server.binaries / program),
-            *("-h", str(database.host), "-p", str(database.port)),
-            *("-U", str(database.username), "-d", str(database.database), *arguments),
-        ],
-        env={**os.environ, "PGPASSWORD": str(database.password)},
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-
-
-def test_a_restored_dump_has_equal_counts_and_hashes_and_goes_on(
+def test_a_restored_backup_has_equal_counts_and_hashes_and_goes_on(
     postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
 ) -> None:
     logins = [parse_login("backed_up_daily=ingest,transform,job")]
@@ -89,18 +74,27 @@ def test_a_restored_dump_has_equal_counts_and_hashes_and_goes_on(
     settings = make_settings(as_daily(postgres_url, password), tmp_path / "data")
     for day in range(3):
         publish_day(settings, day)
-    dump = tmp_path / "warehouse.dump"
-    call(postgres_server, "pg_dump", postgres_url, "-Fc", "-f", str(dump))
+    made, _ = back_up(settings, tmp_path / "backups", postgres_url)
     before = contents(postgres_url)
     assert {"marts.totals", "ops.published", "marts_store.totals"} <= set(before)
     other = postgres_server.new_database()
     try:
         set_up(other, logins)
-        options = ("--clean", "--if-exists", "--exit-on-error")
-        call(postgres_server, "pg_restore", other, *options, str(dump))
-        set_up(other, logins)
-        assert contents(other) == before
         restored = make_settings(as_daily(other, password), tmp_path / "restored")
+        cut = tmp_path / "cut"
+        shutil.copytree(made, cut)
+        (cut / "database.dump").write_bytes(b"PGDMP")
+        with pytest.raises(Damaged, match=r"database\.dump is not as it was written"):
+            restore(restored, cut, other)
+        restore(restored, made, other)
+        set_up(other, logins)
+        held = contents(other)
+        assert held.pop("ops.lease") != before.pop("ops.lease"), "it is free again"
+        assert held == before
+        with pytest.raises(SettingsError, match="holds a warehouse"):
+            restore(
+                make_settings(as_daily(other, password), tmp_path / "more"), made, other
+            )
         publish_day(restored, 5)
         engine = ops.open_ops(restored)
         with engine.connect() as connection:
