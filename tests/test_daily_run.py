@@ -200,6 +200,12 @@ def test_a_landed_day_gives_the_same_marts_when_built_from_nothing(
     assert daily.fingerprint() == today.fingerprint()
 
 
+def market_of(daily: Daily) -> str:
+    with closing(sqlite3.connect(daily.data_dir / "exchange.sqlite")) as exchange:
+        ((state,),) = exchange.execute("select state from market")
+    return str(state)
+
+
 def kill_and_mend(
     demo: LocalLastfm,
     yesterday: Daily,
@@ -229,6 +235,7 @@ def kill_and_mend(
         if daily.published() == before:
             assert is_killed, "a run that ended by itself has published"
             assert daily.fingerprint() == content
+            assert market_of(daily) in ("open", "closed")
         else:
             assert daily.fingerprint() == today.fingerprint()
             if number < len(kills):
@@ -238,6 +245,7 @@ def kill_and_mend(
     # A run killed after it had published leaves its folder to the next working run.
     daily.run("daily", "--as-of", str(TODAY), "--force")
     assert daily.fingerprint() == today.fingerprint()
+    assert market_of(daily) == "open"
     assert not list((daily.data_dir / "work").glob("*"))
     with daily.open_published() as connection:
         twice = connection.execute(

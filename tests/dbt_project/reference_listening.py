@@ -17,8 +17,8 @@ from typing import Any
 
 FIRST_SECOND = int(datetime(2002, 10, 1, tzinfo=UTC).timestamp())
 DEFAULT_SECONDS = 210
-COUNTED_OF_A_WEEK = 40
-COUNTED_OF_A_MONTH = 160
+COUNTED_OF_A_WEEK = 35
+COUNTED_OF_A_MONTH = 140
 ALL_TIME = date(2002, 10, 1)
 
 Row = Mapping[str, Any]

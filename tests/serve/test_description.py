@@ -105,7 +105,7 @@ def _try(
     check()
 
 
-@pytest.mark.parametrize("examples", [6, pytest.param(60, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.chaos)])
 def test_a_visitor_gets_documented_answers(schema: Any, examples: int) -> None:
     assert _failures(schema, examples, None) == {}
 
@@ -113,7 +113,7 @@ def test_a_visitor_gets_documented_answers(schema: Any, examples: int) -> None:
 def test_a_listener_gets_documented_answers(
     schema: Any, headers: dict[str, str]
 ) -> None:
-    assert _failures(schema, 5, headers) == {}
+    assert _failures(schema, 3, headers) == {}
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +198,19 @@ HOSTILE = [
 ]
 
 
+# What PostgreSQL itself might read otherwise than DuckDB; the rest never gets that far.
+HOSTILE_TO_POSTGRES = [
+    "' or 1=1 --",
+    "\x00",
+    "🎧" * 50,
+    "x" * 5000,
+    "9" * 400,
+    "NaN",
+    "0000-00-00",
+    "\ud7ff\ufffe",
+]
+
+
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_hostile_values_of_every_parameter_are_refused_or_harmless(
     app: Flask,
@@ -225,10 +238,10 @@ def test_hostile_values_of_every_parameter_are_refused_or_harmless(
             if operation is None or path.endswith(".{format}"):
                 continue
             for parameter in operation.get("parameters", []):
-                for value in HOSTILE:
+                for value in HOSTILE if engine == "duckdb" else HOSTILE_TO_POSTGRES:
                     _ask_hostile(client, path, operation, parameter, value)
                     asked += 1
-        assert asked > 1000
+        assert asked > (1000 if engine == "duckdb" else 400)
     finally:
         if engine == "postgres":
             close(app)
