@@ -74,6 +74,9 @@ class ServeSettings(SettingsGroup):
     session_days: Annotated[int, Unit("days")] = Field(
         30, ge=1, le=365, description="a login lasts this long"
     )
+    session_idle_days: Annotated[int, Unit("days")] = Field(
+        7, ge=1, le=365, description="a login that is not used ends after so long"
+    )
     docs_site: Annotated[Path, Unit("folder")] = Field(
         Path("site"), description="where `make docs` writes its page"
     )

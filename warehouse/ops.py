@@ -41,6 +41,7 @@ from warehouse.errors import (
     WarehouseError,
 )
 from warehouse.settings import Settings
+from warehouse.tables import add_missing
 
 metadata = MetaData()
 
@@ -162,7 +163,7 @@ def journal_path(settings: Settings) -> Path:
 
 
 def ensure_tables(engine: Engine, tables: MetaData) -> None:
-    """Create the missing tables; several processes may do so at once."""
+    """Create what is missing of the tables; several processes may do so at once."""
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
@@ -172,7 +173,7 @@ def ensure_tables(engine: Engine, tables: MetaData) -> None:
                 found = connection.execute(text("select to_regnamespace('ops')"))
                 if found.scalar() is None:
                     connection.execute(text("create schema ops"))
-            tables.create_all(connection)
+            add_missing(connection, tables)
     except OperationalError as error:
         if "locked" in str(error):
             raise Busy(

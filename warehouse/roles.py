@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from warehouse import hooks, ops, postgres_store
 from warehouse.errors import SettingsError
+from warehouse.tables import add_missing
 
 PREFIX = "scrobble_"
 DUTIES: Mapping[str, str] = {
@@ -215,11 +216,15 @@ class _Work:
             schema_translate_map={None: "ops"}
         )
         before = set(self._relations("ops", "r"))
-        ops.metadata.create_all(connection)
-        postgres_store.metadata.create_all(connection)
+        changed = [
+            *add_missing(connection, ops.metadata),
+            *add_missing(connection, postgres_store.metadata),
+        ]
         self.connection.execution_options(schema_translate_map={})
         for name in sorted(set(self._relations("ops", "r")) - before):
             self._said(f"created table ops.{name}")
+        for name in changed:
+            self._said(f"added ops.{name}")
         # Whoever runs the day uses these and may not create them.
         for name, create_tables in hooks.TABLES.all().items():
             if create_tables(self.connection):

@@ -128,11 +128,17 @@ def _find() -> Account | None:
         if account is None:
             raise Problem("unauthenticated", "the token is unknown, expired or revoked")
         return account
-    cookie = request.cookies.get(COOKIE)
-    if not cookie:
+    secret = session_secret()
+    if secret is None:
         return None
+    return store.by_session(
+        shared.accounts, secret, admins, idle_days=shared.settings.session_idle_days
+    )
+
+
+def session_secret() -> str | None:
+    """The secret of the session in the browser's cookie, if we have signed it."""
     try:
-        secret = signer("session").loads(cookie)
+        return str(signer("session").loads(request.cookies.get(COOKIE, "")))
     except BadSignature:
         return None
-    return store.by_session(shared.accounts, str(secret), admins)

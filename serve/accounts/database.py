@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from serve.settings import ServeSettings
 from warehouse.ops import configure_sqlite, keep_private
+from warehouse.tables import add_missing
 
 metadata = MetaData()
 
@@ -40,6 +41,9 @@ accounts = Table(
     Column("is_public", Boolean, nullable=False),
     Column("created_at", DateTime, nullable=False),
     Column("last_login_at", DateTime, nullable=False),
+    # When last.fm says the name was registered, seconds since 1970; null until a login
+    # has asked. A name that is registered anew belongs to somebody else.
+    Column("registered_uts", BigInteger),
     sqlite_autoincrement=True,  # an id is never given twice
 )
 
@@ -61,6 +65,8 @@ sessions = Table(
     _owner(),
     Column("created_at", DateTime, nullable=False),
     Column("expires_at", DateTime, nullable=False),
+    # Null for a session of an earlier release, which has not been used since.
+    Column("last_used_at", DateTime),
 )
 
 tokens = Table(
@@ -144,7 +150,7 @@ def open_accounts(settings: ServeSettings) -> Engine:
 
 
 def ensure_tables(engine: Engine) -> None:
-    """Create the missing tables; safe when several processes do so at once."""
+    """Create what is missing of the tables; several processes may do so at once."""
     with writing(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("select pg_advisory_xact_lock(7365627375)"))
@@ -154,7 +160,7 @@ def ensure_tables(engine: Engine) -> None:
             ).first()
             if is_there is None:
                 connection.execute(text("create schema exchange"))
-        metadata.create_all(connection)
+        add_missing(connection, metadata)
 
 
 def _open_sqlite(url: str) -> Engine:

@@ -68,8 +68,8 @@ def read_state(signing_key: str, signed: str) -> str:
     return str(state)
 
 
-def listener_of(settings: ServeSettings, token: str) -> str:
-    """The listener whom last.fm's token belongs to.
+def listener_of(settings: ServeSettings, token: str) -> tuple[str, int]:
+    """Whom last.fm's token belongs to: the name, and when it was registered (uts).
 
     Raises:
         Problem: last.fm refuses the token or cannot be reached.
@@ -85,6 +85,7 @@ def listener_of(settings: ServeSettings, token: str) -> str:
         _, name = pylast.SessionKeyGenerator(network).get_web_auth_session_key_username(
             None, token
         )
+        registered_uts = int(network.get_user(name).get_unixtime_registered())
     except (
         pylast.WSError,
         pylast.NetworkError,
@@ -93,9 +94,9 @@ def listener_of(settings: ServeSettings, token: str) -> str:
         detail = redact(str(error)).replace(token, "***")
         log.warning("last.fm refused a login: %s", detail)
         raise Problem("login_failed", f"last.fm said: {detail}") from None
-    except (AttributeError, IndexError):
+    except (AttributeError, IndexError, TypeError, ValueError):
         raise Problem("login_failed", "last.fm gave no name") from None
-    return str(name)
+    return str(name), registered_uts
 
 
 class _Elsewhere(httpx2.BaseTransport):

@@ -31,6 +31,8 @@ SCOPES = ("read", "write", "trade", "admin")
 TOKEN_PREFIX = "swt_"
 MAX_TOKENS = 50
 _STATE_SECONDS = 600
+# How exactly it is kept when a session was used: not each request is a write.
+_USED_AGAIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -83,53 +85,106 @@ def use_login(engine: Engine, state: str) -> bool:
         return used.rowcount == 1
 
 
-def log_in(engine: Engine, listener_name: str, *, days: int) -> str:
-    """Find or make the listener's account and open a session; gives its secret."""
+class NameReleased(Exception):
+    """The last.fm name was registered anew: it is not the account's owner who asks."""
+
+
+def log_in(
+    engine: Engine,
+    listener_name: str,
+    *,
+    days: int,
+    registered_uts: int | None = None,
+    ends: str | None = None,
+) -> str:
+    """Find or make the listener's account and open a session; gives its secret.
+
+    Args:
+        days: after which the session ends, however it is used.
+        registered_uts: when last.fm says that the name was registered.
+        ends: the secret of the session that the browser had until now.
+
+    Raises:
+        NameReleased: the account's owner had registered the name at another time.
+    """
     now = utcnow()
     listener_id = name_key(listener_name)
     secret = secrets.token_urlsafe(32)
     with writing(engine).begin() as connection:
-        found = connection.execute(
-            update(accounts)
-            .where(accounts.c.listener_id == listener_id)
-            .values(last_login_at=now, listener_name=listener_name)
-        )
-        if found.rowcount == 0:
+        row = connection.execute(
+            select(accounts).where(accounts.c.listener_id == listener_id)
+        ).first()
+        if row is None:
+            values = {
+                "listener_id": listener_id,
+                "listener_name": listener_name,
+                "is_public": False,
+                "created_at": now,
+                "last_login_at": now,
+                "registered_uts": registered_uts,
+            }
+            connection.execute(insert(accounts).values(values))
+        else:
+            known = row.registered_uts
+            if None not in (known, registered_uts) and known != registered_uts:
+                raise NameReleased(listener_name)
             connection.execute(
-                insert(accounts).values(
-                    listener_id=listener_id,
-                    listener_name=listener_name,
-                    is_public=False,
-                    created_at=now,
+                update(accounts)
+                .where(accounts.c.account_id == row.account_id)
+                .values(
                     last_login_at=now,
+                    listener_name=listener_name,
+                    registered_uts=known if known is not None else registered_uts,
                 )
             )
         account_id: int = connection.execute(
             select(accounts.c.account_id).where(accounts.c.listener_id == listener_id)
         ).scalar_one()
-        connection.execute(delete(sessions).where(sessions.c.expires_at < now))
+        is_over = sessions.c.expires_at < now
+        if ends is not None:
+            is_over |= sessions.c.session_hash == digest(ends)
+        connection.execute(delete(sessions).where(is_over))
         connection.execute(
             insert(sessions).values(
                 session_hash=digest(secret),
                 account_id=account_id,
                 created_at=now,
                 expires_at=now + timedelta(days=days),
+                last_used_at=now,
             )
         )
     return secret
 
 
-def by_session(engine: Engine, secret: str, admins: Iterable[str]) -> Account | None:
-    """The account of a browser session, or None if it is over."""
-    key = digest(secret)
+def by_session(
+    engine: Engine, secret: str, admins: Iterable[str], *, idle_days: int
+) -> Account | None:
+    """The account of a browser session, or None if it is over.
+
+    Args:
+        idle_days: without a request, after which a session is over.
+    """
+    key, now = digest(secret), utcnow()
+    used_at = func.coalesce(sessions.c.last_used_at, sessions.c.created_at)
     with engine.begin() as connection:
         row = connection.execute(
-            select(accounts)
+            select(accounts, used_at.label("used_at"))
             .join(sessions, sessions.c.account_id == accounts.c.account_id)
-            .where(sessions.c.session_hash == key, sessions.c.expires_at > utcnow())
+            .where(
+                sessions.c.session_hash == key,
+                sessions.c.expires_at > now,
+                used_at > now - timedelta(days=idle_days),
+            )
         ).first()
     if row is None:
         return None
+    if now - row.used_at > _USED_AGAIN:
+        with writing(engine).begin() as connection:
+            connection.execute(
+                update(sessions)
+                .where(sessions.c.session_hash == key)
+                .values(last_used_at=now)
+            )
     scopes = set(SCOPES)
     if row.listener_id not in admins:
         scopes.discard("admin")
@@ -194,7 +249,11 @@ def make_token(
         held = connection.execute(
             select(func.count())
             .select_from(tokens)
-            .where(tokens.c.account_id == account_id, tokens.c.revoked_at.is_(None))
+            .where(
+                tokens.c.account_id == account_id,
+                tokens.c.revoked_at.is_(None),
+                tokens.c.expires_at > now,
+            )
         ).scalar_one()
         if held >= MAX_TOKENS:
             return None

@@ -21,7 +21,7 @@ from serve.accounts import (
     require,
     store,
 )
-from serve.accounts.current import COOKIE, signer
+from serve.accounts.current import COOKIE, session_secret, signer
 from serve.answers import account_answer
 from serve.api.description import Row, own
 from serve.api.parameters import Nothing, Parameters, Whole
@@ -287,8 +287,21 @@ def callback() -> Any:
         )
     if not store.use_login(shared.accounts, state):
         raise Problem("forbidden", "this login was used before or is too old")
-    name = login.listener_of(shared.settings, token)
-    secret = store.log_in(shared.accounts, name, days=shared.settings.session_days)
+    name, registered_uts = login.listener_of(shared.settings, token)
+    try:
+        secret = store.log_in(
+            shared.accounts,
+            name,
+            days=shared.settings.session_days,
+            registered_uts=registered_uts,
+            ends=session_secret(),
+        )
+    except store.NameReleased:
+        raise Problem(
+            "forbidden",
+            f"the last.fm name {name} was registered anew since there is an account of"
+            " that name here, which is somebody else's; ask the operator",
+        ) from None
     if shared.settings.public_panel:
         forget_answers()  # a new account is private
     response = redirect("/", 303)

@@ -37,7 +37,7 @@ def lastfm() -> Iterator[LocalLastfm]:
 def app(make_service: Callable[..., Flask], lastfm: LocalLastfm) -> Flask:
     """A service whose login goes there."""
     return make_service(
-        login_url=f"{lastfm.auth_url}?user=RJ",
+        login_url=f"{lastfm.auth_url}?user=Margor",
         login_api_url=lastfm.url,
         warehouse={"lastfm_api_key": API_KEY, "lastfm_shared_secret": SHARED_SECRET},
     )
@@ -63,7 +63,8 @@ def test_a_login_at_last_fm_opens_a_session_under_that_name(app: Flask) -> None:
     done = browser.get(begin(browser))
     assert done.status_code == 303 and done.headers["Location"] == "/"
     account = browser.get("/api/v1/account").get_json()["data"]
-    assert account["listener_name"] == "RJ" and account["listener_id"] == "rj"
+    assert account["listener_name"] == "Margor"
+    assert account["listener_id"] == "margor"
     assert account["via"] == "cookie" and account["csrf_token"]
     cookie = next(c for c in done.headers.getlist("Set-Cookie") if COOKIE in c)
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
@@ -171,6 +172,84 @@ def test_a_session_ends_by_time(service: Flask) -> None:
             update(sessions).values(expires_at=utcnow() - timedelta(seconds=1))
         )
     assert browser.get("/api/v1/account").status_code == 401
+
+
+def test_a_session_that_is_not_used_ends_and_one_that_is_does_not(
+    service: Flask,
+) -> None:
+    browser = log_in(service, "Anna")
+    idle = shared(service).settings.session_idle_days
+
+    def unused_for(**span: float) -> None:
+        with shared(service).accounts.begin() as connection:
+            connection.execute(
+                update(sessions).values(last_used_at=utcnow() - timedelta(**span))
+            )
+
+    unused_for(days=idle, minutes=-1)
+    assert browser.get("/api/v1/account").status_code == 200
+    with shared(service).accounts.begin() as connection:
+        used_at = connection.execute(select(sessions.c.last_used_at)).scalar_one()
+    assert utcnow() - used_at < timedelta(minutes=1), "it was used just now"
+    unused_for(days=idle, minutes=1)
+    assert browser.get("/api/v1/account").status_code == 401
+
+
+def test_a_login_ends_the_session_that_the_browser_had(app: Flask) -> None:
+    browser, other = app.test_client(), app.test_client()
+    for client in (browser, other):
+        client.get(begin(client))
+    stolen = browser.get_cookie(COOKIE)
+    assert stolen is not None
+    browser.get(begin(browser))
+    assert browser.get("/api/v1/account").status_code == 200
+    thief = app.test_client()
+    thief.set_cookie(COOKIE, stolen.value)
+    assert thief.get("/api/v1/account").status_code == 401
+    # The control: another browser of the same person is left alone.
+    assert other.get("/api/v1/account").status_code == 200
+
+
+def test_a_name_that_was_registered_anew_inherits_no_account(app: Flask) -> None:
+    browser = app.test_client()
+    browser.get(begin(browser))
+    with shared(app).accounts.begin() as connection:
+        kept = connection.execute(select(accounts.c.registered_uts)).scalar_one()
+    assert kept > 0
+    # The same person comes again.
+    assert browser.get(begin(browser)).status_code == 303
+    with shared(app).accounts.begin() as connection:
+        connection.execute(update(accounts).values(registered_uts=kept - 86400))
+    stranger = app.test_client()
+    refused = stranger.get(begin(stranger))
+    assert refused.status_code == 403
+    assert "registered anew" in refused.get_json()["detail"]
+    assert stranger.get("/api/v1/account").status_code == 401
+    # An account of before learns the time at its next login.
+    with shared(app).accounts.begin() as connection:
+        connection.execute(update(accounts).values(registered_uts=None))
+    assert browser.get(begin(browser)).status_code == 303
+    with shared(app).accounts.begin() as connection:
+        again = connection.execute(select(accounts.c.registered_uts)).scalar_one()
+    assert again == kept
+
+
+def test_expired_tokens_leave_room_for_new_ones(
+    service: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_TOKENS", 2)
+    browser = log_in(service, "Anna")
+    headers = csrf(browser)
+
+    def ask() -> int:
+        body = {"name": "t", "scopes": ["read"]}
+        path = "/api/v1/account/tokens"
+        return int(browser.post(path, json=body, headers=headers).status_code)
+
+    assert [ask(), ask(), ask()] == [201, 201, 409]
+    with shared(service).accounts.begin() as connection:
+        connection.execute(update(tokens).values(expires_at=utcnow()))
+    assert ask() == 201
 
 
 def test_logging_out_ends_this_session_only(service: Flask) -> None:

@@ -18,6 +18,7 @@ FLAG_OF = {"warehouse": "all commands", "serve": "`serve`", "exchange": "`simula
 #: Modules that touch the environment beside `warehouse.settings`, and why.
 ENVIRONMENT_USERS = {
     "warehouse/settings.py": "reads every setting",
+    "warehouse/backup.py": "lends pg_dump its password",
     "warehouse/build.py": "lends dbt its variables for one invocation",
     "ingest/load/stage.py": "lends dlt its variables for one load",
     "serve/cli.py": "hands flags to the processes it starts",
