@@ -24,6 +24,7 @@ from flask_cors import CORS
 from sqlalchemy.exc import SQLAlchemyError
 
 from serve import problems, rates, security
+from serve.accounts import current_account
 from serve.accounts.database import ensure_tables, open_accounts
 from serve.api import (
     accounts,
@@ -75,7 +76,11 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
     problems.install(app)
     _refuse_oddities(app)
     rates.install(
-        app, settings.rate_limit, {accounts.browser.name: settings.login_rate_limit}
+        app,
+        settings.rate_limit,
+        {accounts.browser.name: settings.login_rate_limit},
+        settings.trusted_proxies,
+        _asking,
     )
     for api in (
         charts.api,
@@ -101,6 +106,11 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
     shared.cache = Cache(app.wsgi_app, store, settings.cache_bytes)
     app.wsgi_app = shared.cache  # type: ignore[method-assign]
     return app
+
+
+def _asking() -> int | None:
+    account = current_account()
+    return account.account_id if account is not None else None
 
 
 def _name_no_folder(settings: ServeSettings) -> None:

@@ -1,7 +1,10 @@
 """Rate limits: how often one caller may ask one route, counted in each process.
 
 Owns where counts are kept and whom they count; windows and the words for a limit are
-the library's.
+the library's. A caller is an account where one asks, so that people behind one address
+do not share a limit, and else an address: the one that the trusted proxies say, or that
+of the connection. All that is asked from one address counts for it too, by a limit that
+is some accounts high, so that no cookie or token has to be looked up without one.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from flask import Flask, request
-from limits import parse_many
+from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
@@ -20,31 +24,102 @@ from serve.problems import Problem
 
 _UNLIMITED = ("/health", "/ready", "/static/")
 _SWEEP_SECONDS = 60.0
+# Limits that one address may use up with accounts of many people behind it.
+_ACCOUNTS_OF_AN_ADDRESS = 20
+
+Network = IPv4Network | IPv6Network
 
 
-def install(app: Flask, limit: str, of_blueprints: Mapping[str, str]) -> None:
+def install(
+    app: Flask,
+    limit: str,
+    of_blueprints: Mapping[str, str],
+    proxies: Sequence[str] = (),
+    account: Callable[[], object | None] = lambda: None,
+) -> None:
     """Refuse a caller who asks one route more often than `limit` (`1200 per minute`).
 
-    `of_blueprints` has the limits of blueprints, by name, that differ.
+    Args:
+        of_blueprints: the limits of blueprints, by name, that differ.
+        proxies: addresses and networks whose `X-Forwarded-For` is believed.
+        account: the key of the account that asks, or None for a visitor.
     """
     limiter = FixedWindowRateLimiter(Counts())
     usual = parse_many(limit)
     special = {name: parse_many(text) for name, text in of_blueprints.items()}
+    trusted = [ip_network(name) for name in proxies]
 
     @app.before_request
     def _count() -> None:
         if request.path.startswith(_UNLIMITED):
             return
-        whom = (request.endpoint or "", request.remote_addr or "unknown")
-        for item in special.get(request.blueprint or "", usual):
-            if not limiter.hit(item, *whom):
-                until = limiter.get_window_stats(item, *whom).reset_time
-                wait = str(max(1, math.ceil(until - time.time())))
+        items = special.get(request.blueprint or "", usual)
+        address = caller(
+            request.remote_addr, request.headers.getlist("X-Forwarded-For"), trusted
+        )
+        has_secret = "Authorization" in request.headers or bool(request.cookies)
+        if not has_secret:
+            _hit(items, "address", address)
+            return
+        _hit(items, "many", address, cost_share=_ACCOUNTS_OF_AN_ADDRESS)
+        key = account()
+        _hit(items, *(("address", address) if key is None else ("account", str(key))))
+
+    def _hit(items: Sequence[RateLimitItem], *whom: str, cost_share: int = 1) -> None:
+        for item in items:
+            counted = type(item)(
+                item.amount * cost_share, item.multiples, item.namespace
+            )
+            if not limiter.hit(counted, request.endpoint or "", *whom):
+                window = limiter.get_window_stats(
+                    counted, request.endpoint or "", *whom
+                )
+                wait = str(max(1, math.ceil(window.reset_time - time.time())))
                 raise Problem(
                     "rate_limited",
-                    f"{item} is allowed here; ask again in {wait} s",
+                    f"{counted} is allowed here; ask again in {wait} s",
                     headers={"Retry-After": wait},
                 )
+
+
+def caller(
+    connected: str | None, forwarded: Sequence[str], trusted: Sequence[Network]
+) -> str:
+    """The address that a request is counted for.
+
+    Args:
+        connected: the other end of the connection.
+        forwarded: the `X-Forwarded-For` headers; only what trusted proxies wrote in
+            them counts, from the end: anybody can send one.
+        trusted: the proxies.
+
+    Returns:
+        An address; of IPv6 the network of 64 bits that one household or machine has.
+    """
+    found = connected or "unknown"
+    names = [part.strip() for line in forwarded for part in line.split(",")]
+    for name in reversed(names):
+        if not _is_in(found, trusted):
+            break
+        try:
+            found = str(ip_address(name))
+        except ValueError:
+            break
+    try:
+        address = ip_address(found)
+    except ValueError:
+        return found
+    if address.version == 6:
+        return str(ip_network((address, 64), strict=False))
+    return found
+
+
+def _is_in(name: str, networks: Sequence[Network]) -> bool:
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
 
 
 class Counts(MemoryStorage):

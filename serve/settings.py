@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -50,6 +51,11 @@ class ServeSettings(SettingsGroup):
         None, description="root of the API for `auth.getSession`; unset: last.fm's"
     )
     admins: Names = Field((), description="listeners who may hold the scope `admin`")
+    trusted_proxies: Names = Field(
+        (),
+        description="addresses or networks of the proxies in front, e.g. `127.0.0.1`:"
+        " whom they name in `X-Forwarded-For` is the caller",
+    )
     public_panel: Annotated[bool, Unit("true/false")] = Field(
         False, description="lists of panel listeners without an account are public"
     )
@@ -85,6 +91,18 @@ class ServeSettings(SettingsGroup):
     @classmethod
     def _lower(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name_key(name) for name in value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                ip_network(name)
+            except ValueError as error:
+                raise ValueError(
+                    f"{name!r} is no address or network: {error}"
+                ) from None
+        return value
 
     @property
     def data_dir(self) -> Path:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from ipaddress import ip_network
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from serve import rates
-from serve.rates import Counts
+from serve.rates import Counts, caller
+from serve.settings import load_serve_settings
+from tests.serve.conftest import bearer
+from warehouse.errors import SettingsError
+from warehouse.settings import Settings
+
+PROXIES = [ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 
 def test_a_count_begins_anew_after_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +56,74 @@ def test_a_computed_answer_starts_no_thread(
     for limit in range(1, 6):
         assert client.get(f"/api/v1/tags?limit={limit}").status_code == 200
     assert started == []
+
+
+@pytest.mark.parametrize(
+    ("connected", "forwarded", "counted"),
+    [
+        ("127.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", ["198.51.100.1, 203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", ["198.51.100.1", "203.0.113.7, 10.1.2.3"], "203.0.113.7"),
+        ("127.0.0.1", [], "127.0.0.1"),
+        ("127.0.0.1", ["203.0.113.7, unknown"], "127.0.0.1"),
+        ("fd00::1", ["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::/64"),
+        # Nobody else is believed.
+        ("203.0.113.9", ["198.51.100.1"], "203.0.113.9"),
+        ("203.0.113.9", ["127.0.0.1"], "203.0.113.9"),
+        ("2001:db8:1:2::9", ["127.0.0.1"], "2001:db8:1:2::/64"),
+        (None, [], "unknown"),
+    ],
+)
+def test_the_caller_is_whom_the_trusted_proxies_name(
+    connected: str | None, forwarded: list[str], counted: str
+) -> None:
+    assert caller(connected, forwarded, PROXIES) == counted
+
+
+def statuses(client: FlaskClient, times: int, **headers: str) -> list[int]:
+    """Of different answers, so that none is ready."""
+    statuses.asked = getattr(statuses, "asked", 0)  # type: ignore[attr-defined]
+    found = []
+    for _ in range(times):
+        statuses.asked += 1  # type: ignore[attr-defined]
+        path = f"/api/v1/search?q=x{statuses.asked}"  # type: ignore[attr-defined]
+        found.append(client.get(path, headers=headers).status_code)
+    return found
+
+
+def test_people_behind_one_proxy_do_not_share_a_limit(
+    make_service: Callable[..., Flask],
+) -> None:
+    given = {"rate_limit": "2 per day", "trusted_proxies": ("127.0.0.1",)}
+    client = make_service(**given).test_client()
+    one = {"X-Forwarded-For": "203.0.113.1"}
+    assert statuses(client, 3, **one) == [200, 200, 429]
+    assert statuses(client, 1, **{"X-Forwarded-For": "203.0.113.2"}) == [200]
+    # Whoever says to be another is still who the proxy says.
+    liar = {"X-Forwarded-For": "198.51.100.1, 203.0.113.1"}
+    assert statuses(client, 1, **liar) == [429]
+    # The control: without a trusted proxy all are one, whatever they say.
+    client = make_service(rate_limit="2 per day").test_client()
+    assert statuses(client, 2, **one) == [200, 200]
+    assert statuses(client, 1, **{"X-Forwarded-For": "203.0.113.2"}) == [429]
+
+
+def test_each_account_has_a_limit_of_its_own_and_an_address_one_of_many(
+    make_service: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_service(rate_limit="3 per day")
+    monkeypatch.setattr(rates, "_ACCOUNTS_OF_AN_ADDRESS", 3)
+    client = app.test_client()
+    # Making a token asks other routes.
+    anna, bert = bearer(app, "Anna", "read"), bearer(app, "Bert", "read")
+    assert statuses(client, 4, **anna) == [200, 200, 200, 429]
+    assert statuses(client, 3, **bert) == [200, 200, 200]
+    assert statuses(client, 3) == [200, 200, 200]
+    assert statuses(client, 1, **bert) == [429]
+    # Nine with a secret from one address, right or wrong ones.
+    assert statuses(client, 2, Authorization="Bearer swt_wrong") == [401, 429]
+
+
+def test_a_proxy_that_is_no_address_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match=r"'proxy\.example' is no address"):
+        load_serve_settings(Settings(), {"trusted_proxies": "127.0.0.1,proxy.example"})
