@@ -40,7 +40,8 @@ def _installed(package: str) -> bool:
         if not settings.exists():
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text("create_main_cluster = false\n")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # In this runlevel no package starts the server it brings.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     # apt-get refuses to run twice at once; tests run in several processes.
     with (Path(tempfile.gettempdir()) / "scrobble-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -348,9 +349,56 @@ def transaction_pooler(
 
 
 def _pgbouncer() -> str:
+    return _server_program("pgbouncer")
+
+
+def _server_program(name: str) -> str:
+    """A program of Debian's package of that name, outside people's PATH."""
     for attempt in range(2):
-        if found := shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"):
+        if found := shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin"):
             return found
-        if attempt == 0 and not _installed("pgbouncer"):
+        if attempt == 0 and not _installed(name):
             break
-    raise SystemLacks("no PgBouncer: install Debian's package `pgbouncer`")
+    raise SystemLacks(f"no {name}: install Debian's package `{name}`")
+
+
+@contextmanager
+def nginx(server_block: str, port: int) -> Iterator[None]:
+    """nginx with one server, as a user other than root, on a port of 127.0.0.1.
+
+    Raises:
+        SystemLacks: there is no nginx and it cannot be installed, or it does not start.
+    """
+    program = _server_program("nginx")
+    folder = Path(tempfile.mkdtemp(prefix="scrobble-nginx-"))
+    user = "www-data" if os.geteuid() == 0 else ""
+    temporary = "".join(
+        f"{kind}_temp_path {folder / kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    settings = folder / "nginx.conf"
+    settings.write_text(
+        f"pid {folder / 'pid'};\nerror_log {folder / 'error.log'};\ndaemon off;\n"
+        + (f"user {user};\n" if user else "")
+        + "events { worker_connections 2048; }\n"
+        + f"http {{\naccess_log off;\n{temporary}{server_block}\n}}\n"
+    )
+    if user:
+        folder.chmod(0o755)
+    with (folder / "said.log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, "-p", str(folder), "-c", str(settings)], stdout=log, stderr=log
+        )
+    try:
+        for _ in range(200):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if process.poll() is not None:
+                raise SystemLacks((folder / "said.log").read_text())
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
