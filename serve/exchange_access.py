@@ -21,7 +21,7 @@ from exchange.clock import Clock, utc_now
 from exchange.database import Database
 from exchange.player_request import Answer, PlayerRequest
 from exchange.settings import ExchangeSettings
-from serve.accounts import Account, current_account, require
+from serve.accounts import Account, current_account, require, require_in_person
 from serve.context import reading
 from serve.problems import Problem
 from serve.queries import listeners
@@ -123,16 +123,21 @@ def write_once(
     body: BaseModel | None,
     action: Callable[[PlayerRequest], dict[str, Any]],
     status: int = 200,
+    *,
+    in_person: bool = False,
 ) -> Answer:
     """Do a write of the player who asks once for its key, or answer as the first time.
 
     A refusal is an answer too; its status is 400 or more.
 
+    Args:
+        in_person: no token may do it, because it cannot be taken back.
+
     Raises:
-        Problem: nobody is logged in, the token lacks the scope `trade`, or a browser
-            sent no CSRF token.
+        Problem: nobody is logged in, the token lacks the scope `trade` or may not do
+            this, or a browser sent no CSRF token.
     """
-    account = require("trade")
+    account = require_in_person("trade") if in_person else require("trade")
     shared = exchange()
     with shared.database.read() as connection:
         player_id = _find_player(connection, account)

@@ -94,6 +94,7 @@ def reset(key: str) -> Answer:
         key,
         None,
         lambda request: players.reset(request, shared.clock, shared.settings),
+        in_person=True,
     )
 
 
@@ -101,7 +102,11 @@ def leave(key: str) -> Answer:
     """Stop playing."""
     shared = exchange()
     return write_once(
-        "leave", key, None, lambda request: players.leave(request, shared.clock)
+        "leave",
+        key,
+        None,
+        lambda request: players.leave(request, shared.clock),
+        in_person=True,
     )
 
 

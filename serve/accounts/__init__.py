@@ -15,8 +15,9 @@ Usage inside a request::
 `require(scope)` also checks the CSRF token (header ``X-CSRF-Token`` or form field
 ``csrf_token``; templates get it from :func:`csrf_token`) of an unsafe request that came
 with the session cookie; a bearer token needs none. ``required(scope)`` is the same as a
-decorator. What another part does before an account is deleted it appends to
-``Services.leaving``.
+decorator, and ``require_in_person(scope)`` refuses every token: for what cannot be
+taken back, and for making private things public. What another part does before an
+account is deleted it appends to ``Services.leaving``.
 
 Scopes: ``read`` (own lists), ``write`` (own settings, panel, jobs), ``trade`` (the
 exchange), ``admin`` (drop caches; only for accounts the operator named). A browser
@@ -37,6 +38,7 @@ from serve.accounts.current import (
     forget_answers,
     named_listeners,
     require,
+    require_in_person,
     required,
 )
 from serve.accounts.store import SCOPES, Account
@@ -50,5 +52,6 @@ __all__ = [
     "forget_answers",
     "named_listeners",
     "require",
+    "require_in_person",
     "required",
 ]

@@ -80,6 +80,14 @@ def require(scope: str) -> Account:
     return account
 
 
+def require_in_person(scope: str) -> Account:
+    """The account, where a person asks in a browser: a token may be stolen."""
+    account = require(scope)
+    if account.via != "cookie":
+        raise Problem("forbidden", "only a browser session may do this; log in")
+    return account
+
+
 def required(
     scope: str,
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:

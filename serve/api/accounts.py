@@ -19,6 +19,7 @@ from serve.accounts import (
     forget_answers,
     login,
     require,
+    require_in_person,
     store,
 )
 from serve.accounts.current import COOKIE, session_secret, signer
@@ -145,8 +146,8 @@ def account(query: Nothing) -> Response:
 
 @api.patch("/account", responses=own(AccountRow))
 def change_account(query: Nothing, body: SettingsBody) -> Response:
-    """Make one's lists public or private."""
-    asking = require("write")
+    """Make one's lists public (in a browser session only) or private."""
+    asking = require_in_person("write") if body.is_public else require("write")
     change_visibility(asking.account_id, body.is_public)
     return account_answer(_account_row(asking))
 
@@ -154,7 +155,7 @@ def change_account(query: Nothing, body: SettingsBody) -> Response:
 @api.delete("/account", responses=own(Done))
 def delete_account(query: Nothing) -> Response:
     """Delete the account and all its data."""
-    asking = _in_person(require("write"))
+    asking = require_in_person("write")
     store.delete_account(services().accounts, asking, services().leaving)
     forget_answers()
     response = account_answer({"is_done": True})
@@ -172,7 +173,7 @@ def tokens(query: Nothing) -> Response:
 @api.post("/account/tokens", responses=own(NewTokenRow, 201))
 def make_token(query: Nothing, body: TokenBody) -> Response:
     """Make a bearer token; its text is shown this once."""
-    asking = _in_person(require("write"))
+    asking = require_in_person("write")
     missing = sorted(scope for scope in body.scopes if scope not in asking.scopes)
     if missing:
         raise Problem("forbidden", f"this account may not have {', '.join(missing)}")
@@ -340,13 +341,6 @@ def _account_row(asking: Account) -> dict[str, Any]:
         "via": asking.via,
         "csrf_token": csrf_token(asking),
     }
-
-
-def _in_person(asking: Account) -> Account:
-    """A stolen token must not make further tokens or delete the account."""
-    if asking.via != "cookie":
-        raise Problem("forbidden", "only a browser session may do this; log in")
-    return asking
 
 
 def _job(found: dict[str, Any] | None) -> dict[str, Any]:

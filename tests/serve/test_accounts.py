@@ -293,7 +293,7 @@ def test_a_token_allows_what_its_scopes_say(service: Flask) -> None:
     assert refused.get_json()["code"] == "missing_scope"
     writing = bearer(service, "Anna", "write")
     assert client.get("/api/v1/account", headers=writing).status_code == 403
-    done = client.patch("/api/v1/account", json={"is_public": True}, headers=writing)
+    done = client.patch("/api/v1/account", json={"is_public": False}, headers=writing)
     assert done.status_code == 200
 
 

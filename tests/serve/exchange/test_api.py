@@ -147,6 +147,29 @@ def test_a_write_without_a_key_or_a_token_or_the_scope_is_refused(
     assert (scope.status_code, scope.get_json()["code"]) == (403, "missing_scope")
 
 
+def test_a_token_neither_resets_nor_leaves_nor_publishes(service: Flask) -> None:
+    every = bearer(service, "anna", "read", "write", "trade")
+    client = service.test_client()
+    keyed = {**every, "Idempotency-Key": "one"}
+    player = "/api/v1/exchange/player"
+    for refused in (
+        client.post(f"{player}/reset", headers=keyed),
+        client.delete(player, headers=keyed),
+        client.patch("/api/v1/account", json={"is_public": True}, headers=every),
+        client.delete("/api/v1/account", headers=every),
+    ):
+        assert refused.status_code == 403, refused.text
+        assert refused.get_json()["code"] == "forbidden"
+    hidden = client.patch("/api/v1/account", json={"is_public": False}, headers=every)
+    assert hidden.status_code == 200
+    # The control: the person may, in a browser.
+    browser = log_in(service, "anna")
+    for method, path in (("POST", f"{player}/reset"), ("DELETE", player)):
+        headers = {**csrf(browser), "Idempotency-Key": method}
+        answer = browser.open(path, method=method, headers=headers)
+        assert answer.status_code == 200, answer.text
+
+
 def test_a_browser_needs_the_csrf_token_to_trade(service: Flask) -> None:
     browser = log_in(service, "anna")
     body = {"artist_id": artist("Low"), "side": "buy", "shares": 1}
