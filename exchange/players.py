@@ -24,7 +24,7 @@ from exchange.clock import Clock, iso, new_id
 from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
 from exchange.settings import ExchangeSettings
-from warehouse.names import name_key
+from warehouse.names import is_blank, name_key
 
 _column = schema.players.c
 #: A name that was chosen stays so long.
@@ -371,7 +371,8 @@ def _new_name(request: PlayerRequest, now: datetime, name: str) -> dict[str, Any
 def check_name(name: str) -> str:
     """A name people can read: 3 to 24 printable characters."""
     cleaned = " ".join(name.split())
-    if not 3 <= len(cleaned) <= 24 or not cleaned.isprintable():
+    is_seen = cleaned.isprintable() and not is_blank(cleaned)
+    if not 3 <= len(cleaned) <= 24 or not is_seen:
         raise Refusal("invalid_request", "A name has 3 to 24 printable characters.")
     if _DRAWN.fullmatch(name_key(cleaned)) or name_key(cleaned) == PRIVATE_NAME:
         raise Refusal(

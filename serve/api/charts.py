@@ -358,13 +358,13 @@ def entries(
     is_of_panel = found["chart"].startswith("panel_")
     if query.by in ("scrobbles", "minutes", "share") and not is_of_panel:
         raise Problem(
-            "invalid_parameter",
+            "invalid_combination",
             f"by: last.fm does not say the {query.by} of {found['chart']}; rank it by"
             " rank or listeners",
         )
     if query.counted == "all" and is_of_panel and found["period"] == "all_time":
         raise Problem(
-            "invalid_parameter",
+            "invalid_combination",
             "counted: issues of all time are kept by what counts; ask"
             " /api/v1/insights/top/artists?range=all_time&counted=all for today's",
         )
@@ -374,7 +374,7 @@ def entries(
     if query.counted == "all" and is_of_panel:
         if query.revision is not None or query.as_of is not None:
             raise Problem(
-                "invalid_parameter", "counted: revisions are kept by what counts"
+                "invalid_combination", "counted: revisions are kept by what counts"
             )
         ask = queries.issue_of_all
     return ask(

@@ -56,6 +56,8 @@ def test_names_that_look_alike_are_one(game: Game, same: str) -> None:
         ("ab", "3 to 24"),
         ("a" * 25, "3 to 24"),
         ("a\u202eb c", "printable"),
+        # Hangul fillers, which are letters that nobody sees.
+        ("\u3164\u3164\u3164", "printable"),
         ("player-1234", "given, not chosen"),
         ("Player-7", "given, not chosen"),
         ("private player", "given, not chosen"),

@@ -103,18 +103,12 @@ before as (
 {% endif %}
 positions as (
 
-    select
-        {{ chart_position_columns() }}
-
-    from drawn
+    select {{ chart_position_columns() }} from drawn
 
     {% if is_partial_build() %}
     union all
 
-    select
-        {{ chart_position_columns() }}
-
-    from later
+    select {{ chart_position_columns() }} from later
     {% endif %}
 
 ),
