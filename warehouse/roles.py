@@ -31,7 +31,8 @@ DUTIES: Mapping[str, str] = {
 }
 _READ = frozenset({"SELECT"})
 _APPEND = frozenset({"SELECT", "INSERT"})
-_WRITE = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+_KEEP = frozenset({"SELECT", "INSERT", "UPDATE"})
+_WRITE = _KEEP | {"DELETE"}
 _REBUILD = _WRITE | {"TRUNCATE"}
 
 
@@ -68,7 +69,37 @@ SCHEMAS: Mapping[str, Schema] = {
             "versions": {"serve": _READ},
         },
     ),
-    "exchange": Schema("serve", {"serve": _WRITE, "job": _WRITE, "ingest": _READ}),
+    # Its tables are the owner's: who may change a table may switch off what guards it.
+    "exchange": Schema(
+        "owner",
+        {"serve": _WRITE, "job": _WRITE, "ingest": _READ},
+        only={
+            **{
+                table: {"serve": _APPEND, "job": _APPEND}
+                for table in (
+                    *("postings", "transactions", "trades", "answers"),
+                    "market_events",
+                )
+            },
+            # What a settlement writes.
+            **{
+                table: {"serve": _READ, "job": _APPEND}
+                for table in (
+                    *("settlements", "prices", "dividends", "checkpoints"),
+                    *("account_days", "economy_days", "season_results", "trophies"),
+                )
+            },
+            "seasons": {"serve": _READ},
+            "alembic_version": {"serve": _READ, "job": _READ},
+            # Who leaves goes from the boards.
+            "board_rows": {"serve": frozenset({"SELECT", "DELETE"})},
+            # Whoever comes first inserts the only row of these.
+            "market": {"serve": _KEEP},
+            **{table: {"serve": _APPEND} for table in ("closing", "secrets")},
+            "listings": {"serve": frozenset({"SELECT", "UPDATE"})},
+            **{table: {"serve": _KEEP} for table in ("players", "holdings", "orders")},
+        },
+    ),
 }
 # dlt fills a schema of its own for each load; publishing and dbt use temporary tables.
 DATABASE: Mapping[str, frozenset[str]] = {

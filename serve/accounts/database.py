@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
     text,
 )
 
@@ -28,6 +29,7 @@ from warehouse.ops import configure_sqlite, keep_private
 from warehouse.tables import add_missing
 
 metadata = MetaData()
+_SCHEMA = "exchange"
 
 # SQLite counts only a plain INTEGER primary key by itself.
 _Key = BigInteger().with_variant(Integer, "sqlite")
@@ -145,22 +147,37 @@ def open_accounts(settings: ServeSettings) -> Engine:
                 "connect_timeout": 3,
                 "options": "-c statement_timeout=5000 -c timezone=UTC",
             },
-        ).execution_options(schema_translate_map={None: "exchange"})
+        ).execution_options(schema_translate_map={None: _SCHEMA})
     return engine
 
 
 def ensure_tables(engine: Engine) -> None:
     """Create what is missing of the tables; several processes may do so at once."""
     with writing(engine).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("select pg_advisory_xact_lock(7365627375)"))
-            # Even `if not exists` needs the right to make schemas.
-            is_there = connection.execute(
-                text("select 1 from pg_namespace where nspname = 'exchange'")
-            ).first()
-            if is_there is None:
-                connection.execute(text("create schema exchange"))
-        add_missing(connection, metadata)
+        _complete(connection)
+
+
+def create_tables(connection: Connection) -> bool:
+    """Do so in PostgreSQL, for `scrobble db init`; whether anything was missing."""
+    names = {table.name for table in metadata.sorted_tables}
+    before = names & set(inspect(connection).get_table_names(schema=_SCHEMA))
+    added = _complete(
+        connection.execution_options(schema_translate_map={None: _SCHEMA})
+    )
+    connection.execution_options(schema_translate_map={})
+    return bool(added) or before != names
+
+
+def _complete(connection: Connection) -> list[str]:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_advisory_xact_lock(7365627375)"))
+        # Even `if not exists` needs the right to make schemas.
+        is_there = connection.execute(
+            text("select 1 from pg_namespace where nspname = :name"), {"name": _SCHEMA}
+        ).first()
+        if is_there is None:
+            connection.execute(text(f"create schema {_SCHEMA}"))
+    return add_missing(connection, metadata)
 
 
 def _open_sqlite(url: str) -> Engine:

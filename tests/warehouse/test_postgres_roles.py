@@ -10,7 +10,12 @@ from click.testing import CliRunner
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from exchange import audit, leagues, orders, players, schema
 from exchange.database import Database
+from serve.accounts import database as accounts
+from serve.accounts import store
+from serve.settings import ServeSettings
+from tests.exchange.game import Game
 from tests.warehouse.small_marts import (
     answers,
     make_settings,
@@ -20,6 +25,7 @@ from tests.warehouse.small_marts import (
 from warehouse.db_cli import db
 from warehouse.errors import SettingsError, WarehouseError
 from warehouse.roles import DUTIES, SCHEMAS, Login, bring_about, parse_login
+from warehouse.settings import Settings
 
 pytestmark = pytest.mark.postgres
 VERBS = ("select", "insert", "update", "delete", "truncate")
@@ -39,14 +45,36 @@ MATRIX = {
     "ops.lease": {"job": "siudt", "ingest": "s", "transform": "s"},
     "ops.published": {"job": "siudt", "serve": "s"},
     "ops.versions": {"job": "siudt", "serve": "s"},
-    "exchange.holdings": {"serve": "siudt", "job": "siud", "ingest": "s"},
+    "exchange.holdings": {"serve": "siu", "job": "siud", "ingest": "s"},
+    "exchange.listings": {"serve": "su", "job": "siud", "ingest": "s"},
+    "exchange.trades": {"serve": "si", "job": "si", "ingest": "s"},
+    "exchange.postings": {"serve": "si", "job": "si", "ingest": "s"},
+    "exchange.prices": {"serve": "s", "job": "si", "ingest": "s"},
+    "exchange.settlements": {"serve": "s", "job": "si", "ingest": "s"},
+    "exchange.account_tokens": {"serve": "siud", "job": "siud", "ingest": "s"},
 }
 # After a set-up has given the tables to their duties: nobody gains but the owner.
 OWNING = {
-    table: {**rights, SCHEMAS[table.split(".")[0]].writer: "siudt"}
+    table: {
+        **rights,
+        **{
+            duty: "siudt"
+            for duty in (SCHEMAS[table.split(".")[0]].writer,)
+            if duty != "owner"
+        },
+    }
     for table, rights in MATRIX.items()
 }
 OWNING["marts.totals"]["job"] = "siud"  # a view
+COLUMNS = {
+    "exchange.holdings": "shares",
+    "exchange.listings": "net_shares",
+    "exchange.trades": "shares",
+    "exchange.postings": "amount",
+    "exchange.prices": "surprise_milli",
+    "exchange.settlements": "fence",
+    "exchange.account_tokens": "name",
+}
 OWNED = {  # each made by the login that would make it
     "daily": [
         "create table {} (n integer)",
@@ -100,7 +128,8 @@ def make_tables(admin: Engine) -> None:
 
 def may(admin: Engine, role: str, table: str, verb: str) -> bool:
     """Whether the role really can, by doing it to no row."""
-    column = {"ops": "fence", "exchange": "shares"}.get(table.split(".")[0], "n")
+    column = {"ops": "fence"}.get(table.split(".")[0], "n")
+    column = COLUMNS.get(table, column)
     statement = {
         "select": f"select {column} from {table} limit 0",
         "insert": f"insert into {table} ({column}) select 1 where false",
@@ -122,11 +151,11 @@ def may(admin: Engine, role: str, table: str, verb: str) -> bool:
 def found_matrix(admin: Engine) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for table in MATRIX:
-        for duty in DUTIES:
+        for duty in set(DUTIES) - {"owner"}:
             verbs = "".join(
                 verb[0] for verb in VERBS if may(admin, f"scrobble_{duty}", table, verb)
             )
-            if verbs and duty != "owner":
+            if verbs:
                 found.setdefault(table, {})[duty] = verbs
     return found
 
@@ -305,6 +334,101 @@ def test_a_login_that_cannot_be_is_refused(value: str) -> None:
 
 def test_every_schema_of_the_matrix_is_in_the_table_of_rights() -> None:
     assert {table.split(".")[0] for table in MATRIX} == set(SCHEMAS)
+
+
+ATTACKS = (
+    "alter table exchange.trades disable trigger user",
+    "drop table exchange.trades",
+    "truncate exchange.trades",
+    "update exchange.trades set shares = 1",
+    "delete from exchange.postings",
+    "drop trigger postings_sealed on exchange.postings",
+    "insert into exchange.prices select * from exchange.prices",
+    "update exchange.prices set surprise_milli = 1",
+    "delete from exchange.players",
+    "insert into exchange.listings select * from exchange.listings",
+    "update exchange.secrets set value = 'mine'",
+    "update exchange.alembic_version set version_num = '0001'",
+    "create table exchange.mine (n integer)",
+    "create schema mine",
+)
+
+
+def refused(database: Database, statement: str) -> bool:
+    try:
+        with database.engine.begin() as connection:
+            connection.execute(text(statement))
+    except DBAPIError as error:
+        said = str(error.orig)
+        return "permission denied" in said or "must be owner" in said
+    return False
+
+
+def test_the_service_plays_a_whole_game_and_may_do_no_more(
+    postgres_url: str, admin: Engine
+) -> None:
+    with admin.begin() as connection:
+        changes = bring_about(
+            connection,
+            [parse_login("daily=ingest,transform,job"), parse_login("web=serve")],
+        )
+    secrets = iter([change.secret for change in changes if change.secret])
+    daily, web = (
+        Database(
+            make_url(postgres_url)
+            .set(username=name, password=next(secrets))
+            .render_as_string(hide_password=False)
+        )
+        for name in ("daily", "web")
+    )
+    for database in (daily, web):
+        database.upgrade()
+    game = Game(daily).opened()
+    game.database = web
+    ann, bob = game.join("ann"), game.join("bob")
+    assert game.trade(ann, "buy", 5).status == 200
+    assert game.trade(ann, "sell", 2).status == 200
+    assert game.order(bob, "buy", 3).status == 200
+    placed = game.rows(schema.orders)[0].order_id
+    for action in (
+        lambda d: orders.cancel(d, game.clock, placed),
+        lambda d: players.change_settings(d, game.clock, name="The Bobs"),
+        lambda d: leagues.found_friends_league(d, game.clock, "ours"),
+        lambda d: players.reset(d, game.clock, game.settings),
+        lambda d: players.leave(d, game.clock),
+    ):
+        done = game.once(bob, {"operation": str(action)}, action)
+        assert done.status == 200, done.body
+    assert game.order(ann, "buy", 3).status == 200
+    assert audit.look(web, game.clock, "watch") == []
+    game.database = daily
+    game.next_day()
+    assert game.shares(ann) == 6
+    assert [one for one in ATTACKS if not refused(web, one)] == []
+    # The controls: the owner may, and the service may what it needs.
+    with admin.begin() as connection:
+        become(connection, "scrobble_owner")
+        connection.execute(text(ATTACKS[0]))
+    assert not refused(web, "update exchange.market set reason = 'x'")
+    # Cash raised by the service's own login halts it.
+    assert not refused(web, "update exchange.players set cash_units = cash_units + 1")
+    assert audit.look(web, game.clock, "watch") != []
+    for database in (daily, web):
+        database.dispose()
+
+
+def test_the_service_keeps_accounts_in_tables_it_may_not_make(
+    postgres_url: str, admin: Engine
+) -> None:
+    with admin.begin() as connection:
+        changes = bring_about(connection, [parse_login("web=serve")])
+    (secret,) = [change.secret for change in changes if change.secret]
+    url = make_url(postgres_url).set(username="web", password=secret)
+    found = Settings(warehouse_url=url.render_as_string(hide_password=False))
+    engine = accounts.open_accounts(ServeSettings(warehouse=found))
+    accounts.ensure_tables(engine)
+    assert store.log_in(engine, "Ann", days=1)
+    engine.dispose()
 
 
 def test_the_login_of_the_daily_run_works_on_an_exchange_it_may_not_create(
