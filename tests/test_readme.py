@@ -208,3 +208,15 @@ def embedded(page: str, name: str) -> dict[str, Any]:
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) < 150
     assert shutil.which("make") and sys.version_info >= (3, 11)
+
+
+def test_every_test_that_docs_promises_names_is_there() -> None:
+    text = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 40
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ]
+    assert missing == []
