@@ -177,6 +177,18 @@ class Settings(SettingsGroup):
         description="rate of all workers together (unset: 4; a server on this machine"
         " is not limited)",
     )
+    lastfm_retries: Annotated[int, Unit("requests")] = Field(
+        100,
+        ge=1,
+        description="a fetch ends with code 3 when it has repeated more requests than"
+        " this and one in four of all",
+    )
+    lastfm_wait_seconds: Annotated[float, Unit("s")] = Field(
+        300.0,
+        gt=0,
+        description="a fetch ends with code 3 when it has waited this long for a server"
+        " that refuses or is down, and two seconds more for each call answered",
+    )
     lastfm_full_walk_days: Annotated[int, Unit("days")] = Field(
         0,
         ge=0,
