@@ -41,6 +41,7 @@ from warehouse.errors import (
     SettingsError,
     WarehouseError,
 )
+from warehouse.frozen import end_frozen_writer
 from warehouse.journal import Journal, abandon_dead_runs, last_runs
 from warehouse.lease import Lease
 from warehouse.project import project_hash
@@ -104,6 +105,10 @@ def daily(
         known = ", ".join(gates.GATES)
         raise SettingsError(f"there is no gate {unknown[0]!r}; the gates are: {known}")
     with reporter or Reporter() as said, outages_said_clearly():
+        if not settings.is_postgres:
+            ended = end_frozen_writer(ops.journal_path(settings))
+            if ended is not None:
+                said.line(f"mended:   {ended}")
         engine = ops.open_ops(settings)
         try:
             order = _Order(
