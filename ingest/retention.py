@@ -43,7 +43,7 @@ def expire_landing(run: Run) -> None:
     if not old:
         return
     held = loaded_parts(run.target)
-    old = [part for part in old if part.part in held]
+    old = [part for part in old if held.get(part.part) == (part.bytes, part.answers)]
     if not run.settings.is_postgres:
         old = _held_by(run, kept, written, old)
     gone = landing.expire(run.landing_dir, run.engine, before, {p.part for p in old})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -392,6 +393,9 @@ def test_status_and_sql_answer_about_the_published_version(today: Daily) -> None
     said = today.run("status")
     assert pointer["version"] in said
     assert "fetch" in said
+    assert re.search(
+        r"storage: .* of 20,000 MB \(\d %\): .*landing .*journal", said, re.S
+    )
     rows = today.run("sql", "select count(*) as n from totals", "--format", "csv")
     assert rows.splitlines()[0] == "n"
     assert int(rows.splitlines()[1]) > 0

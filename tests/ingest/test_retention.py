@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from ingest import landing, retention
 from ingest.landing import Part, Record
 from ingest.lastfm.recipes import create_raw_tables
+from ingest.load.promote import open_raw
 from ingest.retention import expire_landing, require_history
 from warehouse import ops, storage, store
 from warehouse.duckdb_store import DuckDBStore, version_path
@@ -202,6 +203,38 @@ def test_a_copy_that_is_not_proved_is_none(
             connection.execute("update raw.load_parts set bytes = bytes - 1")
     expire_landing(made.run(path))
     assert made.landed(part) == (harm != "none")
+
+
+@pytest.mark.postgres
+def test_on_postgresql_what_raw_holds_goes(tmp_path: Path, postgres_url: str) -> None:
+    settings = Settings(
+        data_dir=tmp_path, warehouse_url=postgres_url, keep_landing_days=10
+    )
+    engine = ops.open_ops(settings)
+    ops.ensure_tables(engine, landing.metadata)
+    made = Folder(settings, engine)
+    old, unlike, unloaded, new = (
+        made.land(TODAY - timedelta(days=age), age) for age in (40, 39, 38, 1)
+    )
+    run = made.run(tmp_path)
+    run.target = Target(url=settings.warehouse_url)
+    with open_raw(run.target) as raw:
+        for part, more in ((old, 0), (unlike, 1), (new, 0)):
+            raw.run(
+                "insert into raw.load_parts (load_id, part, bytes, answers) values"
+                f" (1, '{part.part}', {part.bytes}, {part.answers + more})"
+            )
+    expire_landing(run)
+    assert [made.landed(one) for one in (old, unlike, unloaded, new)] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    require_history(run)
+    stored = storage.measure(settings, engine)
+    assert stored.bytes["database"] > 1_000_000
+    engine.dispose()
 
 
 def test_a_file_that_is_not_what_was_published_is_no_copy(
