@@ -68,6 +68,8 @@ KEEP_CALLS_DAYS = 45
 CLIENT_RATE = 1000.0
 # Deep pages fail with error 8 again and again; this often before they are made smaller.
 BACKEND_TRIES = 2
+# A fetch that ends waits so long for the requests under way.
+LAST_SECONDS = 2.0
 # Failures of a call that say nothing of the server.
 ANSWERED_BADLY = (f"error {BACKEND_FAILED}", "wrong user")
 # Calls of a method that last.fm does not offer, before the others are not made.
@@ -339,6 +341,23 @@ class _Workers:
         """Let no further request start."""
         self.limiter.stop()
         self.breaker.stop()
+
+    def last_outcomes(self) -> list[_Outcome]:
+        """Let no further request start; what those under way bring in a moment."""
+        self.halt()
+        found: list[_Outcome] = []
+        deadline = time.monotonic() + LAST_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                outcome = self.outcomes.get(timeout=0.05)
+            except queues.Empty:
+                if not self._started:
+                    break
+                continue
+            if isinstance(outcome, BaseException):
+                raise outcome
+            found.append(outcome)
+        return found
 
     def _may_ask(self, call_id: str) -> bool:
         """Wait for a slot and a server that is there; False when there is an end."""
@@ -694,6 +713,8 @@ class _DayRun:
                 or self.stop_reason is not None
                 or (outcome is not None and outcome.verdict.action is Action.STOP)
             )
+            if ended:
+                held += self.workers.last_outcomes()
             if held and (
                 ended
                 or len(held) >= FLUSH_ANSWERS
@@ -814,6 +835,8 @@ class _DayRun:
         if queued.is_closed:
             # Skipped or superseded while it was under way: landed, but not needed.
             self.loaded.pop(queued.call_id, None)
+            if verdict.action is Action.STOP:
+                self.stop_reason = self._refusal(call, verdict)
             return
         if verdict.action is Action.DATA:
             self._accept(queued, outcome.digest, batch)
@@ -891,10 +914,7 @@ class _DayRun:
         said = self.fetcher.client.without_key_text(verdict.message)
         if verdict.action is Action.STOP:
             self._end(queued, batch, "pending", verdict)
-            self.stop_reason = (
-                f"last.fm refuses {call.method} with {verdict.reason} ({said});"
-                f" {_way_out(verdict.code)}"
-            )
+            self.stop_reason = self._refusal(call, verdict)
             return
         if verdict.action is Action.LEAVE_OUT:
             self._leave_out(queued, verdict, said, batch)
@@ -931,6 +951,13 @@ class _DayRun:
             for other in self.loaded.values():
                 if other.call.entity == call.entity:
                     other.is_closed = True
+
+    def _refusal(self, call: planning.Call, verdict: Verdict) -> str:
+        said = self.fetcher.client.without_key_text(verdict.message)
+        return (
+            f"last.fm refuses {call.method} with {verdict.reason} ({said});"
+            f" {_way_out(verdict.code)}"
+        )
 
     def _leave_out(
         self, queued: QueuedCall, verdict: Verdict, said: str, batch: Batch

@@ -23,7 +23,6 @@ from ingest.lastfm.fetch import (
     FetchCancelled,
     FetchResult,
     FetchStopped,
-    _DayRun,
     _Workers,
     fetch,
 )
@@ -214,15 +213,14 @@ def test_a_refused_key_is_used_for_no_more_than_the_calls_in_flight(
     with pytest.raises(FetchStopped, match=rf"error {code} .*check LASTFM_API_KEY"):
         run(engine, tmp_path, bad.url, max_workers=workers)
     assert 1 <= refused.hits <= workers
-    # The control: workers that hear of it only when the batch has landed.
-    land = _DayRun._land
 
-    def land_slowly(self: _DayRun, outcomes: Any) -> None:
+    # The control: workers that hear of it only when the batch has landed.
+    def late(_self: _Workers) -> list[Any]:
         time.sleep(0.5)
-        land(self, outcomes)
+        return []
 
     monkeypatch.setattr(_Workers, "_take_heed", lambda *_: None)
-    monkeypatch.setattr(_DayRun, "_land", land_slowly)
+    monkeypatch.setattr(_Workers, "last_outcomes", late)
     bad.set_faults([replace(refused, hits=0), Fault("latency", seconds=0.02)])
     with pytest.raises(FetchStopped):
         run(engine, tmp_path, bad.url, max_workers=workers)
