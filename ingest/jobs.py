@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 from ingest.lastfm.client import Client
 from ingest.lastfm.fetch import FetchCancelled, Progress, fetch
 from ingest.lastfm.queue import Queue
+from ingest.lastfm.step import retry_policy
 from ingest.steps import lastfm_server
 from warehouse import ops
 from warehouse.errors import Busy
@@ -67,6 +68,7 @@ def fetch_listener(job: Job) -> Mapping[str, int]:
                     rate=server.rate,
                     check=lease.check,
                     progress=progress,
+                    policy=retry_policy(settings),
                     cancel=cancel,
                     panel_only=True,
                 )

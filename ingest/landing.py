@@ -38,6 +38,8 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Row,
+    Select,
     String,
     Table,
     Text,
@@ -312,28 +314,31 @@ def list_parts(
     connection: Connection, as_of: date | None = None, *, complete_only: bool = False
 ) -> list[Part]:
     """The parts that retention has not removed, oldest day first, in writing order."""
-    query = (
-        select(landing_parts)
-        .where(landing_parts.c.removed_at.is_(None))
-        .order_by(
-            landing_parts.c.as_of_date, landing_parts.c.created_at, landing_parts.c.part
-        )
-    )
+    query = _parts().where(landing_parts.c.removed_at.is_(None))
     if as_of is not None:
         query = query.where(landing_parts.c.as_of_date == as_of)
     if complete_only:
         query = query.where(landing_parts.c.is_complete.is_(True))
-    return [
-        Part(
-            row.part,
-            row.run_id,
-            row.as_of_date,
-            row.bytes,
-            row.answers,
-            row.is_complete,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_part(row) for row in connection.execute(query)]
+
+
+def removed_parts(connection: Connection) -> list[Part]:
+    """The parts that retention has removed, in the same order."""
+    query = _parts().where(landing_parts.c.removed_at.is_not(None))
+    return [_part(row) for row in connection.execute(query)]
+
+
+def _parts() -> Select[Any]:
+    columns = landing_parts.c
+    return select(landing_parts).order_by(
+        columns.as_of_date, columns.created_at, columns.part
+    )
+
+
+def _part(row: Row[Any]) -> Part:
+    return Part(
+        row.part, row.run_id, row.as_of_date, row.bytes, row.answers, row.is_complete
+    )
 
 
 def read_part(root: Path, part: Part) -> Iterator[Record]:

@@ -20,15 +20,14 @@ from ingest.lastfm.plan import FetchPlan
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import DEFAULT_RATE, Server, fetch_step
 from ingest.load.load import load_step, unloaded_parts
-from ingest.load.promote import loaded_parts
 from ingest.recovery import salvage
+from ingest.retention import expire_landing, require_history
 from warehouse import ops
 from warehouse.errors import FetchFailed, LoadFailed, SettingsError
 from warehouse.journal import first_day
 from warehouse.names import name_key
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings, missing
-from warehouse.store import kept_versions
 
 # A server on this machine is nobody's to spare.
 LOCAL_RATE = 5000.0
@@ -99,8 +98,10 @@ def load(run: Run) -> StepResult:
     """Load everything landed that raw does not have, and what the exchange recorded.
 
     Raises:
-        LoadFailed: landing files are damaged, or the items do not come out.
+        LoadFailed: landing files are damaged, the items do not come out, or the
+            version lacks days whose landing files are gone.
     """
+    require_history(run)
     expire_landing(run)
     try:
         loaded = load_step(run)
@@ -113,28 +114,6 @@ def load(run: Run) -> StepResult:
         "; ".join(text for text in (loaded.text, copied.text) if text),
         {**loaded.detail, **copied.detail},
     )
-
-
-def expire_landing(run: Run) -> None:
-    """Delete landing files past the retention, if the settings name one.
-
-    Only what every kept version holds may go: a rollback to the oldest of them loads
-    what came after it from landing again.
-    """
-    days = run.settings.keep_landing_days
-    with run.engine.begin() as connection:
-        kept = kept_versions(connection)
-    if days is None or not kept:
-        return
-    oldest = min(version.as_of_date for version in kept)
-    gone = landing.expire(
-        run.landing_dir,
-        run.engine,
-        min(run.as_of_date - timedelta(days=days), oldest),
-        loaded_parts(run.target),
-    )
-    if gone:
-        run.reporter.line(f"expired:  {len(gone)} landing files over {days} days old")
 
 
 @contextmanager

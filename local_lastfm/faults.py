@@ -61,7 +61,8 @@ class Fault:
     call being hit. code, status: for `error` (status 200 puts an error body into a
     good answer) and `html`. seconds: how long `drip`, `latency` take. days: how old a
     `stall` answers. fraction: how much `step_back` takes off. rows: how many plays a
-    change of the world concerns.
+    change of the world concerns. retry_after: the header `Retry-After` of an `error`,
+    in seconds.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class Fault:
     days: int = 1
     fraction: float = 0.001
     rows: int = 1
+    retry_after: int | None = None
     hits: int = 0
 
     def __post_init__(self) -> None:

@@ -157,6 +157,8 @@ class Server:
         )
         if reply.location:
             head += f"Location: {reply.location}\r\n"
+        if reply.retry_after is not None:
+            head += f"Retry-After: {reply.retry_after}\r\n"
         head += "\r\n" if keep else "Connection: close\r\n\r\n"
         start = head.encode()
         body = b"" if head_only else reply.body

@@ -41,6 +41,7 @@ class Reply:
     content_type: str
     body: bytes
     location: str = ""
+    retry_after: int | None = None
     cut_at: int | None = None
     drip_seconds: float = 0.0
     is_reset: bool = False
@@ -275,7 +276,8 @@ class Service:
         tree: Tree = {"message": fault.message(), "error": fault.code, "links": []}
         if is_xml:
             return Reply(status, XML, xml_bytes(tree)), fault.code
-        return Reply(status, JSON, json_bytes(tree)), fault.code
+        body = json_bytes(tree)
+        return Reply(status, JSON, body, retry_after=fault.retry_after), fault.code
 
     def _on_the_wire(self, reply: Reply, hit: list[Fault]) -> Reply:
         delay = self.latency_seconds

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from warehouse import backup as backups
-from warehouse import ops, store
+from warehouse import ops, storage, store
 from warehouse.daily import STEPS, outages_said_clearly
 from warehouse.daily import daily as run_daily
 from warehouse.engines import open_store
@@ -258,7 +258,8 @@ class _Status:
     published: store.Version | None
     versions: list[store.Version]
     runs: list[dict[str, Any]]
-    bytes: dict[str, int]
+    storage: storage.Storage
+    warning: str | None
     dead_letters: int | None
     freshness: list[tuple[Any, ...]]
     damage: str | None
@@ -266,6 +267,10 @@ class _Status:
     def as_dict(self) -> dict[str, Any]:
         return {
             **self.__dict__,
+            "storage": {
+                **self.storage.__dict__,
+                "total_bytes": self.storage.total_bytes,
+            },
             "published": self.published and self.published.__dict__,
             "versions": [version.__dict__ for version in self.versions],
             "runs": [
@@ -289,14 +294,13 @@ def _status(settings: Settings, runs: int) -> _Status:
             )[1]
         except Damaged as error:
             damage = str(error)
+    stored = storage.measure(settings, engine)
     return _Status(
         published=current,
         versions=kept,
         runs=last_runs(engine, runs),
-        bytes={
-            name: _bytes_below(settings.data_dir / name)
-            for name in ("landing", "versions", "work", "aside")
-        },
+        storage=stored,
+        warning=stored.warning(settings),
         dead_letters=dead,
         freshness=fresh,
         damage=damage,
@@ -327,8 +331,9 @@ def _print_status(seen: _Status) -> None:
             f"{sum(version.row_counts.values()):,}",
         )
     console.print(table)
-    sizes = (f"{name} {size / 1e6:,.1f} MB" for name, size in seen.bytes.items())
-    console.print("sizes: " + ", ".join(sizes))
+    console.print(f"storage: {seen.storage.summary()}")
+    if seen.warning:
+        console.print(f"warning: {seen.warning}")
     if seen.damage:
         console.print(f"damaged: {seen.damage}")
     if seen.freshness:
@@ -453,7 +458,3 @@ def docs(site: Path, **options: Any) -> None:
             target, site=site, cache_dir=settings.parsed_dir, work_dir=work
         )
     click.echo(f"open {page}")
-
-
-def _bytes_below(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

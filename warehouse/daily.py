@@ -26,7 +26,7 @@ import duckdb
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from warehouse import gates, hooks, ops, store
+from warehouse import gates, hooks, ops, storage, store
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.engines import open_store
@@ -41,7 +41,13 @@ from warehouse.errors import (
     SettingsError,
     WarehouseError,
 )
-from warehouse.journal import Journal, abandon_dead_runs, last_runs
+from warehouse.frozen import end_frozen_writer
+from warehouse.journal import (
+    Journal,
+    abandon_dead_runs,
+    forget_old_runs,
+    last_runs,
+)
 from warehouse.lease import Lease
 from warehouse.project import project_hash
 from warehouse.recovery import recover
@@ -104,6 +110,10 @@ def daily(
         known = ", ".join(gates.GATES)
         raise SettingsError(f"there is no gate {unknown[0]!r}; the gates are: {known}")
     with reporter or Reporter() as said, outages_said_clearly():
+        if not settings.is_postgres:
+            ended = end_frozen_writer(ops.journal_path(settings))
+            if ended is not None:
+                said.line(f"mended:   {ended}")
         engine = ops.open_ops(settings)
         try:
             order = _Order(
@@ -304,10 +314,7 @@ class _Day:
             return Outcome(None, "tried out, not published")
         _plugged(run, "open")
         self.warehouse.discard(run)
-        dropped = store.drop_old_versions(
-            self.warehouse, run.engine, run.settings.keep_versions
-        )
-        self._summarise(started, len(dropped))
+        self._summarise(started, self._tidy())
         return Outcome(run.version, f"published version {run.version}")
 
     def _step(self, name: str, action: Step) -> None:
@@ -417,8 +424,21 @@ class _Day:
                 "rows": rows,
                 "bytes": version.bytes,
                 "digest": run.digest,
+                "storage": dict(storage.measure(run.settings, run.engine).bytes),
             },
         )
+
+    def _tidy(self) -> int:
+        """Thin versions and journal; returns how many versions went."""
+        run, settings = self.run, self.run.settings
+        spare = storage.measure(settings, run.engine).spare_bytes
+        dropped = store.drop_old_versions(
+            self.warehouse,
+            run.engine,
+            lambda kept: storage.chosen(settings, kept, spare),
+        )
+        forget_old_runs(run.engine, settings.keep_journal_days)
+        return len(dropped)
 
     def _summarise(self, started: datetime, dropped: int) -> None:
         run = self.run
@@ -429,6 +449,8 @@ class _Day:
         loaded = run.details.get("load", nothing)
         built, published = run.details["build"], run.details["publish"]
         seconds = (ops.utcnow() - started).total_seconds()
+        stored = storage.measure(run.settings, run.engine)
+        warning = stored.warning(run.settings)
         lines = [
             "",
             f"Published {run.as_of_date} as version {run.version} in {seconds:.1f} s",
@@ -442,6 +464,8 @@ class _Day:
             + (f" ({dropped} old versions dropped)" if dropped else ""),
             "  seconds       "
             + ", ".join(f"{k} {v['seconds']:.1f}" for k, v in run.details.items()),
+            f"  storage       {stored.summary()}",
+            *([f"warning:  {warning}"] if warning else []),
             "",
             "Next: `make serve` for the pages · `make docs` for the tables ·"
             " `scrobble sql` to ask them · `scrobble status`",

@@ -42,6 +42,9 @@ from warehouse.version_file import check_whole, digest, reading, write_about
 
 FILE = "warehouse.duckdb"
 POINTER = "published.json"
+# A file is written anew when it has this much free, in blocks of 256 kB.
+COMPACTED_SHARE = 0.25
+COMPACTED_BLOCKS = 200
 
 
 class DuckDBStore:
@@ -193,6 +196,7 @@ class DuckDBStore:
         before, which still has it.
         """
         path = run.work_dir / FILE
+        _compact(path)
         with duckdb.connect(str(path)) as connection:
             for name, kind in _relations(connection).items():
                 if name not in run.marts:
@@ -301,6 +305,52 @@ def published_path(data_dir: Path) -> Path:
         raise PublishFailed(
             f"nothing is published in {data_dir}; run `make daily` first"
         ) from None
+
+
+def _compact(path: Path) -> bool:
+    """Write the file anew where much of it is free blocks; whether it was.
+
+    DuckDB uses free blocks again, but only gives those at the end of the file back.
+    The new file replaces the old one only when each table has as many rows.
+    """
+    fresh = path.with_suffix(".compact")
+    fresh.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("force checkpoint")
+        found = connection.execute(
+            "select free_blocks, total_blocks, current_database()"
+            " from pragma_database_size() where database_name = current_database()"
+        ).fetchall()
+        free, total, name = found[0]
+        if free < COMPACTED_BLOCKS or free < COMPACTED_SHARE * total:
+            return False
+        try:
+            quoted = str(fresh).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as fresh")
+            connection.execute(f'copy from database "{name}" to fresh')
+            is_same = _row_counts(connection, name) == _row_counts(connection, "fresh")
+            connection.execute("detach fresh")
+        except (duckdb.Error, OSError):
+            is_same = False  # no room for both, say: the file is good as it is
+    if is_same:
+        fresh.replace(path)
+    fresh.unlink(missing_ok=True)
+    return is_same
+
+
+def _row_counts(
+    connection: duckdb.DuckDBPyConnection, database: str
+) -> dict[tuple[str, str], int]:
+    """The rows of every table of an attached database."""
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = ?",
+        [database],
+    ).fetchall()
+    counted = {}
+    for schema, table in tables:
+        sql = f'select count(*) from "{database}"."{schema}"."{table}"'
+        counted[(schema, table)] = int(connection.execute(sql).fetchall()[0][0])
+    return counted
 
 
 def _relations(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 
 from warehouse import ops
 from warehouse.lease import host_name
@@ -135,6 +135,47 @@ def abandon_dead_runs(engine: Engine, fence: int) -> list[str]:
                 )
             )
     return said
+
+
+def forget_old_runs(engine: Engine, days: int) -> int:
+    """Delete what runs did more than so many days before the newest; returns how many.
+
+    The oldest run stays (see :func:`first_day`), those of kept versions, which know
+    their file's hash, and the newest that settled: whether an exchange must be there.
+    """
+    runs, steps = ops.runs.c, ops.run_steps.c
+    kept = select(ops.versions.c.run_id).where(ops.versions.c.dropped_at.is_(None))
+    with engine.begin() as connection:
+        newest = connection.execute(select(func.max(runs.started_at))).scalar()
+        if newest is None:
+            return 0
+        before = newest - timedelta(days=days)
+        ends = [
+            select(runs.run_id).order_by(runs.as_of_date, runs.fence).limit(1),
+            select(steps.run_id)
+            .where(steps.step == "settle", steps.state == "done")
+            .order_by(steps.started_at.desc())
+            .limit(1),
+        ]
+        stay = set[str]()
+        for query in ends:
+            stay.update(connection.execute(query).scalars())
+        old = set[str](
+            connection.execute(
+                select(runs.run_id).where(
+                    runs.started_at < before,
+                    runs.state != "running",
+                    runs.run_id.not_in(kept),
+                    runs.run_id.not_in(stay),
+                )
+            ).scalars()
+        )
+        for table in (ops.run_steps, ops.runs):
+            connection.execute(delete(table).where(table.c.run_id.in_(old)))
+        connection.execute(
+            delete(ops.versions).where(ops.versions.c.dropped_at < before)
+        )
+    return len(old)
 
 
 def first_day(engine: Engine) -> date | None:

@@ -177,6 +177,18 @@ class Settings(SettingsGroup):
         description="rate of all workers together (unset: 4; a server on this machine"
         " is not limited)",
     )
+    lastfm_retries: Annotated[int, Unit("requests")] = Field(
+        100,
+        ge=1,
+        description="a fetch ends with code 3 when it has repeated more requests than"
+        " this and one in four of all",
+    )
+    lastfm_wait_seconds: Annotated[float, Unit("s")] = Field(
+        300.0,
+        gt=0,
+        description="a fetch ends with code 3 when it has waited this long for a server"
+        " that refuses or is down, and two seconds more for each call answered",
+    )
     lastfm_full_walk_days: Annotated[int, Unit("days")] = Field(
         0,
         ge=0,
@@ -199,10 +211,26 @@ class Settings(SettingsGroup):
     keep_versions: Annotated[int, Unit("versions")] = Field(
         5, ge=2, le=1000, description="published versions kept for rollback"
     )
-    keep_landing_days: Annotated[int | None, Unit("days")] = Field(
-        None,
+    keep_landing_days: Annotated[int, Unit("days")] = Field(
+        30,
+        ge=0,
+        description="landing files older than this are deleted once the newest versions"
+        " hold their rows (0: none)",
+    )
+    keep_weekly_versions: Annotated[int, Unit("versions")] = Field(
+        4, ge=0, le=520, description="older versions kept, the last of each week"
+    )
+    keep_monthly_versions: Annotated[int, Unit("versions")] = Field(
+        3, ge=0, le=120, description="older versions kept, the last of each month"
+    )
+    keep_journal_days: Annotated[int, Unit("days")] = Field(
+        365, ge=60, description="what runs did is forgotten after so many days"
+    )
+    storage_budget_mb: Annotated[int, Unit("MB")] = Field(
+        20_000,
         ge=1,
-        description="loaded landing files older than this are deleted (unset: none)",
+        description="`daily` and `status` warn when 80 % of this is used; before that,"
+        " weekly and monthly versions go early",
     )
     lease_seconds: Annotated[float, Unit("s")] = Field(
         60.0, ge=1, le=3600, description="a run silent for this long loses the lock"

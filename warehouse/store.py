@@ -212,15 +212,20 @@ def roll_back(store: Store, engine: Engine, to: str | None) -> tuple[Version, Ve
     return current, target
 
 
-def drop_old_versions(store: Store, engine: Engine, keep: int) -> list[Version]:
-    """Remove versions past the newest `keep`; the published one always stays."""
+def drop_old_versions(
+    store: Store, engine: Engine, choose: Callable[[list[Version]], list[Version]]
+) -> list[Version]:
+    """Remove the versions that `choose` leaves out of the kept ones, newest first.
+
+    The published one always stays.
+    """
     with engine.begin() as connection:
         current = published_version(connection, hold=True)
-        old = [
-            version
-            for version in kept_versions(connection)[keep:]
-            if current is None or version.version != current.version
-        ]
+        kept = kept_versions(connection)
+        stay = {version.version for version in choose(kept)}
+        if current is not None:
+            stay.add(current.version)
+        old = [version for version in kept if version.version not in stay]
         for version in old:
             forget_version(connection, version)
     for version in old:

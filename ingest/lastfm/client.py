@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -80,12 +81,16 @@ class TransportFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it came. `seconds` is how long it took."""
+    """An answer as it came. `seconds` is how long it took.
+
+    `retry_after` is for how many seconds the server does not want to be asked.
+    """
 
     status: int
     body: bytes
     fetched_at: datetime
     seconds: float
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +109,20 @@ class RetryPolicy:
     """How often and after how long a call is repeated.
 
     The delay before try n is drawn from first_seconds × 2^(n-2) × [1, 2). Besides the
-    bound for each call there is one for the run: after `floor` + `share` × requests
-    retries the server is taken for broken and the fetch stops.
+    bound for each call there are two for the run, which grow with what it gets done:
+    `floor` + `share` × requests retries, and `wait_seconds` + `wait_share` × answered
+    calls seconds of waiting for a server that refuses or is down. It is taken for down
+    when `outage_calls` different calls in a row fail (see ``breaker``).
     """
 
     tries: int = 6
     first_seconds: float = 0.5
     max_seconds: float = 60.0
-    floor: int = 500
+    floor: int = 100
     share: float = 0.25
+    wait_seconds: float = 300.0
+    wait_share: float = 2.0
+    outage_calls: int = 10
 
     def delay(self, tries: int, draw: Callable[[], float] = random.random) -> float:
         """Seconds to wait after `tries` failed tries; `draw` gives [0, 1)."""
@@ -122,6 +132,10 @@ class RetryPolicy:
     def budget(self, requests: int) -> float:
         """How many retries a run may have made after so many requests."""
         return self.floor + self.share * requests
+
+    def patience(self, answered: int) -> float:
+        """Seconds a run may have waited when so many of its calls are answered."""
+        return self.wait_seconds + self.wait_share * answered
 
 
 @dataclass(frozen=True)
@@ -273,6 +287,7 @@ class Connection:
             body=self._client.without_key(body),
             fetched_at=datetime.now(UTC).replace(tzinfo=None),
             seconds=time.monotonic() - started,
+            retry_after=_retry_after(response.headers),
         )
 
     @staticmethod
@@ -290,6 +305,20 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until the server wants to be asked again; None where it does not say."""
+    said = headers.get("Retry-After")
+    if said is None:
+        return None
+    try:
+        if said.strip().isdigit():
+            return float(said)
+        until = parsedate_to_datetime(said)
+        return max(0.0, until.timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def judge(answer: Answer, params: Mapping[str, str]) -> Verdict:

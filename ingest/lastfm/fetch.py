@@ -7,7 +7,7 @@ Worker threads take a call, wait for a slot of the rate limiter, make one reques
 hand over the answer with its verdict. The calling thread is the only writer: it lands
 answers in batches and records each batch in one transaction (see ``queue``), and it
 feeds the workers. So a kill at any moment leaves a queue that the next fetch goes on
-with.
+with. No transaction is open while somebody waits for the network.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from ingest import landing
 from ingest.landing import PART_BYTES, PartWriter, Record
 from ingest.lastfm import completeness
 from ingest.lastfm import plan as planning
+from ingest.lastfm.breaker import Breaker
 from ingest.lastfm.client import (
     BACKEND_FAILED,
     Action,
@@ -67,6 +68,10 @@ KEEP_CALLS_DAYS = 45
 CLIENT_RATE = 1000.0
 # Deep pages fail with error 8 again and again; this often before they are made smaller.
 BACKEND_TRIES = 2
+# A fetch that ends waits so long for the requests under way.
+LAST_SECONDS = 2.0
+# Failures of a call that say nothing of the server.
+ANSWERED_BADLY = (f"error {BACKEND_FAILED}", "wrong user")
 # Calls of a method that last.fm does not offer, before the others are not made.
 LEFT_OUT_TRIES = 10
 
@@ -206,7 +211,8 @@ def fetch(
             (``Lease.check``), and the batch is then neither recorded nor kept.
         progress: called a few times a second from the calling thread.
         cancel: set it from anywhere to stop after the answers under way.
-        policy, limiter, max_workers: for tests and benchmarks.
+        policy: how often failures are repeated, and when the run gives up.
+        limiter, max_workers: for tests and benchmarks.
         loaded_parts: landing parts already in raw; these may be missing here.
         now: seconds since 1970; walks over scrobbles end here, or at the day's end.
         panel_only: ask about the plan's listeners and nothing else; what else belongs
@@ -216,7 +222,8 @@ def fetch(
         A result for each day.
 
     Raises:
-        FetchStopped: an error of our own or of the key, or the server is broken.
+        FetchStopped: an error of our own or of the key, or the server is broken or
+            down for longer than `policy` allows.
         FetchCancelled: `cancel` was set.
         LeaseLost: another run works on this.
         DiskFull: no room; everything recorded so far stays.
@@ -246,10 +253,16 @@ class _Workers:
     """The threads. Grows by need: when a request starts and nobody is left waiting."""
 
     def __init__(
-        self, client: Client, limiter: Limiter, run_id: str, most: int
+        self,
+        client: Client,
+        limiter: Limiter,
+        breaker: Breaker,
+        run_id: str,
+        most: int,
     ) -> None:
         self.client = client
         self.limiter = limiter
+        self.breaker = breaker
         self.run_id = run_id
         self.most = most
         self.jobs: queues.SimpleQueue[_Job | None] = queues.SimpleQueue()
@@ -317,12 +330,43 @@ class _Workers:
         """Let the threads end after what they are doing."""
         with self._lock:
             self._closing = True
-        self.limiter.stop()
+        self.halt()
         for _ in self._threads:
             self.jobs.put(None)
         deadline = time.monotonic() + 5
         for thread in self._threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
+
+    def halt(self) -> None:
+        """Let no further request start."""
+        self.limiter.stop()
+        self.breaker.stop()
+
+    def last_outcomes(self) -> list[_Outcome]:
+        """Let no further request start; what those under way bring in a moment."""
+        self.halt()
+        found: list[_Outcome] = []
+        deadline = time.monotonic() + LAST_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                outcome = self.outcomes.get(timeout=0.05)
+            except queues.Empty:
+                if not self._started:
+                    break
+                continue
+            if isinstance(outcome, BaseException):
+                raise outcome
+            found.append(outcome)
+        return found
+
+    def _may_ask(self, call_id: str) -> bool:
+        """Wait for a slot and a server that is there; False when there is an end."""
+        while self.limiter.acquire():
+            if self.breaker.admits(call_id):
+                return True
+            if not self.breaker.wait():
+                return False
+        return False
 
     def _work(self) -> None:
         connection = self.client.connect()
@@ -337,7 +381,7 @@ class _Workers:
                     continue
                 while self.waiting_bytes > WAITING_BYTES and not self._closing:
                     time.sleep(0.01)
-                if not self.limiter.acquire():
+                if not self._may_ask(job.queued.call_id):
                     return
                 with self._lock:
                     self._waiting -= 1
@@ -366,11 +410,11 @@ class _Workers:
             answer = connection.ask(job.as_of, call.method, call.params)
         except TransportFailed as error:
             verdict = Verdict(Action.RETRY, "no answer", message=str(error))
+            self.breaker.failed(queued.call_id)
             return _Outcome(job, None, verdict, None, None)
         self._measure(answer.seconds)
         verdict = judge(answer, call.params)
-        if verdict.action is Action.SLOW_DOWN:
-            self.limiter.slow_down(sent_at)
+        self._take_heed(queued.call_id, answer, verdict, sent_at)
         digest = None
         if verdict.action is Action.DATA and call.method in planning.FOLLOWED:
             digest = planning.digest(call.method, verdict.payload)
@@ -390,6 +434,23 @@ class _Workers:
         # The parsed answer is let go here: a page of scrobbles is megabytes of objects.
         small = Verdict(verdict.action, verdict.reason, verdict.code, verdict.message)
         return _Outcome(job, answer, small, digest, record.to_line())
+
+    def _take_heed(
+        self, call_id: str, answer: Answer, verdict: Verdict, sent_at: float
+    ) -> None:
+        """What the other workers have to know before their next request."""
+        is_asked_to_rest = answer.retry_after is not None
+        if verdict.action is Action.STOP:
+            self.halt()
+        elif verdict.action is Action.SLOW_DOWN or (
+            verdict.action is Action.RETRY and is_asked_to_rest
+        ):
+            self.limiter.slow_down(sent_at, answer.retry_after)
+        # A failed backend or a mixed up listener is the answer of a server that is up.
+        if verdict.action is Action.RETRY and verdict.reason not in ANSWERED_BADLY:
+            self.breaker.failed(call_id)
+        else:
+            self.breaker.answered()
 
     def _measure(self, seconds: float) -> None:
         with self._lock:
@@ -433,13 +494,43 @@ class _Fetcher:
         self.policy = policy
         self.loaded_parts = loaded_parts
         self.now = now
-        self.workers = _Workers(client, limiter, run_id, max_workers)
+        self.breaker = Breaker(
+            policy.outage_calls, policy.first_seconds, policy.max_seconds
+        )
+        self.workers = _Workers(client, limiter, self.breaker, run_id, max_workers)
         self.requests = 0
         self.retries = 0
+        self.answered = 0
+        self.last_failure = ""
         self._random = random.Random()
 
     def close(self) -> None:
         self.workers.close()
+
+    def given_up(self) -> str | None:
+        """Why the run ends here, where its retries or its patience are used up."""
+        host, cause = self.client.name, self.last_failure or "a rest of an earlier run"
+        rested, closed = self.limiter.seconds_rested, self.breaker.seconds_open
+        if rested + closed > self.policy.patience(self.answered):
+            why = (
+                f"{host} does not answer as it should ({cause}): given up after"
+                f" {rested + closed:,.0f} s of waiting (LASTFM_WAIT_SECONDS) and"
+                f" {self.requests:,} requests"
+            )
+            if rested > closed:
+                why = (
+                    f"{host} wants rest ({cause}): {rested + closed:,.0f} s of it after"
+                    f" {self.requests:,} requests, more than a run has"
+                    " (LASTFM_WAIT_SECONDS)"
+                )
+        elif self.retries > self.policy.budget(self.requests):
+            why = (
+                f"{host} keeps failing ({cause}): given up after {self.retries:,}"
+                f" retries (LASTFM_RETRIES) in {self.requests:,} requests"
+            )
+        else:
+            return None
+        return f"{why}; what was answered is landed, run again later to go on"
 
     def fetch_day(self, as_of: date, mode: Mode) -> FetchResult:
         """Fetch one day to its end."""
@@ -616,7 +707,14 @@ class _DayRun:
                     since = time.monotonic()
                 held.append(outcome)
                 held_bytes += len(outcome.line or b"")
-            ended = self.fetcher.cancel.is_set() or self.stop_reason is not None
+            self.stop_reason = self.stop_reason or self.fetcher.given_up()
+            ended = (
+                self.fetcher.cancel.is_set()
+                or self.stop_reason is not None
+                or (outcome is not None and outcome.verdict.action is Action.STOP)
+            )
+            if ended:
+                held += self.workers.last_outcomes()
             if held and (
                 ended
                 or len(held) >= FLUSH_ANSWERS
@@ -737,6 +835,8 @@ class _DayRun:
         if queued.is_closed:
             # Skipped or superseded while it was under way: landed, but not needed.
             self.loaded.pop(queued.call_id, None)
+            if verdict.action is Action.STOP:
+                self.stop_reason = self._refusal(call, verdict)
             return
         if verdict.action is Action.DATA:
             self._accept(queued, outcome.digest, batch)
@@ -799,6 +899,7 @@ class _DayRun:
             )
             return
         fetcher.retries += 1
+        fetcher.last_failure = self._said_of(verdict)
         self.tally.retries += 1
         self._end(queued, batch, "pending", verdict)
         repeats.append(
@@ -807,22 +908,13 @@ class _DayRun:
                 outcome.job,
             )
         )
-        if fetcher.retries > policy.budget(fetcher.requests):
-            self.stop_reason = (
-                f"last.fm keeps failing: {fetcher.retries} retries in"
-                f" {fetcher.requests} requests, the last for {verdict.reason};"
-                " what was answered is landed, run again later to go on"
-            )
 
     def _refuse(self, queued: QueuedCall, verdict: Verdict, batch: Batch) -> None:
         call, tally = queued.call, self.tally
         said = self.fetcher.client.without_key_text(verdict.message)
         if verdict.action is Action.STOP:
             self._end(queued, batch, "pending", verdict)
-            self.stop_reason = (
-                f"last.fm refuses {call.method} with {verdict.reason} ({said});"
-                f" {_way_out(verdict.code)}"
-            )
+            self.stop_reason = self._refusal(call, verdict)
             return
         if verdict.action is Action.LEAVE_OUT:
             self._leave_out(queued, verdict, said, batch)
@@ -859,6 +951,13 @@ class _DayRun:
             for other in self.loaded.values():
                 if other.call.entity == call.entity:
                     other.is_closed = True
+
+    def _refusal(self, call: planning.Call, verdict: Verdict) -> str:
+        said = self.fetcher.client.without_key_text(verdict.message)
+        return (
+            f"last.fm refuses {call.method} with {verdict.reason} ({said});"
+            f" {_way_out(verdict.code)}"
+        )
 
     def _leave_out(
         self, queued: QueuedCall, verdict: Verdict, said: str, batch: Batch
@@ -910,8 +1009,13 @@ class _DayRun:
         )
         if state != "pending":
             self.loaded.pop(queued.call_id, None)
+            self.fetcher.answered += state in ("done", "skipped")
 
     # Saying ----------------------------------------------------------------------
+
+    def _said_of(self, verdict: Verdict) -> str:
+        message = self.fetcher.client.without_key_text(verdict.message)
+        return f"{verdict.reason} ({message})" if message else verdict.reason
 
     def _say(self, text: str) -> None:
         if len(self.tally.notes) < 200:

@@ -27,6 +27,9 @@ FAST_BATCH_SECONDS = 1.0
 PENALTY_SECONDS = 30.0
 LOWEST_FACTOR = 1 / 8
 RECOVERY_SECONDS = 300.0
+# A server may ask for another rest than the penalty, within reason.
+SHORTEST_REST_SECONDS = 1.0
+LONGEST_REST_SECONDS = 3600.0
 
 
 class Limiter:
@@ -62,6 +65,8 @@ class Limiter:
         self._slots: deque[float] = deque()
         self._generation = 0
         self._slowed_at = float("-inf")
+        self._rested_until = 0.0  # on the database's clock
+        self.seconds_rested = 0.0
         ops.ensure_tables(engine, metadata)
         with engine.begin() as connection:
             connection.execute(
@@ -94,19 +99,24 @@ class Limiter:
         """Let every waiting thread go."""
         self._stop.set()
 
-    def slow_down(self, sent_at: float) -> float:
+    def slow_down(self, sent_at: float, seconds: float | None = None) -> float:
         """A request sent at `sent_at` (local clock) met the limit: everybody waits.
 
-        All processes rest for the penalty and go on at half the rate. Requests that
-        were under way when the limit was met count once. Returns the seconds to rest.
+        All processes rest, for the penalty or for the `seconds` the server asked for,
+        and go on at half the rate. Requests that were under way when the limit was met
+        count once. Returns the seconds to rest.
         """
+        rest = self.penalty_seconds
+        if seconds is not None:
+            shortest = min(SHORTEST_REST_SECONDS, rest)
+            rest = min(LONGEST_REST_SECONDS, max(shortest, seconds))
         with self._lock:
             if sent_at < self._slowed_at:
-                return self.penalty_seconds
+                return rest
             with self.engine.begin() as connection:
                 row = connection.execute(self._row().with_for_update()).one()
                 database = self._database_now(connection)
-                until = max(row.blocked_until, database + self.penalty_seconds)
+                until = max(row.blocked_until, database + rest)
                 connection.execute(
                     update(fetch_limits)
                     .where(fetch_limits.c.name == self.name)
@@ -117,6 +127,7 @@ class Limiter:
                         factor=max(LOWEST_FACTOR, row.factor / 2),
                     )
                 )
+            self._count_rest(until, database)
             self._slots.clear()
             self._generation += 1
             self._slowed_at = self._now()
@@ -146,6 +157,7 @@ class Limiter:
             ahead = max(60.0, 2 * self.penalty_seconds)
             next_slot = min(row.next_slot, database + ahead)
             first = max(next_slot, row.blocked_until, database)
+            self._count_rest(float(row.blocked_until), database)
             connection.execute(
                 update(fetch_limits)
                 .where(fetch_limits.c.name == self.name)
@@ -157,6 +169,14 @@ class Limiter:
             )
         start = local + first - database
         self._slots.extend(start + number * interval for number in range(count))
+
+    def _count_rest(self, until: float, database: float) -> None:
+        """Add a rest to `seconds_rested` once, whichever process has to thank for it.
+
+        It counts when it begins, so a run that may not wait that long never does.
+        """
+        self.seconds_rested += max(0.0, until - max(database, self._rested_until))
+        self._rested_until = max(until, self._rested_until)
 
     def _row(self) -> Select[Any]:
         return select(fetch_limits).where(fetch_limits.c.name == self.name)

@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ingest.lastfm.client import ROOT_URL, Client
+from ingest.lastfm.client import ROOT_URL, Client, RetryPolicy
 from ingest.lastfm.fetch import FetchResult, Progress, fetch
 from ingest.lastfm.plan import FetchPlan, Mode
 from warehouse.run import Run, StepResult
+from warehouse.settings import Settings
 
 DEFAULT_RATE = 4.0
 NOTES_SHOWN = 10
@@ -56,6 +57,13 @@ def days_to_fetch(
     return [*days, (as_of, "full")]
 
 
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """When a fetch gives up."""
+    return RetryPolicy(
+        floor=settings.lastfm_retries, wait_seconds=settings.lastfm_wait_seconds
+    )
+
+
 def fetch_step(run: Run, server: Server) -> StepResult:
     """Fetch and land what the run needs.
 
@@ -85,6 +93,7 @@ def fetch_step(run: Run, server: Server) -> StepResult:
         rate=server.rate,
         check=run.lease.check,
         progress=progress,
+        policy=retry_policy(run.settings),
     )
     notes = [note for result in results for note in result.notes]
     for note in notes[:NOTES_SHOWN]:

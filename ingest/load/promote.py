@@ -308,12 +308,13 @@ def enter_decisions(
         )
 
 
-def loaded_parts(target: Target) -> set[str]:
-    """The landing parts that are in raw."""
+def loaded_parts(target: Target) -> dict[str, tuple[int, int]]:
+    """The landing parts that are in raw, each with its bytes and answers."""
     if target.duckdb_path is not None and not target.duckdb_path.exists():
-        return set()
+        return {}
     with open_raw(target) as raw:
-        return {part for (part,) in raw.rows(f"select part from {SCHEMA}.load_parts")}
+        rows = raw.rows(f"select part, bytes, answers from {SCHEMA}.load_parts")
+    return {part: (length, answers) for part, length, answers in rows}
 
 
 def answered_calls(target: Target, days: Sequence[date]) -> pa.Table:

@@ -163,7 +163,9 @@ def publish_day(settings: Settings, day: int, name: str = "") -> store.Version:
             builder.dispose()
             version = version_of(run, warehouse.seal(run))
             warehouse.publish(run, version)
-            store.drop_old_versions(warehouse, engine, settings.keep_versions)
+            store.drop_old_versions(
+                warehouse, engine, lambda kept: kept[: settings.keep_versions]
+            )
             return version
         finally:
             warehouse.discard(run)
