@@ -156,6 +156,16 @@ def write_once(
     )
 
 
+def refusal_of(answer: Answer) -> Problem:
+    """The problem that a refused write is, with what the refusal names."""
+    given = dict(answer.body)
+    code, detail = given.pop("code"), given.pop("detail")
+    headers = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
+    for made_anew in ("type", "title", "status"):
+        given.pop(made_anew)
+    return Problem(code, detail, headers=headers, **given)
+
+
 def leave_with_account(account: Account) -> None:
     """The account is deleted: the player leaves, the books stay."""
     shared = exchange()

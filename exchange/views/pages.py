@@ -11,7 +11,8 @@ from exchange.clock import Clock
 from exchange.errors import Refusal
 from exchange.quotes import Side
 from exchange.settings import ExchangeSettings
-from exchange.views import boards, market, players
+from exchange.views import boards, market, order_ticket, players
+from exchange.views.order_ticket import Ticket
 
 _SPREAD = 5
 """Artists a player owns who has done the tour's step on spreading."""
@@ -33,11 +34,35 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a player has typed or just done on an artist's page, and the rules for it.
+
+    `done_id` is a trade or an order of the player's, to be told of.
+    """
+
+    clock: Clock
+    settings: ExchangeSettings
+    shares: int | None = None
+    done_id: str | None = None
+
+
+@dataclass(frozen=True)
 class ArtistPage:
     status: market.Status
     artist: market.Artist
     prices: tuple[market.PriceDay, ...]
     own: Position | None
+    tickets: tuple[Ticket, ...]
+    done: players.Trade | players.Order | None
+
+
+@dataclass(frozen=True)
+class TicketPart:
+    """The figures of a trade, alone."""
+
+    status: market.Status
+    artist: market.Artist
+    tickets: tuple[Ticket, ...]
 
 
 @dataclass(frozen=True)
@@ -110,10 +135,11 @@ def recommended_page(
 
 
 def artist_page(
-    connection: Connection, player_id: str | None, artist_id: str
+    connection: Connection, player_id: str | None, artist_id: str, asked: Asked
 ) -> ArtistPage:
     """One artist, and what the player who looks, if any, can trade with."""
-    own = None
+    own = done = None
+    tickets: tuple[Ticket, ...] = ()
     if player_id is not None:
         portfolio = players.portfolio(connection, player_id)
         holding = [one for one in portfolio.holdings if one.artist_id == artist_id]
@@ -121,34 +147,57 @@ def artist_page(
             portfolio.cash_units - portfolio.reserved_units,
             holding[0] if holding else None,
         )
+        tickets = _tickets(connection, player_id, artist_id, asked)
+        if asked.done_id is not None:
+            done = players.done(connection, player_id, asked.done_id)
     return ArtistPage(
         market.status(connection),
         market.artist(connection, artist_id),
         market.price_days(connection, artist_id),
         own,
+        tickets,
+        done,
+    )
+
+
+def ticket_part(
+    connection: Connection, player_id: str, artist_id: str, asked: Asked
+) -> TicketPart:
+    """What the amount that is being typed would come to."""
+    return TicketPart(
+        market.status(connection),
+        market.artist(connection, artist_id),
+        _tickets(connection, player_id, artist_id, asked),
+    )
+
+
+def _tickets(
+    connection: Connection, player_id: str, artist_id: str, asked: Asked
+) -> tuple[Ticket, ...]:
+    return order_ticket.tickets(
+        connection, asked.clock, asked.settings, player_id, artist_id, asked.shares
     )
 
 
 def quote_page(
     connection: Connection,
     player_id: str,
-    clock: Clock,
-    settings: ExchangeSettings,
     artist_id: str,
     side: Side,
     shares: int,
+    asked: Asked,
     *,
     key: bytes,
 ) -> QuotePage:
     """One artist with a fresh quote; both of the same prices."""
     quote = refusal = None
+    given = (connection, asked.clock, asked.settings, player_id, artist_id)
     try:
-        quote = trading.quote(
-            connection, clock, settings, player_id, artist_id, side, shares, key=key
-        )
+        quote = trading.quote(*given, side, shares, key=key)
     except Refusal as caught:
         refusal = caught
-    return QuotePage(artist_page(connection, player_id, artist_id), quote, refusal)
+    page = artist_page(connection, player_id, artist_id, asked)
+    return QuotePage(page, quote, refusal)
 
 
 def portfolio_page(

@@ -72,6 +72,7 @@ from serve.exchange_access import (
     read_for,
     read_own,
     recommended_artists,
+    refusal_of,
 )
 from serve.problems import Problem, problem_response
 
@@ -406,11 +407,7 @@ def _envelope(found: Answer[Any]) -> dict[str, Any]:
 
 def _written(answer: WriteAnswer) -> Response:
     """The answer of a write; refusals become problems."""
+    if answer.status >= 400:
+        return problem_response(refusal_of(answer))
     replay = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
-    if answer.status < 400:
-        return account_answer(answer.body, answer.status, replay)
-    facts = dict(answer.body)
-    code, detail = facts.pop("code"), facts.pop("detail")
-    for member in ("type", "title", "status"):
-        facts.pop(member)
-    return problem_response(Problem(code, detail, headers=replay, **facts))
+    return account_answer(answer.body, answer.status, replay)
