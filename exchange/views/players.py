@@ -70,6 +70,16 @@ class Portfolio(Player):
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How a player stands, in three numbers."""
+
+    cash_units: int
+    reserved_units: int
+    worth_units: int
+    day_return_ppm: int
+
+
+@dataclass(frozen=True)
 class Place:
     """A player's rank on one board and the measure it ranks by."""
 
@@ -238,6 +248,20 @@ def portfolio(connection: Connection, player_id: str) -> Portfolio:
     )
 
 
+def standing(connection: Connection, player_id: str) -> Standing | None:
+    """Cash, net worth and the day's change; None for who has left."""
+    player = _row(connection, player_id)
+    if player is None:
+        return None
+    worth = trading.net_worth(connection, player_id, player.cash_units)
+    return Standing(
+        player.cash_units,
+        player.reserved_units,
+        worth,
+        (worth - player.base_units) * PPM // player.base_units,
+    )
+
+
 def _holding(row: Row[Any]) -> Holding:
     worth = pricing.holding_worth(
         row.shares, row.basis_nanos, row.fundamental_price_units, row.price_units
@@ -383,6 +407,7 @@ def orders(
     player_id: str,
     *,
     state: str | None = None,
+    artist_id: str | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> Orders:
@@ -395,6 +420,8 @@ def orders(
     )
     if state is not None:
         query = query.where(_placed.state == state)
+    if artist_id is not None:
+        query = query.where(_placed.artist_id == artist_id)
     rows = connection.execute(query).all()
     return Orders(
         tuple(Order(**row._asdict()) for row in rows[:limit]),

@@ -20,7 +20,6 @@ from serve.accounts import current_account, require
 from serve.api import exchange_models as models
 from serve.exchange_access import (
     exchange,
-    read,
     read_as_viewer,
     read_for,
     read_own,
@@ -28,6 +27,7 @@ from serve.exchange_access import (
 )
 from serve.pages import formatting
 from serve.pages.exchange_artist import artist, ask_quote, order, ticket, trade
+from serve.pages.exchange_feed import feed, new_address
 from serve.pages.exchange_figures import (
     BOARD_WORDS,
     ECONOMY,
@@ -40,6 +40,8 @@ from serve.pages.exchange_figures import (
     economy_figure,
     history_figure,
     holdings_figure,
+    notice_words,
+    returns_figure,
     stocks_figure,
     worth_figure,
 )
@@ -81,6 +83,8 @@ def add_routes(blueprint: Blueprint) -> None:
     post("/exchange/leagues")(found_league)
     post("/exchange/leagues/join")(join_league)
     post("/exchange/leagues/<league_id>/leave")(leave_league)
+    get("/exchange/feed/<token>")(feed)
+    post("/exchange/feed")(make_feed)
     get("/exchange/economy")(economy)
     get("/exchange/tour")(tour)
     post("/exchange/tour/done")(end_tour)
@@ -103,7 +107,7 @@ def market() -> Response:
         wanted = recommended_artists(account)
         page = read_for(account, views.recommended_page, wanted)
     elif query.list in LISTS:
-        page = read(
+        page = read_as_viewer(
             views.market_page,
             query.list,
             tag=query.tag,
@@ -117,7 +121,7 @@ def market() -> Response:
         choices.append(("recommended", "for you"))
     return exchange_page(
         "exchange_market.html",
-        page.status,
+        page.frame,
         lists=pick("/exchange", "list", choices, query.list, tag=query.tag),
         query=query,
         figure=stocks_figure(page.artists, query),
@@ -140,10 +144,13 @@ def portfolio() -> Response:
     following = page.trades.next
     return exchange_page(
         "exchange_portfolio.html",
-        page.status,
+        page.frame,
         portfolio=page.portfolio,
         worth=worth_figure(page.worth),
-        holdings=holdings_figure(page.portfolio.holdings),
+        returns=returns_figure(page.worth, page.index),
+        holdings=holdings_figure(page.portfolio),
+        notices=page.notices,
+        notice_words=notice_words,
         history=history_figure(page.trades.trades),
         more=formatting.address("/exchange/portfolio", offset=following)
         if following
@@ -159,7 +166,18 @@ def orders() -> Response:
     page = read_own(
         views.orders_page, state=query.state, limit=query.limit, offset=query.offset
     )
-    return exchange_page("exchange_orders.html", page.status, orders=page.orders.orders)
+    waiting = [one for one in page.orders.orders if one.state == "queued"]
+    ended = [one for one in page.orders.orders if one.state != "queued"]
+    following = page.orders.next
+    return exchange_page(
+        "exchange_orders.html",
+        page.frame,
+        waiting=waiting,
+        ended=ended,
+        more=formatting.address("/exchange/orders", offset=following)
+        if following
+        else None,
+    )
 
 
 def cancel(order_id: str) -> Any:
@@ -187,7 +205,7 @@ def all_boards() -> Response:
     near = page.near if isinstance(page.near, Near) else None
     return exchange_page(
         "exchange_boards.html",
-        page.status,
+        page.frame,
         query=query,
         **board_pickers(query, is_player=account is not None),
         figure=board_figure(page.board.rows, page.board.board_date, query),
@@ -210,14 +228,24 @@ def player(player_id: str) -> Response:
     return _profile_page(page, is_own=False)
 
 
-def _profile_page(page: views.ProfilePage, *, is_own: bool) -> Response:
+def make_feed() -> Response:
+    """A new address of one's private feed, told this once."""
+    address = new_address()
+    page = read_own(views.own_profile_page)
+    return _profile_page(page, is_own=True, feed_address=address)
+
+
+def _profile_page(
+    page: views.ProfilePage, *, is_own: bool, feed_address: str | None = None
+) -> Response:
     return exchange_page(
         "exchange_profile.html",
-        page.status,
+        page.frame,
         rules=exchange().settings,
         profile=page.profile,
         leagues=page.leagues,
         is_own=is_own,
+        feed_address=feed_address,
         boards=BOARD_WORDS,
     )
 
@@ -255,7 +283,7 @@ def _ask_again(action: str) -> Response:
     page = read_own(views.portfolio_page, limit=1, offset=0)
     return exchange_page(
         "exchange_sure.html",
-        page.status,
+        page.frame,
         action=action,
         portfolio=page.portfolio,
         rules=exchange().settings,
@@ -296,10 +324,10 @@ def leave_league(league_id: str) -> Any:
 def economy() -> Response:
     """The economy by day."""
     query = asked(models.EconomyQuery)
-    page = read(views.economy_page, days=query.days)
+    page = read_as_viewer(views.economy_page, days=query.days)
     return exchange_page(
         "exchange_economy.html",
-        page.status,
+        page.frame,
         figures=[
             economy_figure(page.days, name, title, summary, query.days)
             for name, title, summary in ECONOMY
@@ -314,7 +342,7 @@ def tour() -> Response:
     page = (read_as_viewer if is_visitor else read_own)(views.tour_page)
     return exchange_page(
         "exchange_tour.html",
-        page.status,
+        page.frame,
         done=page.done,
         own=page.portfolio,
         rules=exchange().settings,

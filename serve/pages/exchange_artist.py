@@ -77,7 +77,7 @@ def ticket(artist_id: str) -> Response:
     part = read_own(views.ticket_part, path.artist_id, _asked(shares))
     return exchange_page(
         "exchange_ticket.html",
-        part.status,
+        part.frame,
         tickets=part.tickets,
         said=said(part.tickets),
     )
@@ -190,7 +190,7 @@ def _answer(
         return _artist_page(page, code, quote=quote, refusal=refusal, form=form)
     return exchange_page(
         "exchange_quote.html",
-        page.status,
+        page.frame,
         code,
         artist=page.artist,
         **_offer(page, quote, refusal, form),
@@ -208,7 +208,7 @@ def _artist_page(
     shares = page.tickets[0].shares if page.tickets else None
     return exchange_page(
         "exchange_artist.html",
-        page.status,
+        page.frame,
         code,
         rules=exchange().settings,
         artist=page.artist,
@@ -218,6 +218,7 @@ def _artist_page(
         said=said(page.tickets),
         quick_shares=_QUICK_SHARES,
         done=page.done,
+        waiting=page.waiting,
         is_trade=isinstance(page.done, Trade),
         typed=(form or {}).get("shares", shares),
         **_offer(page, quote, refusal, form or {}),

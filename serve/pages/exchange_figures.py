@@ -11,8 +11,9 @@ from markupsafe import Markup
 from exchange.boards import Board
 from exchange.settings import LEAGUES, PPM, UNITS_PER_CREDIT
 from exchange.views.boards import BoardRow
-from exchange.views.market import Artist, ArtistRow, EconomyDay, PriceDay
-from exchange.views.players import Dividends, Holding, Trade, WorthDay
+from exchange.views.market import Artist, ArtistRow, EconomyDay, IndexDay, PriceDay
+from exchange.views.notices import Notice
+from exchange.views.players import Dividends, Portfolio, Trade, WorthDay
 from serve.api.exchange_models import BoardQuery, ListQuery
 from serve.pages import drawing, formatting
 from serve.pages.artists import places_of
@@ -237,24 +238,75 @@ def worth_figure(days: Sequence[WorthDay]) -> Figure:
     )
 
 
-def holdings_figure(rows: Sequence[Holding]) -> Figure:
-    """What a player owns, the dearest first."""
+def returns_figure(days: Sequence[WorthDay], index: Sequence[IndexDay]) -> Figure:
+    """A player's return beside that of one share of every artist."""
     summary = (
-        "Worth at each holding's own price, in credits: what its first share would"
-        " bring, before the fee."
+        "Return since the first close in per cent, time-weighted, beside the index:"
+        " one share of every listed artist."
     )
+    own: list[tuple[date, float]] = []
+    grown = 1.0
+    for number, row in enumerate(days):
+        # Reckoned from the first close on, as the index is.
+        grown *= 1 + row.return_ppm / PPM if number else 1.0
+        own.append((row.date, 100 * (grown - 1)))
+    level = {row.date: row.price_units for row in index}
+    first = index[0].price_units if index else 1
+    other = [(day, 100 * (level[day] / first - 1)) for day, _ in own if day in level]
+    returns = dict(other)
+    return Figure(
+        key="returns",
+        title="You and the index",
+        summary=summary,
+        picture=drawing.lines(
+            "returns",
+            "Return by day",
+            summary,
+            [drawing.Line("You", own), drawing.Line("Index", other)],
+        ),
+        table=Table(
+            ["Day", "You", "Index"],
+            [
+                [
+                    formatting.short_day(day),
+                    percent(round(value * PPM / 100)),
+                    percent(round(returns[day] * PPM / 100))
+                    if day in returns
+                    else formatting.NOTHING,
+                ]
+                for day, value in reversed(own)
+            ],
+            frozenset({1, 2}),
+            places_of([day for day, _ in own])[::-1],
+        ),
+        csv="/api/v1/exchange/worth.csv",
+        empty="The second close draws the first line.",
+        legend=[(0, "You"), (1, "Index")],
+    )
+
+
+def holdings_figure(portfolio: Portfolio) -> Figure:
+    """What a player owns, the dearest first, as parts of net worth."""
+    rows = portfolio.holdings
+    summary = (
+        "Cash and holdings as parts of net worth. A holding counts at its own price:"
+        " what its first share would bring, before the fee."
+    )
+    whole = max(1, portfolio.worth_units)
+    parts = [("Cash", portfolio.cash_units)]
+    parts += [(row.artist_name, row.worth_units) for row in rows[:12]]
+    rest = sum(row.worth_units for row in rows[12:])
+    if rest:
+        parts.append((f"{len(rows) - 12} more", rest))
     return Figure(
         key="holdings",
         title="Holdings",
         summary=summary,
         picture=drawing.bars(
             "holdings",
-            "Holdings by worth",
+            "Parts of net worth",
             summary,
-            [
-                (row.artist_name, row.worth_units, money(row.worth_units))
-                for row in rows[:12]
-            ],
+            [(name, units, rate(units * PPM // whole)) for name, units in parts],
         ),
         table=table(
             rows,
@@ -267,6 +319,7 @@ def holdings_figure(rows: Sequence[Holding]) -> Figure:
             ("Price", lambda row: money(row.price_units), True),
             ("Own price", lambda row: money(row.own_price_units), True),
             ("Worth", lambda row: money(row.worth_units), True),
+            ("Of all", lambda row: rate(row.worth_units * PPM // whole), True),
             ("Paid", lambda row: money(row.cost_units), True),
             ("Return", lambda row: moved(row.return_ppm), True),
         ),
@@ -274,6 +327,26 @@ def holdings_figure(rows: Sequence[Holding]) -> Figure:
         empty="You own no shares yet. Choose an artist on the market.",
         has_open_table=True,
     )
+
+
+def notice_words(notice: Notice) -> str:
+    """What happened, in one sentence."""
+    name = notice.artist_name or ""
+    if notice.kind == "dividend":
+        return f"Dividends of {money(notice.amount_units, 4)} credits."
+    if notice.kind == "halted":
+        return f"Trading in {name}, which you hold, was halted."
+    asked = formatting.plural(notice.asked_shares, "share")
+    order = f"Your order to {notice.side} {asked} of {name}"
+    reason = f": {notice.reason.replace('_', ' ')}" if notice.reason else ""
+    if notice.kind == "unfilled":
+        return f"{order} was not filled{reason}."
+    filled = (
+        ""
+        if notice.shares == notice.asked_shares
+        else f"{formatting.number(notice.shares)} of them "
+    )
+    return f"{order} was filled, {filled}at {money(notice.price_units)} credits each."
 
 
 def history_figure(rows: Sequence[Trade]) -> Figure:

@@ -12,7 +12,7 @@ from flask import Response, render_template, request
 from pydantic import BaseModel, ValidationError
 
 from exchange.player_request import Answer
-from exchange.views.market import Status
+from exchange.views.pages import Frame
 from serve.accounts import csrf_token, current_account
 from serve.api import exchange_models as models
 from serve.exchange_access import refusal_of
@@ -41,7 +41,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def exchange_page(
-    template: str, status: Status, code: int = 200, **given: Any
+    template: str, frame: Frame, code: int = 200, **given: Any
 ) -> Response:
     """A page, or a part of one, with the market's state and what templates call."""
     account = current_account()
@@ -50,7 +50,8 @@ def exchange_page(
         published=None,
         is_private=True,
         parts=PARTS,
-        status=status,
+        status=frame.status,
+        standing=frame.standing,
         account=account,
         csrf=csrf_token(account) if account else None,
         fresh_key=lambda: secrets.token_hex(16),

@@ -56,6 +56,7 @@ PLACES = {
     "choice": "dark",
     "board": "worth",
     "list_name": "dearest",
+    "token": "swt_nobody",
 }
 #: What a path names as one person's: nobody else may reach it.
 OWNED = ("<listener_name>", "<job_id>", "token_id>", "<order_id>", "<league_id>")

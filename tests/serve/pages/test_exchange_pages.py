@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from flask import Flask
@@ -27,7 +28,7 @@ from werkzeug.serving import make_server
 from exchange.database import Database
 from serve.api.exchange import Exchange
 from serve.app import create_app
-from tests.exchange.game import Game, artist
+from tests.exchange.game import Game, artist, values
 from tests.serve.conftest import VERSION, close, log_in, make_settings
 from tests.serve.marts import World, publish, version_path
 from tests.serve.pages.conftest import Browser
@@ -192,6 +193,7 @@ def test_every_write_needs_the_token_of_its_form(
         "/exchange/leagues",
         f"/exchange/leagues/{'0' * 32}/leave",
         "/exchange/tour/done",
+        "/exchange/feed",
     )
     given = {
         "side": "buy",
@@ -271,7 +273,7 @@ def test_an_order_is_queued_shown_and_taken_back(anna: FlaskClient) -> None:
     assert "Your order to buy 2 shares of <bdi>Low</bdi> at 150.50 or better" in told
     assert "waits for the next close; 304.01 credits are set aside" in told
     shown = anna.get("/exchange/orders", headers=HTML).text
-    assert "150.50" in shown and "queued" in shown
+    assert "150.50" in shown and "Waiting" in shown and "304.01" in shown
     cancel = re.search(r'action="(/exchange/orders/[0-9a-f]{32}/cancel)"', shown)
     assert cancel is not None
     anna.post(cancel[1], data=_hidden(shown, cancel[1]))
@@ -319,6 +321,82 @@ def test_a_private_player_is_not_shown(anna: FlaskClient, visitor: FlaskClient) 
     player = anna.get("/api/v1/exchange/portfolio").get_json()["data"]["player_id"]
     assert visitor.get(f"/exchange/players/{player}", headers=HTML).status_code == 404
     assert anna.get(f"/exchange/players/{player}", headers=HTML).status_code == 200
+
+
+def test_the_header_says_how_one_stands(
+    anna: FlaskClient, visitor: FlaskClient
+) -> None:
+    own = anna.get("/api/v1/exchange/portfolio").get_json()["data"]
+    for path in ("/exchange", "/exchange/economy", f"/exchange/artists/{LOW}"):
+        page = anna.get(path, headers=HTML).text
+        standing = re.search(r'<dl class="standing".*?</dl>', page, re.S)
+        assert standing is not None, path
+        for units in (own["cash_units"], own["worth_units"]):
+            assert f"{units / 10_000:,.2f}" in standing[0]
+        assert 'class="standing"' not in visitor.get(path, headers=HTML).text
+
+
+def test_fills_and_dividends_are_told_on_the_page_and_in_a_private_feed(
+    service: Flask, game: Game
+) -> None:
+    ida = log_in(service, "ida")
+    page = ida.get(f"/exchange/artists/{LOW}", headers=HTML).text
+    action = f"/exchange/artists/{LOW}/order"
+    form = {**_hidden(page, action), "side": "buy", "shares": "2"}
+    ida.post(action, data=form, headers=HTML)
+    assert "Your orders that wait" in ida.get(f"/exchange/artists/{LOW}").text
+    game.next_day()
+    game.next_day(values(surprise_milli=2_000))
+    halted = {"is_halted": True, "halt_reason": "surprise of 7.0 deviations"}
+    game.next_day(values(**halted))
+    says = (
+        "Your order to buy 2 shares of Low was filled, at ",
+        "Trading in Low, which you hold, was halted.",
+    )
+    page = ida.get("/exchange/portfolio", headers=HTML).text
+    for words in says:
+        assert words in page
+    page = ida.get("/exchange/profile", headers=HTML).text
+    csrf = {"csrf_token": _hidden(page, "/exchange/feed#feed")["csrf_token"]}
+    made = ida.post("/exchange/feed", data=csrf, headers=HTML).text
+    address = re.search(
+        r"<code>http://localhost(/exchange/feed/swt_[^<]+)</code>", made
+    )
+    assert address is not None
+    reader = service.test_client()
+    feed = reader.get(address[1])
+    assert feed.mimetype == "application/atom+xml"
+    assert feed.headers["Cache-Control"] == "private, no-store"
+    entries = ElementTree.fromstring(feed.text).iter(
+        "{http://www.w3.org/2005/Atom}title"
+    )
+    told = [entry.text or "" for entry in entries]
+    assert all(any(words in title for title in told) for words in says)
+    assert "ida" not in feed.text.casefold().replace("friday", "")
+    # The token opens nothing else, and another address ends this one.
+    token = {"Authorization": f"Bearer {address[1].rpartition('/')[2]}"}
+    refused = reader.get("/api/v1/exchange/portfolio", headers=token)
+    assert refused.status_code == 403
+    assert reader.get(f"{address[1][:-1]}x").status_code == 404
+    ida.post("/exchange/feed", data=csrf, headers=HTML)
+    assert reader.get(address[1]).status_code == 404
+    game.next_day()
+
+
+def test_a_feed_makes_nobody_a_player(service: Flask, game: Game) -> None:
+    gone = log_in(service, "gone-reader")
+    page = gone.get("/exchange/profile", headers=HTML).text
+    csrf = {"csrf_token": _hidden(page, "/exchange/feed#feed")["csrf_token"]}
+    made = gone.post("/exchange/feed", data=csrf, headers=HTML).text
+    address = re.search(r"(/exchange/feed/swt_[^<]+)</code>", made)
+    assert address is not None
+    reader = service.test_client()
+    assert reader.get(address[1]).status_code == 200
+    path = "/exchange/profile/leave"
+    gone.post(path, data={**_hidden(page, path), "sure": "yes"}, headers=HTML)
+    game.wait(days=30)
+    assert reader.get(address[1]).status_code == 404
+    game.wait(days=-30)
 
 
 def test_a_board_says_what_it_ranks_by(visitor: FlaskClient) -> None:
