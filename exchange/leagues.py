@@ -15,6 +15,8 @@ from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
 from exchange.settings import LEAGUES, ExchangeSettings
 
+#: How the account of a simulated player begins; no account of the service does.
+SIMULATED = "simulated:"
 _player = schema.players.c
 _CODE = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -248,3 +250,20 @@ def _add_member(request: PlayerRequest, clock: Clock, league_id: str) -> None:
             league_id=league_id, player_id=request.player.player_id, joined_at=clock()
         )
     )
+
+
+def is_simulated(account_id: str | None) -> bool:
+    """Whether a player of this account is one of the cast."""
+    return account_id is not None and account_id.startswith(SIMULATED)
+
+
+def simulated_code(connection: Connection) -> str | None:
+    """The code of the league of simulated players, which everybody may join."""
+    league, owner = schema.friend_leagues.c, schema.players.c
+    code: str | None = connection.execute(
+        select(league.code)
+        .join(schema.players, owner.player_id == league.owner_id)
+        .where(owner.account_id.startswith(SIMULATED, autoescape=True))
+        .order_by(league.league_id)
+    ).scalar()
+    return code

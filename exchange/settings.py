@@ -120,6 +120,13 @@ class ExchangeSettings(SettingsGroup):
         ge=0,
         description="how long a daily run is expected to keep the market closed",
     )
+    cast_players: Annotated[int | None, Unit("players")] = Field(
+        None,
+        ge=0,
+        le=12,
+        description="simulated players, marked as such (unset: 12 in the invented"
+        " world of a run without key or server, else none)",
+    )
     listing_floor_plays: Annotated[int | None, Unit("plays/day")] = Field(
         None,
         ge=0,

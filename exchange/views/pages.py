@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from exchange import trading
+from exchange import leagues, trading
 from exchange.clock import Clock
 from exchange.errors import Refusal
 from exchange.quotes import Side
@@ -113,6 +113,8 @@ class ProfilePage:
     frame: Frame
     profile: players.Profile
     leagues: tuple[players.FriendsLeague, ...]
+    open_code: str | None
+    """The code of a league of simulated players, where there is one to try."""
 
 
 @dataclass(frozen=True)
@@ -302,6 +304,7 @@ def own_profile_page(connection: Connection, player_id: str) -> ProfilePage:
         _frame(connection, player_id),
         players.profile(connection, player_id, player_id),
         players.friends_leagues(connection, player_id),
+        leagues.simulated_code(connection),
     )
 
 
@@ -313,6 +316,7 @@ def profile_page(
         _frame(connection, viewer_id),
         players.profile(connection, viewer_id, player_id),
         (),
+        None,
     )
 
 

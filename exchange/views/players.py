@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from exchange import boards, pricing, schema, trading
 from exchange.errors import Refusal
+from exchange.leagues import is_simulated
 from exchange.settings import LEAGUES, PPM
 from exchange.trophies import RULES
 
@@ -31,6 +32,8 @@ class Player:
     points: int
     league: str
     cohort: int
+    is_simulated: bool
+    """Nobody plays it: one of the cast of an invented world."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +309,7 @@ def _profile(player: Row[Any]) -> dict[str, Any]:
         "points": player.points,
         "league": LEAGUES[player.league_tier],
         "cohort": player.cohort,
+        "is_simulated": is_simulated(player.account_id),
     }
 
 

@@ -45,6 +45,7 @@ from serve.pages.exchange_figures import (
     stocks_figure,
     worth_figure,
 )
+from serve.pages.exchange_histories import fundamental_prices
 from serve.pages.exchange_site import (
     exchange_page,
     form_key,
@@ -124,7 +125,11 @@ def market() -> Response:
         page.frame,
         lists=pick("/exchange", "list", choices, query.list, tag=query.tag),
         query=query,
-        figure=stocks_figure(page.artists, query),
+        figure=stocks_figure(
+            page.artists,
+            query,
+            fundamental_prices([one.artist_id for one in page.artists]),
+        ),
         more=formatting.address(
             "/exchange", list=query.list, tag=query.tag, offset=page.next
         )
@@ -244,6 +249,7 @@ def _profile_page(
         rules=exchange().settings,
         profile=page.profile,
         leagues=page.leagues,
+        open_code=page.open_code,
         is_own=is_own,
         feed_address=feed_address,
         boards=BOARD_WORDS,

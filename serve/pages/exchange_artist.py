@@ -24,6 +24,7 @@ from serve.api.parameters import Key, Parameters, Whole
 from serve.exchange_access import exchange, read, read_for, read_own
 from serve.pages import formatting
 from serve.pages.exchange_figures import money, price_figure
+from serve.pages.exchange_histories import fundamental_prices
 from serve.pages.exchange_site import (
     Form,
     exchange_page,
@@ -213,7 +214,11 @@ def _artist_page(
         rules=exchange().settings,
         artist=page.artist,
         own=page.own,
-        prices=price_figure(page.artist, page.prices),
+        prices=price_figure(
+            page.artist,
+            page.prices,
+            fundamental_prices([page.artist.artist_id]).get(page.artist.artist_id, ()),
+        ),
         tickets=page.tickets,
         said=said(page.tickets),
         quick_shares=_QUICK_SHARES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, get_args
 
@@ -17,6 +17,7 @@ from exchange.views.players import Dividends, Portfolio, Trade, WorthDay
 from serve.api.exchange_models import BoardQuery, ListQuery
 from serve.pages import drawing, formatting
 from serve.pages.artists import places_of
+from serve.pages.exchange_histories import History
 from serve.pages.site import Figure, Table, pick, table
 
 LIST_WORDS = {
@@ -90,8 +91,10 @@ def stock_link(artist_id: str, name: str) -> Markup:
     )
 
 
-def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
-    """One list of artists, by price or by change."""
+def stocks_figure(
+    rows: Sequence[ArtistRow], query: MarketQuery, histories: Mapping[str, History]
+) -> Figure:
+    """One list of artists, by price or by change, with a line of each one's past."""
     by_change = query.list in ("risers", "fallers")
     summary = (
         "Change against the close before the last."
@@ -126,13 +129,18 @@ def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
                 ),
                 False,
             ),
+            ("Price", lambda row: money(row.price_units), True),
+            ("Change", lambda row: moved(row.change_ppm), True),
+            (
+                "90 days",
+                lambda row: drawing.spark(histories.get(row.artist_id) or []),
+                False,
+            ),
             (
                 "Tag",
                 lambda row: formatting.named(row.top_tag or formatting.NOTHING),
                 False,
             ),
-            ("Price", lambda row: money(row.price_units), True),
-            ("Change", lambda row: moved(row.change_ppm), True),
             ("Fundamental", lambda row: money(row.fundamental_price_units), True),
             ("Listeners", lambda row: formatting.number(row.listeners), True),
             ("Trades today", lambda row: formatting.number(row.session_trades), True),
@@ -151,26 +159,34 @@ def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
     )
 
 
-def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
-    """An artist's price and fundamental price by day."""
+def price_figure(
+    artist: Artist, days: Sequence[PriceDay], history: History = ()
+) -> Figure:
+    """An artist's price and fundamental price by day.
+
+    Args:
+        history: fundamental prices, in credits, of before it was traded as well.
+    """
     summary = (
         "Price at each close and the fundamental price it follows, in credits, by UTC"
         " day."
     )
-    starts = [row.date for row in days]
+    closes = {row.date: row for row in days}
+    past = {day: value for day, value in history if value is not None}
+    fundamental = past | {
+        day: row.fundamental_price_units / UNITS_PER_CREDIT
+        for day, row in closes.items()
+    }
+    starts = sorted(fundamental)
     drawn = [
         drawing.Line(
-            name,
+            "Close",
             [
-                (start, getattr(row, column) / UNITS_PER_CREDIT)
-                for start, row in zip(starts, days, strict=True)
-                if getattr(row, column) is not None
+                (day, row.close_price_units / UNITS_PER_CREDIT)
+                for day, row in closes.items()
             ],
-        )
-        for name, column in (
-            ("Close", "close_price_units"),
-            ("Fundamental", "fundamental_price_units"),
-        )
+        ),
+        drawing.Line("Fundamental", [(day, fundamental[day]) for day in starts]),
     ]
     return Figure(
         key="price",
@@ -184,15 +200,8 @@ def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
         ),
         table=Table(
             ["Day", "Close", "Fundamental", "Dividend a share", "Trades"],
-            [
-                [
-                    formatting.short_day(start),
-                    money(row.close_price_units),
-                    money(row.fundamental_price_units),
-                    money(row.dividend_units, 4),
-                    formatting.number(row.trades),
-                ]
-                for start, row in zip(starts[::-1], days[::-1], strict=True)
+            [_price_row(day, closes.get(day), fundamental[day]) for day in starts][
+                ::-1
             ],
             frozenset(range(1, 5)),
             places_of(starts)[::-1],
@@ -201,6 +210,21 @@ def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
         empty="The first close gives the first price.",
         legend=[(0, "Close"), (1, "Fundamental")],
     )
+
+
+def _price_row(day: date, row: PriceDay | None, fundamental: float) -> list[str]:
+    """A day of the table; before the first close there is the fundamental alone."""
+    shown = formatting.number(fundamental, 2)
+    if row is None:
+        nothing = formatting.NOTHING
+        return [formatting.short_day(day), nothing, shown, nothing, nothing]
+    return [
+        formatting.short_day(day),
+        money(row.close_price_units),
+        shown,
+        money(row.dividend_units, 4),
+        formatting.number(row.trades),
+    ]
 
 
 def worth_figure(days: Sequence[WorthDay]) -> Figure:
@@ -475,6 +499,8 @@ def _player_name(row: BoardRow) -> Markup:
         name = Markup('<a href="/exchange/players/{}">{}</a>').format(
             row.player_id, name
         )
+    if row.is_simulated:
+        name += Markup(" <em>simulated</em>")
     return name + Markup(" <em>(you)</em>") if row.is_self else name
 
 
