@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from exchange import schema
 from exchange.clock import Clock, new_id
@@ -15,6 +15,9 @@ from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
 from exchange.settings import LEAGUES, ExchangeSettings
 
+#: Leagues among friends that one player may have founded, and be in.
+MOST_FOUNDED = 10
+MOST_JOINED = 50
 #: How the account of a simulated player begins; no account of the service does.
 SIMULATED = "simulated:"
 _player = schema.players.c
@@ -178,6 +181,13 @@ def found_friends_league(
     cleaned = " ".join(name.split())
     if not 1 <= len(cleaned) <= 60 or not cleaned.isprintable():
         raise Refusal("invalid_request", "a league's name has 1 to 60 characters")
+    league, player_id = schema.friend_leagues.c, request.player.player_id
+    _check_quota(
+        request,
+        select(func.count()).where(league.owner_id == player_id),
+        MOST_FOUNDED,
+        "founded",
+    )
     now = clock()
     league_id = new_id(now)
     code = "".join(secrets.choice(_CODE) for _ in range(10))
@@ -212,6 +222,12 @@ def join_friends_league(
             members.c.player_id == request.player.player_id,
         )
     ).first():
+        _check_quota(
+            request,
+            select(func.count()).where(members.c.player_id == request.player.player_id),
+            MOST_JOINED,
+            "joined",
+        )
         _add_member(request, clock, league.league_id)
     return {"league_id": league.league_id, "league_name": league.league_name}
 
@@ -242,6 +258,19 @@ def leave_friends_league(request: PlayerRequest, league_id: str) -> dict[str, An
         delete(members).where(mine, members.c.player_id == request.player.player_id)
     )
     return {"league_id": league_id, "state": "left"}
+
+
+def _check_quota(
+    request: PlayerRequest, count: Select[Any], most: int, done: str
+) -> None:
+    """Refuse one more league than a player may have founded, or be in."""
+    if request.connection.execute(count).scalar_one() >= most:
+        raise Refusal(
+            "limit_reached",
+            f"You have {done} {most} leagues, which is as many as one may; leave one"
+            " first.",
+            limit="leagues",
+        )
 
 
 def _add_member(request: PlayerRequest, clock: Clock, league_id: str) -> None:

@@ -101,9 +101,9 @@ class _Known:
 
 def tickets(
     connection: Connection,
+    player_id: str,
     clock: Clock,
     settings: ExchangeSettings,
-    player_id: str,
     artist_id: str,
     shares: int | None,
 ) -> tuple[Ticket, ...]:

@@ -207,7 +207,7 @@ def _tickets(
     connection: Connection, player_id: str, artist_id: str, asked: Asked
 ) -> tuple[Ticket, ...]:
     return order_ticket.tickets(
-        connection, asked.clock, asked.settings, player_id, artist_id, asked.shares
+        connection, player_id, asked.clock, asked.settings, artist_id, asked.shares
     )
 
 

@@ -35,25 +35,18 @@ from serve.pages.exchange_site import (
     valid,
 )
 from serve.pages.site import asked
-from serve.problems import Problem
+from serve.problems import Problem, retry_after
 
 _QUICK_SHARES = (1, 10, 100)
 _CAN_QUEUE = ("market_closed", "market_halted", "artist_halted")
 """Refusals of a trade now that an order for the open does not meet."""
 
 
-Amount = Annotated[Whole, Field(ge=1, le=10_000_000)]
-
-
 class ArtistQuery(Parameters):
     """What the form holds, and what was done last."""
 
-    shares: Amount | None = None
+    shares: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = None
     done: Key | None = Field(None, description="a trade or an order of one's own")
-
-
-class TicketQuery(Parameters):
-    shares: Amount
 
 
 def artist(artist_id: str) -> Response:
@@ -74,7 +67,7 @@ def ticket(artist_id: str) -> Response:
     """The figures of an amount, alone: what the page shows while it is typed."""
     path = _artist_path(artist_id)
     require("read")
-    shares = asked(TicketQuery).shares
+    shares = asked(models.TicketQuery).shares
     part = read_own(views.ticket_part, path.artist_id, _asked(shares))
     return exchange_page(
         "exchange_ticket.html",
@@ -188,14 +181,17 @@ def _answer(
 ) -> Response:
     """The whole page, or for a script the part under the form."""
     if request.form.get("part") != "quote":
-        return _artist_page(page, code, quote=quote, refusal=refusal, form=form)
-    return exchange_page(
-        "exchange_quote.html",
-        page.frame,
-        code,
-        artist=page.artist,
-        **_offer(page, quote, refusal, form),
-    )
+        answer = _artist_page(page, code, quote=quote, refusal=refusal, form=form)
+    else:
+        answer = exchange_page(
+            "exchange_quote.html",
+            page.frame,
+            code,
+            artist=page.artist,
+            **_offer(page, quote, refusal, form),
+        )
+    answer.headers.update(retry_after(code, _facts(refusal)))
+    return answer
 
 
 def _artist_page(
@@ -240,9 +236,8 @@ def _offer(
     chosen = next((one for one in page.tickets if one.side == form.get("side")), None)
     can_queue = chosen is not None and chosen.shares == form.get("shares")
     if refusal is not None:
-        limit = refusal.facts if isinstance(refusal, Refusal) else refusal.extra
         can_queue = can_queue and (
-            refusal.code in _CAN_QUEUE or limit.get("limit") == "impact"
+            refusal.code in _CAN_QUEUE or _facts(refusal).get("limit") == "impact"
         )
     return {
         "quote": quote,
@@ -251,6 +246,13 @@ def _offer(
         "can_queue": can_queue,
         "base_fee_ppm": exchange().settings.base_fee_ppm,
     }
+
+
+def _facts(refusal: Refusal | Problem | None) -> dict[str, Any]:
+    """What a refusal names beside its reason."""
+    if refusal is None:
+        return {}
+    return refusal.facts if isinstance(refusal, Refusal) else refusal.extra
 
 
 def _refused(

@@ -15,7 +15,7 @@ from tests.exchange.game import Game, artist
 def tickets(game: Game, player: str, shares: int | None) -> tuple[Ticket, ...]:
     with game.database.read() as connection:
         return order_ticket.tickets(
-            connection, game.clock, game.settings, player, artist("Low"), shares
+            connection, player, game.clock, game.settings, artist("Low"), shares
         )
 
 
