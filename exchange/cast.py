@@ -7,6 +7,8 @@ could log in to, and are marked as simulated wherever players are shown.
 
 import random
 from datetime import date
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 
@@ -48,15 +50,32 @@ def play(
     day: date,
     size: int,
 ) -> None:
-    """Queue what the cast wants at the close of a day; the same for the same day."""
+    """Queue what the cast wants at the close of a day; once, and the same each time."""
     for number in range(min(size, PLAYERS)):
         player_id = _join(connection, clock, settings, number)
-        chance = random.Random(f"{day}-{number}")
-        request = player_request.lock(connection, player_id)
-        if chance.random() < 0.3:
-            _sell(request, clock, settings, chance)
-        if chance.random() < 0.7:
-            _buy(request, clock, settings, chance, _TASTES[number % len(_TASTES)])
+        player_request.answer_once(
+            connection,
+            clock,
+            player_id,
+            f"simulated-{day}",
+            {"operation": "simulated day"},
+            partial(_play_one, clock, settings, day, number),
+        )
+
+
+def _play_one(
+    clock: Clock,
+    settings: ExchangeSettings,
+    day: date,
+    number: int,
+    request: PlayerRequest,
+) -> dict[str, Any]:
+    chance = random.Random(f"{day}-{number}")
+    if chance.random() < 0.3:
+        _sell(request, clock, settings, chance)
+    if chance.random() < 0.7:
+        _buy(request, clock, settings, chance, _TASTES[number % len(_TASTES)])
+    return {"day": day.isoformat()}
 
 
 def _join(

@@ -286,6 +286,15 @@ def is_simulated(account_id: str | None) -> bool:
     return account_id is not None and account_id.startswith(SIMULATED)
 
 
+def count_simulated(connection: Connection) -> int:
+    """How many players are of the cast."""
+    return connection.execute(
+        select(func.count()).where(
+            _player.account_id.startswith(SIMULATED, autoescape=True)
+        )
+    ).scalar_one()
+
+
 def simulated_code(connection: Connection) -> str | None:
     """The code of the league of simulated players, which everybody may join."""
     league, owner = schema.friend_leagues.c, schema.players.c

@@ -121,6 +121,8 @@ class ProfilePage:
 class EconomyPage:
     frame: Frame
     days: tuple[market.EconomyDay, ...]
+    simulated: int
+    """How many of the players nobody plays."""
 
 
 @dataclass(frozen=True)
@@ -325,7 +327,11 @@ def economy_page(
 ) -> EconomyPage:
     """The economy of the last days."""
     frame = _frame(connection, player_id)
-    return EconomyPage(frame, market.economy(connection, days=days))
+    return EconomyPage(
+        frame,
+        market.economy(connection, days=days),
+        leagues.count_simulated(connection),
+    )
 
 
 def tour_page(connection: Connection, player_id: str | None) -> TourPage:

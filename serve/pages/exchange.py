@@ -339,6 +339,7 @@ def economy() -> Response:
             for name, title, summary in ECONOMY
         ],
         newest=page.days[-1] if page.days else None,
+        simulated=page.simulated,
     )
 
 

@@ -314,7 +314,9 @@ def holdings_figure(portfolio: Portfolio) -> Figure:
     rows = portfolio.holdings
     summary = (
         "Cash and holdings as parts of net worth. A holding counts at its own price:"
-        " what its first share would bring, before the fee."
+        " what its first share would bring, before the fee. Its return is against what"
+        " was paid for it, fee included; “Today” above is all of it against the last"
+        " close, so that the two differ."
     )
     whole = max(1, portfolio.worth_units)
     parts = [("Cash", portfolio.cash_units)]
