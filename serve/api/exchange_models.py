@@ -85,7 +85,9 @@ class OrdersQuery(Part):
 
 
 class TicketQuery(Parameters):
-    shares: Whole = Field(ge=1, le=10_000_000)
+    shares: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = Field(
+        None, description="unset: ten, or the most that is possible"
+    )
 
 
 League = Literal["mine", "bronze", "silver", "gold", "operator"]

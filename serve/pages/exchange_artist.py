@@ -7,7 +7,7 @@ made by the exchange; neither page nor script reckons one.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from flask import Response, redirect, request
 from pydantic import Field
@@ -20,7 +20,7 @@ from exchange.views.players import Trade
 from serve import exchange_actions as actions
 from serve.accounts import current_account, require
 from serve.api import exchange_models as models
-from serve.api.parameters import Key, Parameters, Whole
+from serve.api.parameters import Key
 from serve.exchange_access import exchange, read, read_for, read_own
 from serve.pages import formatting
 from serve.pages.exchange_figures import money, price_figure
@@ -42,10 +42,9 @@ _CAN_QUEUE = ("market_closed", "market_halted", "artist_halted")
 """Refusals of a trade now that an order for the open does not meet."""
 
 
-class ArtistQuery(Parameters):
+class ArtistQuery(models.TicketQuery):
     """What the form holds, and what was done last."""
 
-    shares: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = None
     done: Key | None = Field(None, description="a trade or an order of one's own")
 
 
