@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
-from exchange import audit, inputs, market, recovery, settlement
+from exchange import audit, cast, inputs, market, recovery, settlement
 from exchange.clock import Clock, utc_now
 from exchange.database import Database, sqlite_url
 from exchange.errors import Refusal
@@ -23,6 +23,8 @@ from warehouse.errors import SettleFailed
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings
 
+_CAST_DAYS = 14
+"""How much of the past a market with a cast begins with, at most."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -82,7 +84,11 @@ def settle(run: Run, clock: Clock = utc_now) -> StepResult:
 def settle_due(
     run: Run, database: Database, clock: Clock, rules: ExchangeSettings
 ) -> StepResult:
-    """Settle what is due; a market that never had prices begins with the run's day."""
+    """Settle what is due; a market that never had prices begins with the run's day.
+
+    With a cast of simulated players it begins as early as its world had prices, so that
+    there are boards, trades and an economy to look at.
+    """
     fence = run.lease.fence
     done = []
     with database.read() as connection:
@@ -92,7 +98,13 @@ def settle_due(
             f"nothing settled: the market is halted ({state.reason})", {"halted": True}
         )
     priced_at = state.closed_at or clock()
-    for day in days_due(state.last_settled_date, run.as_of_date):
+    players = cast_players(run.settings, rules)
+    due = days_due(state.last_settled_date, run.as_of_date)
+    if players and state.last_settled_date is None:
+        due = inputs.priced_days(run.target, run.as_of_date, _CAST_DAYS) or due
+    for day in due:
+        if players:
+            play_cast(database, clock, rules, day, players)
         given = inputs.load(
             run.target,
             day,
@@ -114,6 +126,20 @@ def settle_due(
             "orders_filled": sum(one.orders_filled for one in done),
             "dividends_units": sum(one.dividends_units for one in done),
         },
+    )
+
+
+def play_cast(
+    database: Database,
+    clock: Clock,
+    rules: ExchangeSettings,
+    day: date,
+    size: int,
+) -> None:
+    """Let the cast queue its orders for the close of a day."""
+    moment = min(clock(), end_of(day))
+    database.run(
+        lambda connection: cast.play(connection, lambda: moment, rules, day, size)
     )
 
 
@@ -213,3 +239,11 @@ def listing_floor(settings: Settings, rules: ExchangeSettings) -> int:
         host = urlsplit(settings.lastfm_url).hostname
         return 0 if host in _LOOPBACK else LISTING_FLOOR_PLAYS
     return LISTING_FLOOR_PLAYS if settings.lastfm_api_key is not None else 0
+
+
+def cast_players(settings: Settings, rules: ExchangeSettings) -> int:
+    """Simulated players; unless set, only where last.fm is the run's own invention."""
+    if rules.cast_players is not None:
+        return rules.cast_players
+    is_invented = settings.lastfm_api_key is None and settings.lastfm_url is None
+    return cast.PLAYERS if is_invented else 0

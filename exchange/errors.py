@@ -14,6 +14,7 @@ CODES: dict[str, tuple[Kind, int, str]] = {
     "artist_halted": ("transient", 409, "Trading in this artist is halted"),
     "price_changed": ("transient", 409, "The price has moved against the quote"),
     "busy": ("transient", 503, "The exchange is busy"),
+    "too_many_writes": ("transient", 429, "Too many writes in a day"),
     "unknown_artist": ("data", 404, "No such artist on the exchange"),
     "artist_not_listed": ("data", 409, "This artist is not listed"),
     "unknown_player": ("data", 404, "No such player"),

@@ -93,6 +93,31 @@ def load(
     )
 
 
+def priced_days(target: Target, until: date, most: int) -> list[date]:
+    """The last days up to `until` on which most of its artists had a price, in order.
+
+    Empty where there is none on `until` itself.
+    """
+    first = until - timedelta(days=most - 1)
+    with _reading(target) as query:
+        rows = query(_LISTED.format(first=first.isoformat(), day=until.isoformat()))
+    listed = {row[0]: int(row[1]) for row in rows}
+    days: list[date] = []
+    while listed.get(until, 0) > 0:
+        day = until - timedelta(days=len(days))
+        if 2 * listed.get(day, 0) < listed[until]:
+            break
+        days.append(day)
+    return days[::-1]
+
+
+_LISTED = """
+    select value_date, count(*)
+    from {{schema}}.fct_artist_values
+    where value_date between cast('{first}' as date) and cast('{day}' as date)
+        and is_listed and fundamental_price is not null
+    group by value_date
+"""
 _VALUES = """
     select
         daily.artist_id,
@@ -150,7 +175,8 @@ def _value(
     floor_plays: int,
 ) -> ArtistValue:
     artist_id, name, price, surprise, is_listed, top_tag, listeners = row[:7]
-    units = min(_MAX_PRICE_UNITS, max(1, round(float(price) * UNITS_PER_CREDIT)))
+    units = _units(price)
+    before = series[-2] if len(series) > 1 else None
     milli = round(float(surprise) * 1000)
     halt = halt_reason(float(surprise), row[7], row[8])
     is_busy = usual_plays is not None and usual_plays >= floor_plays
@@ -165,7 +191,12 @@ def _value(
         halt_reason=halt,
         top_tag=top_tag,
         listeners=int(listeners),
+        previous_price_units=_units(before[1]) if before is not None else None,
     )
+
+
+def _units(price: float) -> int:
+    return min(_MAX_PRICE_UNITS, max(1, round(float(price) * UNITS_PER_CREDIT)))
 
 
 def sigma_ppm(prices: Sequence[float]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from exchange import schema
 from exchange.clock import Clock, new_id
@@ -15,6 +15,11 @@ from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
 from exchange.settings import LEAGUES, ExchangeSettings
 
+#: Leagues among friends that one player may have founded, and be in.
+MOST_FOUNDED = 10
+MOST_JOINED = 50
+#: How the account of a simulated player begins; no account of the service does.
+SIMULATED = "simulated:"
 _player = schema.players.c
 _CODE = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -176,6 +181,13 @@ def found_friends_league(
     cleaned = " ".join(name.split())
     if not 1 <= len(cleaned) <= 60 or not cleaned.isprintable():
         raise Refusal("invalid_request", "a league's name has 1 to 60 characters")
+    league, player_id = schema.friend_leagues.c, request.player.player_id
+    _check_quota(
+        request,
+        select(func.count()).where(league.owner_id == player_id),
+        MOST_FOUNDED,
+        "founded",
+    )
     now = clock()
     league_id = new_id(now)
     code = "".join(secrets.choice(_CODE) for _ in range(10))
@@ -210,6 +222,12 @@ def join_friends_league(
             members.c.player_id == request.player.player_id,
         )
     ).first():
+        _check_quota(
+            request,
+            select(func.count()).where(members.c.player_id == request.player.player_id),
+            MOST_JOINED,
+            "joined",
+        )
         _add_member(request, clock, league.league_id)
     return {"league_id": league.league_id, "league_name": league.league_name}
 
@@ -242,9 +260,48 @@ def leave_friends_league(request: PlayerRequest, league_id: str) -> dict[str, An
     return {"league_id": league_id, "state": "left"}
 
 
+def _check_quota(
+    request: PlayerRequest, count: Select[Any], most: int, done: str
+) -> None:
+    """Refuse one more league than a player may have founded, or be in."""
+    if request.connection.execute(count).scalar_one() >= most:
+        raise Refusal(
+            "limit_reached",
+            f"You have {done} {most} leagues, which is as many as one may; leave one"
+            " first.",
+            limit="leagues",
+        )
+
+
 def _add_member(request: PlayerRequest, clock: Clock, league_id: str) -> None:
     request.connection.execute(
         insert(schema.friend_league_members).values(
             league_id=league_id, player_id=request.player.player_id, joined_at=clock()
         )
     )
+
+
+def is_simulated(account_id: str | None) -> bool:
+    """Whether a player of this account is one of the cast."""
+    return account_id is not None and account_id.startswith(SIMULATED)
+
+
+def count_simulated(connection: Connection) -> int:
+    """How many players are of the cast."""
+    return connection.execute(
+        select(func.count()).where(
+            _player.account_id.startswith(SIMULATED, autoescape=True)
+        )
+    ).scalar_one()
+
+
+def simulated_code(connection: Connection) -> str | None:
+    """The code of the league of simulated players, which everybody may join."""
+    league, owner = schema.friend_leagues.c, schema.players.c
+    code: str | None = connection.execute(
+        select(league.code)
+        .join(schema.players, owner.player_id == league.owner_id)
+        .where(owner.account_id.startswith(SIMULATED, autoescape=True))
+        .order_by(league.league_id)
+    ).scalar()
+    return code

@@ -8,6 +8,8 @@ closed. A halt is for people to lift, with `reopen`.
 """
 
 from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median_low
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -21,6 +23,10 @@ from exchange.settings import ExchangeSettings
 
 Market = Any
 """The row of the market, with `is_closing` beside it."""
+
+_EVENTS_READ = 60
+_RUNS_COUNTED = 7
+_LEAST_RUNS = 3
 
 _plain = select(schema.market, schema.closing.c.is_closing).join(
     schema.closing, schema.closing.c.market_id == schema.market.c.market_id
@@ -114,9 +120,7 @@ def close_market(
         now = clock()
         market = lock(connection)
         _check_fence(market, fence)
-        expected = expected_open_at or now + timedelta(
-            minutes=settings.expected_closed_minutes
-        )
+        expected = expected_open_at or now + _usual_length(connection, settings)
         changes: dict[str, Any] = {"fence": fence, "expected_open_at": expected}
         if market.state == "open":
             changes |= {
@@ -133,6 +137,30 @@ def close_market(
 
     database.run(announce)
     database.run(close_now)
+
+
+def _usual_length(connection: Connection, settings: ExchangeSettings) -> timedelta:
+    """How long a run keeps the market closed: the median of the last that opened it.
+
+    As set while fewer than three are known. What a person closed or opened, and a day
+    that failed in between, says nothing about a run.
+    """
+    event = schema.market_events.c
+    rows = connection.execute(
+        select(event.event, event.actor, event.occurred_at)
+        .order_by(event.occurred_at.desc(), event.event_id.desc())
+        .limit(_EVENTS_READ)
+    ).all()[::-1]
+    lengths: list[timedelta] = [
+        after.occurred_at - before.occurred_at
+        for before, after in pairwise(rows)
+        if (before.event, after.event) == ("closed", "opened")
+        and before.actor == after.actor
+        and before.actor.startswith("run ")
+    ][-_RUNS_COUNTED:]
+    if len(lengths) < _LEAST_RUNS:
+        return timedelta(minutes=settings.expected_closed_minutes)
+    return median_low(lengths)
 
 
 def open_market(

@@ -172,8 +172,9 @@ def _check_concentration(
         )
     ).scalar_one()
     total = (holding.shares if holding else 0) + int(waiting) + shares
+    worth = trading.net_worth(connection, player.player_id, player.cash_units)
     trading.check_concentration(
-        connection, settings, player, listing, total * listing.price_units, now
+        settings, player, listing, total * listing.price_units, worth, now
     )
 
 

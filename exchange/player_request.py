@@ -9,12 +9,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from exchange import ledger, market, schema
-from exchange.clock import Clock
+from exchange.clock import Clock, iso
 from exchange.errors import Refusal
 from exchange.prepared import Prepared
 
@@ -50,6 +51,9 @@ _first_answer = Prepared(
 )
 _keep_answer = Prepared(insert(schema.answers), schema.answers.c.keys())
 
+#: Answers kept of one player in 24 hours, but for trades that are done.
+MOST_ANSWERS = 5_000
+_DAY = timedelta(days=1)
 # Refusals that may be lifted in a moment: the same key may then succeed.
 _NOT_KEPT = ("transient", "service", "authentication")
 
@@ -99,12 +103,16 @@ def answer_once(
                 "This Idempotency-Key was used with another request.",
             )
         return Answer(first.status, json.loads(first.body), is_replay=True)
+    # A trade that is done costs its fee; what costs nothing is counted.
+    if payload.get("operation") != "trade":
+        _check_quota(connection, clock, player_id)
     try:
         answer = Answer(status, action(request))
         ledger.check_player(connection, player_id, payload.get("artist_id"))
     except Refusal as refusal:
         if refusal.kind in _NOT_KEPT:
             raise
+        _check_quota(connection, clock, player_id)
         answer = Answer(refusal.status, refusal.problem())
     _keep_answer.run(
         connection,
@@ -116,6 +124,23 @@ def answer_once(
         answered_at=clock(),
     )
     return answer
+
+
+def _check_quota(connection: Connection, clock: Clock, player_id: str) -> None:
+    """Refuse what would be one stored answer too many for a day."""
+    answer = schema.answers.c
+    since = clock() - _DAY
+    row = connection.execute(
+        select(func.count(), func.min(answer.answered_at)).where(
+            answer.player_id == player_id, answer.answered_at > since
+        )
+    ).one()
+    if row[0] >= MOST_ANSWERS:
+        raise Refusal(
+            "too_many_writes",
+            f"{MOST_ANSWERS} requests in 24 hours are as many as one may send.",
+            allowed_at=iso(row[1] + _DAY),
+        )
 
 
 def find_answer(connection: Connection, player_id: str, key: str) -> Any:

@@ -60,6 +60,12 @@ class ExchangeSettings(SettingsGroup):
     novice_days: Annotated[int, Unit("days")] = Field(
         14, ge=0, description="that share is halved in the first days of a player"
     )
+    dear_ppm: Annotated[int, Unit("ppm")] = Field(
+        20_000,
+        ge=0,
+        description="where trading now costs more than this over the price, an order"
+        " for the open is offered first",
+    )
     quote_seconds: Annotated[int, Unit("s")] = Field(
         60, ge=0, description="a quote is valid this long"
     )
@@ -113,6 +119,13 @@ class ExchangeSettings(SettingsGroup):
         30,
         ge=0,
         description="how long a daily run is expected to keep the market closed",
+    )
+    cast_players: Annotated[int | None, Unit("players")] = Field(
+        None,
+        ge=0,
+        le=12,
+        description="simulated players, marked as such (unset: 12 in the invented"
+        " world of a run without key or server, else none)",
     )
     listing_floor_plays: Annotated[int | None, Unit("plays/day")] = Field(
         None,

@@ -115,8 +115,10 @@ def quote(
     # A quote counts in milliseconds, and its spread must come out the same again.
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     holding = find_holding(connection, player_id, artist_id)
-    terms = _terms(settings, state, player, listing, holding, side, shares, now)
-    _check_means(connection, settings, player, listing, holding, terms, now)
+    terms = make_terms(settings, state, player, listing, holding, side, shares, now)
+    check_means(
+        settings, player, listing, holding, terms, _worth(connection, player, side), now
+    )
     made = Quote(
         quote_id=new_id(now),
         player_id=player_id,
@@ -161,7 +163,7 @@ class Terms:
         return self.total_units < agreed.total_units
 
 
-def _terms(
+def make_terms(
     settings: ExchangeSettings,
     state: market.Market,
     player: Any,
@@ -231,9 +233,10 @@ def trade(
         assert listing is not None
         holding = find_holding(connection, player.player_id, used.artist_id)
         known = (settings, request.market, player, listing, holding)
-        terms = _terms(*known, used.side, used.shares, made_at)
+        terms = make_terms(*known, used.side, used.shares, made_at)
         _check_agreed(terms, used)
-        _check_means(connection, settings, player, listing, holding, terms, now)
+        worth = _worth(connection, player, used.side)
+        check_means(settings, player, listing, holding, terms, worth, now)
     except Refusal:
         # A used quote is refused by the unique key below; but when something else is
         # wrong with it by now, its first use is the reason to name.
@@ -346,7 +349,6 @@ def _move(
     now: datetime,
 ) -> None:
     """Move the curve by the shares bought (> 0) or sold (< 0), and book its money."""
-    after = pricing.displacement(listing.net_shares + shares, listing.baseline_micros)
     _move_curve.run(
         connection,
         which=listing.artist_id,
@@ -354,9 +356,7 @@ def _move(
         basis=basis_nanos,
         house=house_units,
         fees=fee_units,
-        price=pricing.spot(
-            listing.fundamental_price_units, listing.depth_shares, after
-        ),
+        price=price_after(listing, shares),
         traded=abs(shares),
         now=now,
     )
@@ -559,41 +559,60 @@ def _check_impact(
         )
 
 
-def _check_means(
-    connection: Connection,
+def _worth(connection: Connection, player: Any, side: Side) -> int:
+    """Net worth where a limit goes by it: a sale asks for none."""
+    if side == "sell":
+        return 0
+    return net_worth(connection, player.player_id, player.cash_units)
+
+
+def check_means(
     settings: ExchangeSettings,
     player: Any,
     listing: Listing,
     holding: Any,
     terms: Terms,
+    worth_units: int,
     now: datetime,
 ) -> None:
-    """The cash for a purchase, and the limit of a holding."""
+    """The cash for a purchase, and the limit of a holding; a sale needs neither."""
     if terms.side == "sell":
         return
     check_cash(player, terms.total_units)
-    u = pricing.displacement(listing.net_shares + terms.shares, listing.baseline_micros)
-    price = pricing.spot(listing.fundamental_price_units, listing.depth_shares, u)
     held = holding.shares if holding else 0
+    price = price_after(listing, terms.shares)
     check_concentration(
-        connection, settings, player, listing, (held + terms.shares) * price, now
+        settings, player, listing, (held + terms.shares) * price, worth_units, now
     )
 
 
+def price_after(listing: Listing, shares: int) -> int:
+    """The curve's price once so many shares are bought (> 0) or sold (< 0)."""
+    return pricing.spot(
+        listing.fundamental_price_units,
+        listing.depth_shares,
+        pricing.displacement(listing.net_shares + shares, listing.baseline_micros),
+    )
+
+
+def holding_limit_pct(settings: ExchangeSettings, player: Any, now: datetime) -> int:
+    """What one holding may be of a player's net worth when buying, in percent."""
+    if (now - player.joined_at).days < settings.novice_days:
+        return settings.holding_limit_pct // 2
+    return settings.holding_limit_pct
+
+
 def check_concentration(
-    connection: Connection,
     settings: ExchangeSettings,
     player: Any,
     listing: Listing,
     holding_units: int,
+    worth_units: int,
     now: datetime,
 ) -> None:
     """One holding is at most a share of net worth at the time of buying."""
-    pct = settings.holding_limit_pct
-    if (now - player.joined_at).days < settings.novice_days:
-        pct //= 2
-    worth = net_worth(connection, player.player_id, player.cash_units)
-    limit = worth * pct // 100
+    pct = holding_limit_pct(settings, player, now)
+    limit = worth_units * pct // 100
     if holding_units > limit:
         raise Refusal(
             "limit_reached",

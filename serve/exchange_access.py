@@ -117,6 +117,23 @@ def read_for(
         return view(connection, player_id, *given, **named)
 
 
+def read_if_player(
+    account: Account,
+    view: Callable[Concatenate[Connection, str, Given], Shown],
+    *given: Given.args,
+    **named: Given.kwargs,
+) -> Shown | None:
+    """What a view finds for the player of an account; None where there is none.
+
+    Nobody becomes a player by what a program asks by itself.
+    """
+    with exchange().database.read() as connection:
+        player_id = _find_player(connection, account)
+        if player_id is None:
+            return None
+        return view(connection, player_id, *given, **named)
+
+
 def write_once(
     operation: str,
     key: str,
@@ -154,6 +171,16 @@ def write_once(
             connection, shared.clock, player_id, key, payload, action, status=status
         ),
     )
+
+
+def refusal_of(answer: Answer) -> Problem:
+    """The problem that a refused write is, with what the refusal names."""
+    given = dict(answer.body)
+    code, detail = given.pop("code"), given.pop("detail")
+    headers = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
+    for made_anew in ("type", "title", "status"):
+        given.pop(made_anew)
+    return Problem(code, detail, headers=headers, **given)
 
 
 def leave_with_account(account: Account) -> None:

@@ -128,10 +128,16 @@ def problem_response(problem: Problem) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="scrobble"'
-    if problem.status in (409, 429, 503):
-        response.headers["Retry-After"] = str(_seconds_until(problem.extra))
+    response.headers.update(retry_after(problem.status, problem.extra))
     response.headers.update(problem.headers)
     return response
+
+
+def retry_after(status: int, facts: Mapping[str, Any]) -> dict[str, str]:
+    """The header that says when to ask again, where that may help."""
+    if status not in (409, 429, 503):
+        return {}
+    return {"Retry-After": str(_seconds_until(facts))}
 
 
 def _seconds_until(facts: Mapping[str, Any]) -> int:

@@ -22,6 +22,8 @@ class ArtistValue:
     halt_reason: str | None = None
     top_tag: str | None = None
     listeners: int = 0
+    previous_price_units: int | None = None
+    """The fundamental price of the last day before that had one."""
 
 
 @dataclass(frozen=True)

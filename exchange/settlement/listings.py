@@ -98,8 +98,9 @@ def _new_listing(close: Close, value: ArtistValue) -> dict[str, Any]:
         "halt_reason": value.halt_reason,
         "fundamental_price_units": price,
         "price_units": price,
-        "close_price_units": price,
-        "previous_close_units": price,
+        # As if it had closed yesterday: the first day's change is one, not nothing.
+        "close_price_units": value.previous_price_units or price,
+        "previous_close_units": value.previous_price_units or price,
         "depth_shares": pricing.depth_for(close.settings, price),
         "sigma_ppm": value.sigma_ppm,
         "surprise_milli": value.surprise_milli,

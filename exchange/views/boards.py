@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from exchange import schema
 from exchange.boards import BOARDS, PRIVATE_NAME
 from exchange.errors import Refusal
+from exchange.leagues import is_simulated
 from exchange.settings import LEAGUES
 
 _row = schema.board_rows.c
@@ -29,6 +30,8 @@ class BoardRow:
     league: str
     measure: int
     is_self: bool
+    is_simulated: bool
+    """Nobody plays it: one of the cast of an invented world."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ def _query(
             _player.player_name,
             _player.is_public,
             _player.league_tier,
+            _player.account_id,
         )
         .join(schema.players, _player.player_id == _row.player_id)
         .where(_row.board == name, _player.left_at.is_(None))
@@ -184,4 +188,5 @@ def _shown(row: Row[Any], player_id: str | None) -> BoardRow:
         league=LEAGUES[row.league_tier],
         measure=row.measure,
         is_self=is_self,
+        is_simulated=is_simulated(row.account_id),
     )

@@ -111,6 +111,14 @@ class PriceDay:
 
 
 @dataclass(frozen=True)
+class IndexDay:
+    """The mean closing price of the listed artists: one share of each."""
+
+    date: date
+    price_units: int
+
+
+@dataclass(frozen=True)
 class EconomyDay:
     """The report of one close."""
 
@@ -332,6 +340,24 @@ def price_days(
             is_halted=bool(row.is_halted),
         )
         for row in connection.execute(query)
+    )
+
+
+def index_days(connection: Connection, *, since: date) -> tuple[IndexDay, ...]:
+    """What one share of each listed artist cost at each close, oldest first."""
+    price = schema.prices.c
+    rows = connection.execute(
+        select(
+            price.price_date,
+            func.sum(price.close_price_units).label("total"),
+            func.count().label("artists"),
+        )
+        .where(price.price_date >= since, price.is_listed)
+        .group_by(price.price_date)
+        .order_by(price.price_date)
+    )
+    return tuple(
+        IndexDay(row.price_date, int(row.total) // row.artists) for row in rows
     )
 
 

@@ -6,20 +6,29 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from exchange import trading
+from exchange import leagues, trading
 from exchange.clock import Clock
 from exchange.errors import Refusal
 from exchange.quotes import Side
 from exchange.settings import ExchangeSettings
-from exchange.views import boards, market, players
+from exchange.views import boards, market, notices, order_ticket, players
+from exchange.views.order_ticket import Ticket
 
 _SPREAD = 5
 """Artists a player owns who has done the tour's step on spreading."""
 
 
 @dataclass(frozen=True)
-class MarketPage:
+class Frame:
+    """What stands above every page: the market, and how the player who looks stands."""
+
     status: market.Status
+    standing: players.Standing | None
+
+
+@dataclass(frozen=True)
+class MarketPage:
+    frame: Frame
     artists: tuple[market.ArtistRow, ...]
     next: int | None
 
@@ -33,11 +42,37 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a player has typed or just done on an artist's page, and the rules for it.
+
+    `done_id` is a trade or an order of the player's, to be told of.
+    """
+
+    clock: Clock
+    settings: ExchangeSettings
+    shares: int | None = None
+    done_id: str | None = None
+
+
+@dataclass(frozen=True)
 class ArtistPage:
-    status: market.Status
+    frame: Frame
     artist: market.Artist
     prices: tuple[market.PriceDay, ...]
     own: Position | None
+    tickets: tuple[Ticket, ...]
+    done: players.Trade | players.Order | None
+    waiting: tuple[players.Order, ...]
+    """The player's own orders for this artist."""
+
+
+@dataclass(frozen=True)
+class TicketPart:
+    """The figures of a trade, alone."""
+
+    frame: Frame
+    artist: market.Artist
+    tickets: tuple[Ticket, ...]
 
 
 @dataclass(frozen=True)
@@ -51,54 +86,73 @@ class QuotePage:
 
 @dataclass(frozen=True)
 class PortfolioPage:
-    status: market.Status
+    frame: Frame
     portfolio: players.Portfolio
     worth: tuple[players.WorthDay, ...]
+    index: tuple[market.IndexDay, ...]
     trades: players.Trades
     dividends: players.Dividends
+    notices: tuple[notices.Notice, ...]
 
 
 @dataclass(frozen=True)
 class OrdersPage:
-    status: market.Status
+    frame: Frame
     orders: players.Orders
 
 
 @dataclass(frozen=True)
 class BoardsPage:
-    status: market.Status
+    frame: Frame
     board: boards.Board
     near: boards.Near | boards.NotRanked | None
 
 
 @dataclass(frozen=True)
 class ProfilePage:
-    status: market.Status
+    frame: Frame
     profile: players.Profile
     leagues: tuple[players.FriendsLeague, ...]
+    open_code: str | None
+    """The code of a league of simulated players, where there is one to try."""
 
 
 @dataclass(frozen=True)
 class EconomyPage:
-    status: market.Status
+    frame: Frame
     days: tuple[market.EconomyDay, ...]
+    simulated: int
+    """How many of the players nobody plays."""
 
 
 @dataclass(frozen=True)
 class TourPage:
     """`done` names the steps of the tour a player has taken."""
 
-    status: market.Status
+    frame: Frame
     done: frozenset[str]
     portfolio: players.Portfolio | None
 
 
+def _frame(connection: Connection, player_id: str | None) -> Frame:
+    standing = None
+    if player_id is not None:
+        standing = players.standing(connection, player_id)
+    return Frame(market.status(connection), standing)
+
+
 def market_page(
-    connection: Connection, name: str, *, tag: str | None, limit: int, offset: int
+    connection: Connection,
+    player_id: str | None,
+    name: str,
+    *,
+    tag: str | None,
+    limit: int,
+    offset: int,
 ) -> MarketPage:
     """One list of artists."""
     shown = market.artist_list(connection, name, tag=tag, limit=limit, offset=offset)
-    return MarketPage(market.status(connection), shown.artists, shown.next)
+    return MarketPage(_frame(connection, player_id), shown.artists, shown.next)
 
 
 def recommended_page(
@@ -106,14 +160,16 @@ def recommended_page(
 ) -> MarketPage:
     """The artists recommended to a player."""
     shown = market.recommended(connection, player_id, artist_ids)
-    return MarketPage(market.status(connection), shown.artists, None)
+    return MarketPage(_frame(connection, player_id), shown.artists, None)
 
 
 def artist_page(
-    connection: Connection, player_id: str | None, artist_id: str
+    connection: Connection, player_id: str | None, artist_id: str, asked: Asked
 ) -> ArtistPage:
     """One artist, and what the player who looks, if any, can trade with."""
-    own = None
+    own = done = None
+    tickets: tuple[Ticket, ...] = ()
+    waiting: tuple[players.Order, ...] = ()
     if player_id is not None:
         portfolio = players.portfolio(connection, player_id)
         holding = [one for one in portfolio.holdings if one.artist_id == artist_id]
@@ -121,46 +177,76 @@ def artist_page(
             portfolio.cash_units - portfolio.reserved_units,
             holding[0] if holding else None,
         )
+        tickets = _tickets(connection, player_id, artist_id, asked)
+        waiting = players.orders(
+            connection, player_id, state="queued", artist_id=artist_id
+        ).orders
+        if asked.done_id is not None:
+            done = players.done(connection, player_id, asked.done_id)
     return ArtistPage(
-        market.status(connection),
+        _frame(connection, player_id),
         market.artist(connection, artist_id),
         market.price_days(connection, artist_id),
         own,
+        tickets,
+        done,
+        waiting,
+    )
+
+
+def ticket_part(
+    connection: Connection, player_id: str, artist_id: str, asked: Asked
+) -> TicketPart:
+    """What the amount that is being typed would come to."""
+    return TicketPart(
+        _frame(connection, player_id),
+        market.artist(connection, artist_id),
+        _tickets(connection, player_id, artist_id, asked),
+    )
+
+
+def _tickets(
+    connection: Connection, player_id: str, artist_id: str, asked: Asked
+) -> tuple[Ticket, ...]:
+    return order_ticket.tickets(
+        connection, player_id, asked.clock, asked.settings, artist_id, asked.shares
     )
 
 
 def quote_page(
     connection: Connection,
     player_id: str,
-    clock: Clock,
-    settings: ExchangeSettings,
     artist_id: str,
     side: Side,
     shares: int,
+    asked: Asked,
     *,
     key: bytes,
 ) -> QuotePage:
     """One artist with a fresh quote; both of the same prices."""
     quote = refusal = None
+    given = (connection, asked.clock, asked.settings, player_id, artist_id)
     try:
-        quote = trading.quote(
-            connection, clock, settings, player_id, artist_id, side, shares, key=key
-        )
+        quote = trading.quote(*given, side, shares, key=key)
     except Refusal as caught:
         refusal = caught
-    return QuotePage(artist_page(connection, player_id, artist_id), quote, refusal)
+    page = artist_page(connection, player_id, artist_id, asked)
+    return QuotePage(page, quote, refusal)
 
 
 def portfolio_page(
     connection: Connection, player_id: str, *, limit: int, offset: int
 ) -> PortfolioPage:
     """What a player owns, how it has gone, and a part of the trades."""
+    worth = players.worth_days(connection, player_id)
     return PortfolioPage(
-        market.status(connection),
+        _frame(connection, player_id),
         players.portfolio(connection, player_id),
-        players.worth_days(connection, player_id),
+        worth,
+        market.index_days(connection, since=worth[0].date) if worth else (),
         players.history(connection, player_id, limit=limit, offset=offset),
         players.dividends(connection, player_id, limit=25),
+        notices.notices(connection, player_id, limit=10),
     )
 
 
@@ -174,7 +260,7 @@ def orders_page(
 ) -> OrdersPage:
     """A player's orders for the open."""
     return OrdersPage(
-        market.status(connection),
+        _frame(connection, player_id),
         players.orders(connection, player_id, state=state, limit=limit, offset=offset),
     )
 
@@ -200,7 +286,7 @@ def boards_page(
             friends_league_id=friends_league_id,
         )
     return BoardsPage(
-        market.status(connection),
+        _frame(connection, player_id),
         boards.board(
             connection,
             player_id,
@@ -217,9 +303,10 @@ def boards_page(
 def own_profile_page(connection: Connection, player_id: str) -> ProfilePage:
     """A player's own profile and leagues."""
     return ProfilePage(
-        market.status(connection),
+        _frame(connection, player_id),
         players.profile(connection, player_id, player_id),
         players.friends_leagues(connection, player_id),
+        leagues.simulated_code(connection),
     )
 
 
@@ -228,21 +315,29 @@ def profile_page(
 ) -> ProfilePage:
     """What the viewer may see of a player."""
     return ProfilePage(
-        market.status(connection),
+        _frame(connection, viewer_id),
         players.profile(connection, viewer_id, player_id),
         (),
+        None,
     )
 
 
-def economy_page(connection: Connection, *, days: int) -> EconomyPage:
+def economy_page(
+    connection: Connection, player_id: str | None, *, days: int
+) -> EconomyPage:
     """The economy of the last days."""
-    return EconomyPage(market.status(connection), market.economy(connection, days=days))
+    frame = _frame(connection, player_id)
+    return EconomyPage(
+        frame,
+        market.economy(connection, days=days),
+        leagues.count_simulated(connection),
+    )
 
 
 def tour_page(connection: Connection, player_id: str | None) -> TourPage:
     """The steps of the tour, and which of them the player who looks has taken."""
     if player_id is None:
-        return TourPage(market.status(connection), frozenset(), None)
+        return TourPage(_frame(connection, player_id), frozenset(), None)
     portfolio = players.portfolio(connection, player_id)
     taken = {
         "account": True,
@@ -252,4 +347,4 @@ def tour_page(connection: Connection, player_id: str | None) -> TourPage:
         "seen": portfolio.has_seen_tour,
     }
     done = frozenset(name for name, is_done in taken.items() if is_done)
-    return TourPage(market.status(connection), done, portfolio)
+    return TourPage(_frame(connection, player_id), done, portfolio)

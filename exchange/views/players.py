@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from exchange import boards, pricing, schema, trading
 from exchange.errors import Refusal
+from exchange.leagues import is_simulated
 from exchange.settings import LEAGUES, PPM
 from exchange.trophies import RULES
 
@@ -31,6 +32,8 @@ class Player:
     points: int
     league: str
     cohort: int
+    is_simulated: bool
+    """Nobody plays it: one of the cast of an invented world."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,16 @@ class Portfolio(Player):
     season_return_ppm: int
     lifetime_return_ppm: int
     holdings: tuple[Holding, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a player stands, in three numbers."""
+
+    cash_units: int
+    reserved_units: int
+    worth_units: int
+    day_return_ppm: int
 
 
 @dataclass(frozen=True)
@@ -238,6 +251,20 @@ def portfolio(connection: Connection, player_id: str) -> Portfolio:
     )
 
 
+def standing(connection: Connection, player_id: str) -> Standing | None:
+    """Cash, net worth and the day's change; None for who has left."""
+    player = _row(connection, player_id)
+    if player is None:
+        return None
+    worth = trading.net_worth(connection, player_id, player.cash_units)
+    return Standing(
+        player.cash_units,
+        player.reserved_units,
+        worth,
+        (worth - player.base_units) * PPM // player.base_units,
+    )
+
+
 def _holding(row: Row[Any]) -> Holding:
     worth = pricing.holding_worth(
         row.shares, row.basis_nanos, row.fundamental_price_units, row.price_units
@@ -282,6 +309,7 @@ def _profile(player: Row[Any]) -> dict[str, Any]:
         "points": player.points,
         "league": LEAGUES[player.league_tier],
         "cohort": player.cohort,
+        "is_simulated": is_simulated(player.account_id),
     }
 
 
@@ -318,27 +346,44 @@ def trophies(connection: Connection, player_id: str) -> tuple[Trophy, ...]:
     )
 
 
+_trade = schema.trades.c
+_trades = select(
+    _trade.trade_id,
+    _trade.artist_id,
+    _listed.artist_name,
+    _trade.side,
+    _trade.shares,
+    _trade.price_units,
+    _trade.value_units,
+    _trade.fee_units,
+    _trade.kind,
+    _trade.traded_at,
+).join(schema.listings, _listed.artist_id == _trade.artist_id)
+_placed = schema.orders.c
+_orders = select(
+    _placed.order_id,
+    _placed.artist_id,
+    _listed.artist_name,
+    _placed.side,
+    _placed.shares,
+    _placed.limit_units,
+    _placed.reserved_units,
+    _placed.state,
+    _placed.reason,
+    _placed.filled_shares,
+    _placed.price_units,
+    _placed.placed_at,
+    _placed.ended_at,
+).join(schema.listings, _listed.artist_id == _placed.artist_id)
+
+
 def history(
     connection: Connection, player_id: str, *, limit: int = 50, offset: int = 0
 ) -> Trades:
     """A player's trades, newest first."""
-    trade = schema.trades.c
     rows = connection.execute(
-        select(
-            trade.trade_id,
-            trade.artist_id,
-            _listed.artist_name,
-            trade.side,
-            trade.shares,
-            trade.price_units,
-            trade.value_units,
-            trade.fee_units,
-            trade.kind,
-            trade.traded_at,
-        )
-        .join(schema.listings, _listed.artist_id == trade.artist_id)
-        .where(trade.player_id == player_id)
-        .order_by(trade.traded_at.desc(), trade.trade_id.desc())
+        _trades.where(_trade.player_id == player_id)
+        .order_by(_trade.traded_at.desc(), _trade.trade_id.desc())
         .limit(limit + 1)
         .offset(offset)
     ).all()
@@ -348,40 +393,39 @@ def history(
     )
 
 
+def done(connection: Connection, player_id: str, done_id: str) -> Trade | Order | None:
+    """A trade or an order of the player's by its identifier; None for anybody else."""
+    row = connection.execute(
+        _trades.where(_trade.player_id == player_id, _trade.trade_id == done_id)
+    ).first()
+    if row is not None:
+        return Trade(**row._asdict())
+    row = connection.execute(
+        _orders.where(_placed.player_id == player_id, _placed.order_id == done_id)
+    ).first()
+    return Order(**row._asdict()) if row is not None else None
+
+
 def orders(
     connection: Connection,
     player_id: str,
     *,
     state: str | None = None,
+    artist_id: str | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> Orders:
     """A player's orders, newest first."""
-    placed = schema.orders.c
     query = (
-        select(
-            placed.order_id,
-            placed.artist_id,
-            _listed.artist_name,
-            placed.side,
-            placed.shares,
-            placed.limit_units,
-            placed.reserved_units,
-            placed.state,
-            placed.reason,
-            placed.filled_shares,
-            placed.price_units,
-            placed.placed_at,
-            placed.ended_at,
-        )
-        .join(schema.listings, _listed.artist_id == placed.artist_id)
-        .where(placed.player_id == player_id)
-        .order_by(placed.placed_at.desc(), placed.order_id.desc())
+        _orders.where(_placed.player_id == player_id)
+        .order_by(_placed.placed_at.desc(), _placed.order_id.desc())
         .limit(limit + 1)
         .offset(offset)
     )
     if state is not None:
-        query = query.where(placed.state == state)
+        query = query.where(_placed.state == state)
+    if artist_id is not None:
+        query = query.where(_placed.artist_id == artist_id)
     rows = connection.execute(query).all()
     return Orders(
         tuple(Order(**row._asdict()) for row in rows[:limit]),

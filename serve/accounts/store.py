@@ -28,6 +28,8 @@ from serve.visibility import Named
 from warehouse.names import name_key
 
 SCOPES = ("read", "write", "trade", "admin")
+#: Of a token that stands in an address: it opens one's own feed and nothing else.
+FEED_SCOPE = "feed"
 TOKEN_PREFIX = "swt_"
 MAX_TOKENS = 50
 _STATE_SECONDS = 600
@@ -257,7 +259,7 @@ def make_token(
         ).scalar_one()
         if held >= MAX_TOKENS:
             return None
-        chosen = [scope for scope in SCOPES if scope in set(scopes)]
+        chosen = [scope for scope in (*SCOPES, FEED_SCOPE) if scope in set(scopes)]
         made = connection.execute(
             insert(tokens).values(
                 account_id=account_id,

@@ -17,12 +17,21 @@ from exchange import daily_steps, trading
 from exchange.errors import CODES, Refusal
 from exchange.player_request import Answer as WriteAnswer
 from exchange.settings import load_exchange_settings
-from exchange.views import Answer, boards, market, plain, players, stamped
+from exchange.views import (
+    Answer,
+    boards,
+    market,
+    notices,
+    order_ticket,
+    plain,
+    players,
+    stamped,
+)
 from serve import exchange_actions as actions
 from serve import problems
 from serve.accounts import require
 from serve.answers import account_answer, account_table
-from serve.api.description import AS_TABLE, Row, own
+from serve.api.description import AS_TABLE, own
 from serve.api.exchange_models import (
     ArtistPath,
     BoardPath,
@@ -30,21 +39,32 @@ from serve.api.exchange_models import (
     CodeBody,
     DaysQuery,
     EconomyQuery,
-    ExchangeArtistRow,
     ExchangeArtistsRow,
     ExchangeBoardRow,
+    ExchangeCancelledRow,
+    ExchangeChangedRow,
     ExchangeDividendsRow,
+    ExchangeDoneRow,
     ExchangeEconomyRow,
+    ExchangeFoundedRow,
+    ExchangeJoinedRow,
     ExchangeLeagueRow,
-    ExchangeOrderRow,
+    ExchangeLeftLeagueRow,
+    ExchangeLeftRow,
+    ExchangeListingRow,
+    ExchangeNearRow,
+    ExchangeNoticeRow,
     ExchangeOrdersRow,
-    ExchangePlayerRow,
+    ExchangePlacedRow,
     ExchangePortfolioRow,
     ExchangePriceRow,
+    ExchangeProfileRow,
     ExchangeQuoteRow,
+    ExchangeResetRow,
     ExchangeStatusRow,
-    ExchangeTradeRow,
+    ExchangeTicketRow,
     ExchangeTradesRow,
+    ExchangeTrophyRow,
     ExchangeWorthRow,
     KeyHeader,
     LeagueBody,
@@ -60,6 +80,7 @@ from serve.api.exchange_models import (
     PlayerPath,
     SpanQuery,
     TermsBody,
+    TicketQuery,
     TradeBody,
 )
 from serve.api.parameters import Nothing
@@ -72,6 +93,7 @@ from serve.exchange_access import (
     read_for,
     read_own,
     recommended_artists,
+    refusal_of,
 )
 from serve.problems import Problem, problem_response
 
@@ -135,7 +157,7 @@ def artist_list(path: ListPath, query: ListQuery) -> Response:
     return _table(found, "artists")
 
 
-@api.get("/artists/<artist_id>", responses=own(ExchangeArtistRow))
+@api.get("/artists/<artist_id>", responses=own(ExchangeListingRow))
 def artist(path: ArtistPath, query: Nothing) -> Response:
     """One artist on the market."""
     return _answer(read(stamped(market.artist), path.artist_id))
@@ -191,7 +213,7 @@ def board(path: BoardPath, query: BoardQuery) -> Response:
 
 @api.get(
     "/boards/<board>/near",
-    responses=own(ExchangeBoardRow, name="ExchangeNear"),
+    responses=own(ExchangeNearRow),
     security=_SECURED,
     openapi_extensions=AS_TABLE,
 )
@@ -206,13 +228,32 @@ def near(path: BoardPath, query: NearQuery) -> Response:
     return _table(found, "rows")
 
 
-@api.get("/players/<player_id>", responses=own(ExchangePlayerRow), security=_OPTIONAL)
+@api.get("/players/<player_id>", responses=own(ExchangeProfileRow), security=_OPTIONAL)
 def player_profile(path: PlayerPath, query: Nothing) -> Response:
     """A public player: worth, boards, trophies."""
     return _answer(read_as_viewer(stamped(players.profile), path.player_id))
 
 
 # Trading ---------------------------------------------------------------------
+
+
+@api.get(
+    "/artists/<artist_id>/ticket",
+    responses=own(list[ExchangeTicketRow], name="ExchangeTicketList"),
+    security=_SECURED,
+)
+def ticket(path: ArtistPath, query: TicketQuery) -> Response:
+    """What an amount would come to, to buy and where one holds it to sell; no quote."""
+    shared = exchange()
+    return _answer(
+        read_own(
+            stamped(order_ticket.tickets),
+            shared.clock,
+            shared.settings,
+            path.artist_id,
+            query.shares,
+        )
+    )
 
 
 @api.post("/quotes", responses=own(ExchangeQuoteRow), security=_SECURED)
@@ -237,7 +278,7 @@ def quote(query: Nothing, body: TermsBody) -> Response:
     )
 
 
-@api.post("/trades", responses=own(ExchangeTradeRow, 201), security=_SECURED)
+@api.post("/trades", responses=own(ExchangeDoneRow, 201), security=_SECURED)
 def trade(query: Nothing, header: KeyHeader, body: TradeBody) -> Response:
     """Trade on a quote, at its price or not at all."""
     return _written(actions.trade(header.idempotency_key, body))
@@ -256,13 +297,15 @@ def list_orders(query: OrdersQuery) -> Response:
     )
 
 
-@api.post("/orders", responses=own(ExchangeOrderRow, 201), security=_SECURED)
+@api.post("/orders", responses=own(ExchangePlacedRow, 201), security=_SECURED)
 def place_order(query: Nothing, header: KeyHeader, body: OrderBody) -> Response:
     """Queue an order; it is cleared once, at the next close, at one price for all."""
     return _written(actions.place_order(header.idempotency_key, body))
 
 
-@api.delete("/orders/<order_id>", responses=own(ExchangeOrderRow), security=_SECURED)
+@api.delete(
+    "/orders/<order_id>", responses=own(ExchangeCancelledRow), security=_SECURED
+)
 def cancel_order(path: OrderPath, query: Nothing, header: KeyHeader) -> Response:
     """Take a queued order back."""
     return _written(actions.cancel_order(header.idempotency_key, path))
@@ -318,7 +361,19 @@ def dividends(query: Part) -> Response:
 
 
 @api.get(
-    "/trophies", responses=own(list[Row], name="ExchangeTrophyList"), security=_SECURED
+    "/news",
+    responses=own(list[ExchangeNoticeRow], name="ExchangeNewsList"),
+    security=_SECURED,
+)
+def news(query: Nothing) -> Response:
+    """The last 50 fills, dividends and halts of what one holds, newest first."""
+    return _answer(read_own(stamped(notices.notices), limit=50))
+
+
+@api.get(
+    "/trophies",
+    responses=own(list[ExchangeTrophyRow], name="ExchangeTrophyList"),
+    security=_SECURED,
 )
 def trophies(query: Nothing) -> Response:
     """One's trophies."""
@@ -338,19 +393,19 @@ def recommended(query: Nothing) -> Response:
     return _table(read_for(account, stamped(market.recommended), wanted), "artists")
 
 
-@api.patch("/player", responses=own(ExchangePlayerRow), security=_SECURED)
+@api.patch("/player", responses=own(ExchangeChangedRow), security=_SECURED)
 def change_player(query: Nothing, header: KeyHeader, body: PlayerBody) -> Response:
     """Change one's name on the boards, who may see it, and whether the tour is over."""
     return _written(actions.change_settings(header.idempotency_key, body))
 
 
-@api.post("/player/reset", responses=own(ExchangePlayerRow), security=_SECURED)
+@api.post("/player/reset", responses=own(ExchangeResetRow), security=_SECURED)
 def reset(query: Nothing, header: KeyHeader) -> Response:
     """Start again with 20,000, complete; once in seven days."""
     return _written(actions.reset(header.idempotency_key))
 
 
-@api.delete("/player", responses=own(ExchangePlayerRow), security=_SECURED)
+@api.delete("/player", responses=own(ExchangeLeftRow), security=_SECURED)
 def leave(query: Nothing, header: KeyHeader) -> Response:
     """Stop playing: name and links go now, holdings are sold at the next close."""
     return _written(actions.leave(header.idempotency_key))
@@ -366,20 +421,22 @@ def friends_leagues(query: Nothing) -> Response:
     return _answer(read_own(stamped(players.friends_leagues)))
 
 
-@api.post("/friends-leagues", responses=own(ExchangeLeagueRow, 201), security=_SECURED)
+@api.post("/friends-leagues", responses=own(ExchangeFoundedRow, 201), security=_SECURED)
 def found_league(query: Nothing, header: KeyHeader, body: LeagueBody) -> Response:
     """Found a league among friends; others join by its code."""
     return _written(actions.found_league(header.idempotency_key, body))
 
 
-@api.post("/friends-leagues/join", responses=own(ExchangeLeagueRow), security=_SECURED)
+@api.post("/friends-leagues/join", responses=own(ExchangeJoinedRow), security=_SECURED)
 def join_league(query: Nothing, header: KeyHeader, body: CodeBody) -> Response:
     """Join a league by its code."""
     return _written(actions.join_league(header.idempotency_key, body))
 
 
 @api.delete(
-    "/friends-leagues/<league_id>", responses=own(ExchangeLeagueRow), security=_SECURED
+    "/friends-leagues/<league_id>",
+    responses=own(ExchangeLeftLeagueRow),
+    security=_SECURED,
 )
 def leave_league(path: LeaguePath, query: Nothing, header: KeyHeader) -> Response:
     """Leave a league; it ends when its founder leaves."""
@@ -406,11 +463,7 @@ def _envelope(found: Answer[Any]) -> dict[str, Any]:
 
 def _written(answer: WriteAnswer) -> Response:
     """The answer of a write; refusals become problems."""
+    if answer.status >= 400:
+        return problem_response(refusal_of(answer))
     replay = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
-    if answer.status < 400:
-        return account_answer(answer.body, answer.status, replay)
-    facts = dict(answer.body)
-    code, detail = facts.pop("code"), facts.pop("detail")
-    for member in ("type", "title", "status"):
-        facts.pop(member)
-    return problem_response(Problem(code, detail, headers=replay, **facts))
+    return account_answer(answer.body, answer.status, replay)

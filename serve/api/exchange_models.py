@@ -77,10 +77,17 @@ class ListQuery(Part):
     tag: Text | None = Field(None, description="only artists whose top tag this is")
 
 
+OrderState = Literal["queued", "filled", "part_filled", "cancelled", "unfilled"]
+
+
 class OrdersQuery(Part):
-    state: (
-        Literal["queued", "filled", "part_filled", "cancelled", "unfilled"] | None
-    ) = None
+    state: OrderState | None = None
+
+
+class TicketQuery(Parameters):
+    shares: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = Field(
+        None, description="unset: ten, or the most that is possible"
+    )
 
 
 League = Literal["mine", "bronze", "silver", "gold", "operator"]
@@ -147,30 +154,59 @@ class CodeBody(Body):
 
 # Rows ------------------------------------------------------------------------
 
+Moment = Annotated[str, Field(description="UTC")]
+
+
+class ExchangeSeasonRow(Row):
+    season: int
+    start_date: str
+
 
 class ExchangeStatusRow(Row):
     state: Literal["open", "closed", "orders only", "halted"]
     is_open: bool
     reason: str | None
-    reopens_at: str | None
-    stale_since: str | None = Field(
+    opened_at: Moment | None
+    closed_at: Moment | None
+    stale_since: Moment | None = Field(
         description="since when the prices wait for a day that failed"
     )
-    priced_at: str | None
+    reopens_at: Moment | None = Field(
+        description="when it is expected to open, by the length of past runs"
+    )
+    priced_at: Moment | None
     prices_version: str | None
+    last_settled_date: str | None
+    season: ExchangeSeasonRow | None
 
 
 class ExchangeArtistRow(Row):
     artist_id: str
     artist_name: str
+    top_tag: str | None
     price_units: int
+    close_price_units: int
     fundamental_price_units: int
     change_ppm: int = Field(description="against the close before the last")
+    listeners: int
+    session_trades: int = Field(description="since the last close")
     is_halted: bool
+    halt_reason: str | None
+    traded_at: Moment | None
+
+
+class ExchangeListingRow(ExchangeArtistRow):
+    is_listed: bool
+    listed_date: str
+    depth_shares: int
+    shares_held: int
+    holders: int
+    sigma_ppm: int = Field(description="daily standard deviation, for the spread")
 
 
 class ExchangeArtistsRow(Row):
     artists: list[ExchangeArtistRow]
+    list_name: str | None = Field(None, alias="list")
     next: int | None = None
 
 
@@ -178,29 +214,106 @@ class ExchangePriceRow(Row):
     date: str
     close_price_units: int
     fundamental_price_units: int
+    clearing_price_units: int | None = Field(
+        description="the one price of the orders for the open, if there were any"
+    )
     points: int
-    dividend_units: int
+    dividend_units: int = Field(description="paid for the artist, all holdings")
     trades: int
+    shares_traded: int
+    is_halted: bool
+
+
+class ExchangeFiguresRow(Row):
+    mean_price_units: int
+    value_units: int
+    fee_units: int
+    total_units: int = Field(description="to be paid, or to be had")
+    price_after_units: int
+    cost_ppm: int = Field(description="fee, spread and impact over the first share")
+    wealth_ppm: int = Field(description="the holding then, of net worth")
+
+
+class ExchangeTicketRow(Row):
+    side: Side
+    shares: int
+    price_units: int = Field(description="of the first share")
+    fee_ppm: int
+    limit_pct: int = Field(description="most of net worth a holding may be")
+    largest_shares: int = Field(description="the most that could be traded now")
+    figures: ExchangeFiguresRow | None = Field(
+        description="null where it is far more than one has"
+    )
+    reserve_units: int = Field(description="set aside by an order for the open")
+    is_open_first: bool = Field(description="an order for the open is better")
+    refusal: str | None = Field(description="code of what a trade would meet now")
+    detail: str | None
 
 
 class ExchangeQuoteRow(Row):
     quote: str = Field(description="send it back with the trade; good once")
+    artist_id: str
+    artist_name: str
+    side: Side
+    shares: int
     value_units: int
     fee_units: int
+    fee_ppm: int
     total_units: int = Field(description="to be paid, or to be had")
-    expires_at: str
+    price_units: int
+    prices_version: str
+    expires_at: Moment
+    expires_in_seconds: int
 
 
-class ExchangeTradeRow(Row):
+class ExchangeDoneRow(Row):
     trade_id: str
-    total_units: int
+    artist_id: str
+    artist_name: str
+    side: Side
+    shares: int
+    value_units: int
+    fee_units: int
+    fee_ppm: int
+    total_units: int = Field(description="what was paid, or had")
+    price_units: int
+    prices_version: str
+    traded_at: Moment
     cash_units: int
     holding_shares: int
 
 
+class ExchangePlacedRow(Row):
+    order_id: str
+    artist_id: str
+    artist_name: str
+    side: Side
+    shares: int
+    limit_units: int | None
+    reserved_units: int
+    state: Literal["queued"]
+    placed_at: Moment
+
+
+class ExchangeCancelledRow(Row):
+    order_id: str
+    state: Literal["cancelled"]
+
+
 class ExchangeOrderRow(Row):
     order_id: str
-    state: str
+    artist_id: str
+    artist_name: str
+    side: Side
+    shares: int
+    limit_units: int | None
+    reserved_units: int
+    state: OrderState
+    reason: str | None
+    filled_shares: int
+    price_units: int | None
+    placed_at: Moment
+    ended_at: Moment | None
 
 
 class ExchangeOrdersRow(Row):
@@ -208,48 +321,210 @@ class ExchangeOrdersRow(Row):
     next: int | None
 
 
-class ExchangePortfolioRow(Row):
-    player_id: str
-    cash_units: int
+class ExchangeHoldingRow(Row):
+    artist_id: str
+    artist_name: str
+    shares: int
+    price_units: int
+    own_price_units: int = Field(description="what the first share would bring")
+    sale_units: int = Field(description="what all would bring now, before the fee")
+    reserved_shares: int
+    close_price_units: int
     worth_units: int
-    holdings: list[Row]
+    cost_units: int
+    return_ppm: int | None
+    held_since: Moment | None
+    is_halted: bool
+
+
+class ExchangePersonRow(Row):
+    player_id: str
+    player_name: str
+    is_public: bool
+    has_seen_tour: bool
+    has_chosen_name: bool
+    joined_at: Moment
+    life: int
+    points: int
+    league: str
+    cohort: int
+    is_simulated: bool = Field(description="nobody plays it")
+
+
+class ExchangePortfolioRow(ExchangePersonRow):
+    cash_units: int
+    reserved_units: int
+    holdings_units: int
+    worth_units: int
+    day_return_ppm: int
+    season_return_ppm: int
+    lifetime_return_ppm: int
+    holdings: list[ExchangeHoldingRow]
+
+
+class ExchangeTrophyRow(Row):
+    trophy: str
+    title: str
+    won_date: str
+    artist_id: str | None
+
+
+class ExchangePlaceRow(Row):
+    rank: int
+    measure: int = Field(description="units for net worth, else a return in ppm")
+
+
+class ExchangeProfileRow(ExchangePersonRow):
+    worth_units: int
+    boards: dict[str, ExchangePlaceRow]
+    trophies: list[ExchangeTrophyRow]
+
+
+class ExchangeTradeRow(Row):
+    trade_id: str
+    artist_id: str
+    artist_name: str
+    side: Side
+    shares: int
+    price_units: int
+    value_units: int
+    fee_units: int
+    kind: str
+    traded_at: Moment
 
 
 class ExchangeTradesRow(Row):
-    trades: list[Row]
+    trades: list[ExchangeTradeRow]
     next: int | None
 
 
+class ExchangeDividendRow(Row):
+    date: str
+    artist_id: str
+    artist_name: str
+    shares: int
+    amount_units: int
+
+
 class ExchangeDividendsRow(Row):
-    dividends: list[Row]
+    dividends: list[ExchangeDividendRow]
     total_units: int
     next: int | None
 
 
 class ExchangeWorthRow(Row):
     date: str
+    cash_units: int
+    holdings_units: int
     worth_units: int
-    return_ppm: int
+    dividends_units: int
+    fees_units: int
+    trades: int
+    points: int
+    return_ppm: int = Field(description="of the day")
+    life: int
+
+
+class ExchangeNoticeRow(Row):
+    notice_id: str
+    kind: Literal["filled", "unfilled", "dividend", "halted"]
+    noticed_at: Moment
+    artist_id: str | None
+    artist_name: str | None
+    side: Side | None
+    shares: int | None
+    asked_shares: int | None
+    price_units: int | None
+    amount_units: int | None
+    reason: str | None
+
+
+class ExchangeBoardPlaceRow(Row):
+    position: int
+    rank: int
+    player_id: str | None = Field(description="null for a private player")
+    player_name: str
+    league: str
+    measure: int = Field(description="units for net worth, else a return in ppm")
+    is_self: bool
+    is_simulated: bool = Field(description="nobody plays it")
 
 
 class ExchangeBoardRow(Row):
     board: str
-    rows: list[Row]
+    board_date: str | None
+    players: int
+    rows: list[ExchangeBoardPlaceRow]
+    next: int | None
 
 
-class ExchangePlayerRow(Row):
+class ExchangeNearRow(Row):
+    board: str
+    board_date: str | None = None
+    position: int | None
+    rank: int | None
+    rows: list[ExchangeBoardPlaceRow]
+
+
+class ExchangeChangedRow(Row):
     player_id: str
+    player_name: str
+    is_public: bool
+    has_seen_tour: bool
+    has_chosen_name: bool
+
+
+class ExchangeResetRow(Row):
+    player_id: str
+    life: int
+    cash_units: int
+
+
+class ExchangeLeftRow(Row):
+    player_id: str
+    state: Literal["left"]
 
 
 class ExchangeLeagueRow(Row):
     league_id: str
+    league_name: str
+    code: str
+    is_owner: bool
+    joined_at: Moment
+
+
+class ExchangeFoundedRow(Row):
+    league_id: str
+    league_name: str
+    code: str
+
+
+class ExchangeJoinedRow(Row):
+    league_id: str
+    league_name: str
+
+
+class ExchangeLeftLeagueRow(Row):
+    league_id: str
+    state: Literal["left", "ended"]
 
 
 class ExchangeEconomyRow(Row):
     date: str
     players: int
+    active_players: int
     money_supply_units: int
+    holdings_units: int
     fees_units: int
     issuance_units: int
+    starting_grants_units: int
     dividends_units: int
+    carried_units: int = Field(description="of the fees, what was not paid")
+    house_cash_units: int
     house_exposure_units: int
+    trades: int
+    orders_filled: int
+    value_traded_units: int
+    listed_artists: int
+    halted_artists: int
+    is_rolled: bool

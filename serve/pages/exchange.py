@@ -1,39 +1,33 @@
-"""The exchange's pages: market, artist with trade form, portfolio, orders, boards.
+"""The exchange's pages: market, portfolio, orders, boards, profile, economy, tour.
 
 A page reads with one view, so that everything on it is of one moment, and writes with
 the actions of the API's routes, so that it may do what a program with the same rights
-may do. Forms work without scripts; a script only counts a quote's seconds down. Nothing
-is cached.
+may do. Forms work without scripts. An artist and the trade form: `exchange_artist`.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request
-from pydantic import BaseModel, ValidationError
+from flask import Blueprint, Response, redirect, request
 
-from exchange import trading
-from exchange.errors import Refusal
-from exchange.player_request import Answer
-from exchange.settings import UNITS_PER_CREDIT
 from exchange.views import pages as views
 from exchange.views.boards import Near
-from exchange.views.market import LISTS, Status
+from exchange.views.market import LISTS
 from serve import exchange_actions as actions
-from serve.accounts import csrf_token, current_account, require
+from serve.accounts import current_account, require
 from serve.api import exchange_models as models
 from serve.exchange_access import (
     exchange,
-    read,
     read_as_viewer,
     read_for,
     read_own,
     recommended_artists,
 )
 from serve.pages import formatting
+from serve.pages.exchange_artist import artist, ask_quote, order, ticket, trade
+from serve.pages.exchange_feed import feed, new_address
 from serve.pages.exchange_figures import (
     BOARD_WORDS,
     ECONOMY,
@@ -46,31 +40,21 @@ from serve.pages.exchange_figures import (
     economy_figure,
     history_figure,
     holdings_figure,
-    money,
-    moved,
-    percent,
-    price_figure,
-    rate,
-    stock_link,
+    notice_words,
+    returns_figure,
     stocks_figure,
-    when,
     worth_figure,
+)
+from serve.pages.exchange_histories import fundamental_prices
+from serve.pages.exchange_site import (
+    exchange_page,
+    form_key,
+    known_path,
+    require_done,
+    valid,
 )
 from serve.pages.site import asked, pick
 from serve.problems import Problem
-
-PARTS = (
-    ("/exchange", "Market"),
-    ("/exchange/portfolio", "Portfolio"),
-    ("/exchange/orders", "Orders"),
-    ("/exchange/boards", "Boards"),
-    ("/exchange/profile", "Profile"),
-    ("/exchange/economy", "Economy"),
-    ("/exchange/tour", "First steps"),
-)
-Form = dict[str, Any]
-"""What was typed into a form, to be shown again."""
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -84,6 +68,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
     get("/exchange")(market)
     get("/exchange/artists/<artist_id>")(artist)
+    get("/exchange/artists/<artist_id>/ticket")(ticket)
     post("/exchange/artists/<artist_id>/quote")(ask_quote)
     post("/exchange/artists/<artist_id>/trade")(trade)
     post("/exchange/artists/<artist_id>/order")(order)
@@ -99,6 +84,8 @@ def add_routes(blueprint: Blueprint) -> None:
     post("/exchange/leagues")(found_league)
     post("/exchange/leagues/join")(join_league)
     post("/exchange/leagues/<league_id>/leave")(leave_league)
+    get("/exchange/feed/<token>")(feed)
+    post("/exchange/feed")(make_feed)
     get("/exchange/economy")(economy)
     get("/exchange/tour")(tour)
     post("/exchange/tour/done")(end_tour)
@@ -110,81 +97,7 @@ def _add(
     blueprint.add_url_rule(rule, f"exchange_{view.__name__}", view, methods=[method])
 
 
-def _page(template: str, status: Status, code: int = 200, **given: Any) -> Response:
-    account = current_account()
-    body = render_template(
-        template,
-        published=None,
-        is_private=True,
-        parts=PARTS,
-        status=status,
-        account=account,
-        csrf=csrf_token(account) if account else None,
-        fresh_key=lambda: secrets.token_hex(16),
-        money=money,
-        percent=percent,
-        rate=rate,
-        moved=moved,
-        when=when,
-        stock_link=stock_link,
-        **given,
-    )
-    response = Response(body, status=code, mimetype="text/html")
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Vary"] = "Cookie"
-    return response
-
-
-# What a form sends -----------------------------------------------------------
-
-
-def _key() -> str:
-    """The form's Idempotency-Key; a form sent twice is answered once."""
-    given = {"Idempotency-Key": request.form.get("key") or secrets.token_hex(16)}
-    return _valid(models.KeyHeader, **given).idempotency_key
-
-
-def _valid(model: type[Model], **given: Any) -> Model:
-    """A form as what the API takes; a problem names the fields that do not fit."""
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        fields = "; ".join(
-            f"{item['loc'][0]}: {item['msg']}"
-            for item in error.errors(include_url=False)
-        )
-        raise Problem("invalid_body", f"This cannot be asked. {fields}") from None
-
-
-def _path(model: type[Model], missing: str, **given: str) -> Model:
-    """A key in the address; a key of another form is of nothing that exists."""
-    try:
-        return model.model_validate(given)
-    except ValidationError:
-        raise Problem("not_found", missing) from None
-
-
-def _number(name: str) -> Any:
-    """A whole number of a form; other text is left to the model to refuse."""
-    text = request.form.get(name, "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text
-
-
-def _terms(artist_id: str) -> Form:
-    return {
-        "artist_id": artist_id,
-        "side": request.form.get("side", ""),
-        "shares": _number("shares"),
-    }
-
-
-def _done(answer: Answer) -> None:
-    """Raise a refused write as the problem it is."""
-    if answer.status >= 400:
-        raise Problem(answer.body["code"], answer.body["detail"])
-
-
-# Market and artist -----------------------------------------------------------
+# Market ----------------------------------------------------------------------
 
 
 def market() -> Response:
@@ -195,7 +108,7 @@ def market() -> Response:
         wanted = recommended_artists(account)
         page = read_for(account, views.recommended_page, wanted)
     elif query.list in LISTS:
-        page = read(
+        page = read_as_viewer(
             views.market_page,
             query.list,
             tag=query.tag,
@@ -207,140 +120,22 @@ def market() -> Response:
     choices = list(LIST_WORDS.items())
     if current_account() is not None:
         choices.append(("recommended", "for you"))
-    return _page(
+    return exchange_page(
         "exchange_market.html",
-        page.status,
+        page.frame,
         lists=pick("/exchange", "list", choices, query.list, tag=query.tag),
         query=query,
-        figure=stocks_figure(page.artists, query),
+        figure=stocks_figure(
+            page.artists,
+            query,
+            fundamental_prices([one.artist_id for one in page.artists]),
+        ),
         more=formatting.address(
             "/exchange", list=query.list, tag=query.tag, offset=page.next
         )
         if page.next
         else None,
     )
-
-
-def _artist_path(artist_id: str) -> models.ArtistPath:
-    return _path(models.ArtistPath, "No artist has this key.", artist_id=artist_id)
-
-
-def artist(artist_id: str) -> Response:
-    """One artist on the market: price, what one holds, and the forms to trade."""
-    path = _artist_path(artist_id)
-    try:
-        return _artist_page(_read_artist(path))
-    except Refusal as refusal:
-        if refusal.code not in ("rejoin_too_soon", "account_too_new"):
-            raise
-        # Who may not play yet may look.
-        page = read(views.artist_page, None, path.artist_id)
-        return _artist_page(page, refusal=refusal)
-
-
-def _read_artist(path: models.ArtistPath) -> views.ArtistPage:
-    if current_account() is None:
-        return read_as_viewer(views.artist_page, path.artist_id)
-    return read_own(views.artist_page, path.artist_id)
-
-
-def _artist_page(
-    page: views.ArtistPage,
-    code: int = 200,
-    *,
-    quote: Form | None = None,
-    refusal: Refusal | Problem | None = None,
-    form: Form | None = None,
-) -> Response:
-    shared = exchange()
-    rates = {
-        side: trading.fee_rate(
-            shared.settings, page.status, page.artist, side, shared.clock()
-        )
-        for side in ("buy", "sell")
-    }
-    return _page(
-        "exchange_artist.html",
-        page.status,
-        code,
-        rates=rates,
-        rules=shared.settings,
-        artist=page.artist,
-        own=page.own,
-        prices=price_figure(page.artist, page.prices),
-        quote=quote,
-        refusal=refusal,
-        form=form or {},
-    )
-
-
-def ask_quote(artist_id: str) -> Response:
-    """A quote on the artist's page, with the seconds it is good for."""
-    path = _artist_path(artist_id)
-    account = require("trade")
-    terms = _terms(path.artist_id)
-    shared = exchange()
-    try:
-        body = _valid(models.TermsBody, **terms)
-    except Problem as problem:
-        return _refused(path, problem, terms)
-    found = read_for(
-        account,
-        views.quote_page,
-        shared.clock,
-        shared.settings,
-        body.artist_id,
-        body.side,
-        body.shares,
-        key=shared.quote_key,
-    )
-    if found.refusal is not None:
-        refusal = found.refusal
-        return _artist_page(found.page, refusal.status, refusal=refusal, form=terms)
-    return _artist_page(found.page, quote={**(found.quote or {}), **terms}, form=terms)
-
-
-def trade(artist_id: str) -> Any:
-    """Trade on the quote."""
-    path = _artist_path(artist_id)
-    require("trade")
-    terms = _terms(path.artist_id)
-    try:
-        quote = request.form.get("quote", "")
-        _done(actions.trade(_key(), _valid(models.TradeBody, **terms, quote=quote)))
-    except (Refusal, Problem) as refusal:
-        return _refused(path, refusal, terms)
-    return redirect("/exchange/portfolio#history", 303)
-
-
-def order(artist_id: str) -> Any:
-    """Queue an order for the next close."""
-    path = _artist_path(artist_id)
-    require("trade")
-    terms = _terms(path.artist_id)
-    try:
-        body = _valid(models.OrderBody, **terms, limit_units=_limit_units())
-        _done(actions.place_order(_key(), body))
-    except (Refusal, Problem) as refusal:
-        return _refused(path, refusal, terms)
-    return redirect("/exchange/orders", 303)
-
-
-def _limit_units() -> int | None:
-    """The limit of a form in units; None for no limit."""
-    limit = request.form.get("limit", "").strip()
-    try:
-        return round(float(limit) * UNITS_PER_CREDIT) if limit else None
-    except (ValueError, OverflowError):
-        raise Problem("invalid_body", "The limit is a price in credits.") from None
-
-
-def _refused(
-    path: models.ArtistPath, refusal: Refusal | Problem, terms: Form
-) -> Response:
-    """The page again with the reason: nobody has to type the same twice."""
-    page = _read_artist(path)
-    return _artist_page(page, refusal.status, refusal=refusal, form=terms)
 
 
 # One's own -------------------------------------------------------------------
@@ -352,12 +147,15 @@ def portfolio() -> Response:
     query = asked(models.Part)
     page = read_own(views.portfolio_page, limit=query.limit, offset=query.offset)
     following = page.trades.next
-    return _page(
+    return exchange_page(
         "exchange_portfolio.html",
-        page.status,
+        page.frame,
         portfolio=page.portfolio,
         worth=worth_figure(page.worth),
-        holdings=holdings_figure(page.portfolio.holdings),
+        returns=returns_figure(page.worth, page.index),
+        holdings=holdings_figure(page.portfolio),
+        notices=page.notices,
+        notice_words=notice_words,
         history=history_figure(page.trades.trades),
         more=formatting.address("/exchange/portfolio", offset=following)
         if following
@@ -373,14 +171,25 @@ def orders() -> Response:
     page = read_own(
         views.orders_page, state=query.state, limit=query.limit, offset=query.offset
     )
-    return _page("exchange_orders.html", page.status, orders=page.orders.orders)
+    waiting = [one for one in page.orders.orders if one.state == "queued"]
+    ended = [one for one in page.orders.orders if one.state != "queued"]
+    following = page.orders.next
+    return exchange_page(
+        "exchange_orders.html",
+        page.frame,
+        waiting=waiting,
+        ended=ended,
+        more=formatting.address("/exchange/orders", offset=following)
+        if following
+        else None,
+    )
 
 
 def cancel(order_id: str) -> Any:
     """Take a queued order back."""
-    path = _path(models.OrderPath, "You have no such order.", order_id=order_id)
+    path = known_path(models.OrderPath, "You have no such order.", order_id=order_id)
     require("trade")
-    _done(actions.cancel_order(_key(), path))
+    require_done(actions.cancel_order(form_key(), path))
     return redirect("/exchange/orders", 303)
 
 
@@ -399,9 +208,9 @@ def all_boards() -> Response:
         offset=query.offset,
     )
     near = page.near if isinstance(page.near, Near) else None
-    return _page(
+    return exchange_page(
         "exchange_boards.html",
-        page.status,
+        page.frame,
         query=query,
         **board_pickers(query, is_player=account is not None),
         figure=board_figure(page.board.rows, page.board.board_date, query),
@@ -417,19 +226,32 @@ def profile() -> Response:
 
 def player(player_id: str) -> Response:
     """A public player."""
-    path = _path(models.PlayerPath, "There is no such player.", player_id=player_id)
+    path = known_path(
+        models.PlayerPath, "There is no such player.", player_id=player_id
+    )
     page = read_as_viewer(views.profile_page, path.player_id)
     return _profile_page(page, is_own=False)
 
 
-def _profile_page(page: views.ProfilePage, *, is_own: bool) -> Response:
-    return _page(
+def make_feed() -> Response:
+    """A new address of one's private feed, told this once."""
+    address = new_address()
+    page = read_own(views.own_profile_page)
+    return _profile_page(page, is_own=True, feed_address=address)
+
+
+def _profile_page(
+    page: views.ProfilePage, *, is_own: bool, feed_address: str | None = None
+) -> Response:
+    return exchange_page(
         "exchange_profile.html",
-        page.status,
+        page.frame,
         rules=exchange().settings,
         profile=page.profile,
         leagues=page.leagues,
+        open_code=page.open_code,
         is_own=is_own,
+        feed_address=feed_address,
         boards=BOARD_WORDS,
     )
 
@@ -439,8 +261,8 @@ def change_settings() -> Any:
     require("trade")
     name = request.form.get("player_name", "").strip() or None
     shown = {"true": True, "false": False}.get(request.form.get("is_public", ""))
-    body = _valid(models.PlayerBody, player_name=name, is_public=shown)
-    _done(actions.change_settings(_key(), body))
+    body = valid(models.PlayerBody, player_name=name, is_public=shown)
+    require_done(actions.change_settings(form_key(), body))
     return redirect("/exchange/profile", 303)
 
 
@@ -449,7 +271,7 @@ def reset() -> Any:
     require("trade")
     if request.form.get("sure") != "yes":
         return _ask_again("reset")
-    _done(actions.reset(_key()))
+    require_done(actions.reset(form_key()))
     return redirect("/exchange/portfolio", 303)
 
 
@@ -458,16 +280,16 @@ def leave() -> Any:
     require("trade")
     if request.form.get("sure") != "yes":
         return _ask_again("leave")
-    _done(actions.leave(_key()))
+    require_done(actions.leave(form_key()))
     return redirect("/exchange", 303)
 
 
 def _ask_again(action: str) -> Response:
     """What goes with a reset, or when one leaves, and the button that does it."""
     page = read_own(views.portfolio_page, limit=1, offset=0)
-    return _page(
+    return exchange_page(
         "exchange_sure.html",
-        page.status,
+        page.frame,
         action=action,
         portfolio=page.portfolio,
         rules=exchange().settings,
@@ -478,7 +300,9 @@ def found_league() -> Any:
     """Found a league among friends."""
     require("trade")
     name = request.form.get("league_name", "")
-    _done(actions.found_league(_key(), _valid(models.LeagueBody, league_name=name)))
+    require_done(
+        actions.found_league(form_key(), valid(models.LeagueBody, league_name=name))
+    )
     return redirect("/exchange/profile#leagues", 303)
 
 
@@ -486,15 +310,17 @@ def join_league() -> Any:
     """Join a league by its code."""
     require("trade")
     code = request.form.get("code", "").strip()
-    _done(actions.join_league(_key(), _valid(models.CodeBody, code=code)))
+    require_done(actions.join_league(form_key(), valid(models.CodeBody, code=code)))
     return redirect("/exchange/profile#leagues", 303)
 
 
 def leave_league(league_id: str) -> Any:
     """Leave a league."""
-    path = _path(models.LeaguePath, "There is no such league.", league_id=league_id)
+    path = known_path(
+        models.LeaguePath, "There is no such league.", league_id=league_id
+    )
     require("trade")
-    _done(actions.leave_league(_key(), path))
+    require_done(actions.leave_league(form_key(), path))
     return redirect("/exchange/profile#leagues", 303)
 
 
@@ -504,15 +330,16 @@ def leave_league(league_id: str) -> Any:
 def economy() -> Response:
     """The economy by day."""
     query = asked(models.EconomyQuery)
-    page = read(views.economy_page, days=query.days)
-    return _page(
+    page = read_as_viewer(views.economy_page, days=query.days)
+    return exchange_page(
         "exchange_economy.html",
-        page.status,
+        page.frame,
         figures=[
             economy_figure(page.days, name, title, summary, query.days)
             for name, title, summary in ECONOMY
         ],
         newest=page.days[-1] if page.days else None,
+        simulated=page.simulated,
     )
 
 
@@ -520,9 +347,9 @@ def tour() -> Response:
     """The first steps of a player, ticked off as they are done."""
     is_visitor = current_account() is None
     page = (read_as_viewer if is_visitor else read_own)(views.tour_page)
-    return _page(
+    return exchange_page(
         "exchange_tour.html",
-        page.status,
+        page.frame,
         done=page.done,
         own=page.portfolio,
         rules=exchange().settings,
@@ -532,6 +359,6 @@ def tour() -> Response:
 def end_tour() -> Any:
     """The tour is over."""
     require("trade")
-    body = _valid(models.PlayerBody, has_seen_tour=True)
-    _done(actions.change_settings(_key(), body))
+    body = valid(models.PlayerBody, has_seen_tour=True)
+    require_done(actions.change_settings(form_key(), body))
     return redirect("/exchange/portfolio", 303)

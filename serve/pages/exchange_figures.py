@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, get_args
 
@@ -11,11 +11,13 @@ from markupsafe import Markup
 from exchange.boards import Board
 from exchange.settings import LEAGUES, PPM, UNITS_PER_CREDIT
 from exchange.views.boards import BoardRow
-from exchange.views.market import Artist, ArtistRow, EconomyDay, PriceDay
-from exchange.views.players import Dividends, Holding, Trade, WorthDay
+from exchange.views.market import Artist, ArtistRow, EconomyDay, IndexDay, PriceDay
+from exchange.views.notices import Notice
+from exchange.views.players import Dividends, Portfolio, Trade, WorthDay
 from serve.api.exchange_models import BoardQuery, ListQuery
 from serve.pages import drawing, formatting
 from serve.pages.artists import places_of
+from serve.pages.exchange_histories import History
 from serve.pages.site import Figure, Table, pick, table
 
 LIST_WORDS = {
@@ -89,8 +91,10 @@ def stock_link(artist_id: str, name: str) -> Markup:
     )
 
 
-def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
-    """One list of artists, by price or by change."""
+def stocks_figure(
+    rows: Sequence[ArtistRow], query: MarketQuery, histories: Mapping[str, History]
+) -> Figure:
+    """One list of artists, by price or by change, with a line of each one's past."""
     by_change = query.list in ("risers", "fallers")
     summary = (
         "Change against the close before the last."
@@ -125,13 +129,18 @@ def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
                 ),
                 False,
             ),
+            ("Price", lambda row: money(row.price_units), True),
+            ("Change", lambda row: moved(row.change_ppm), True),
+            (
+                "90 days",
+                lambda row: drawing.spark(histories.get(row.artist_id) or []),
+                False,
+            ),
             (
                 "Tag",
                 lambda row: formatting.named(row.top_tag or formatting.NOTHING),
                 False,
             ),
-            ("Price", lambda row: money(row.price_units), True),
-            ("Change", lambda row: moved(row.change_ppm), True),
             ("Fundamental", lambda row: money(row.fundamental_price_units), True),
             ("Listeners", lambda row: formatting.number(row.listeners), True),
             ("Trades today", lambda row: formatting.number(row.session_trades), True),
@@ -150,26 +159,34 @@ def stocks_figure(rows: Sequence[ArtistRow], query: MarketQuery) -> Figure:
     )
 
 
-def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
-    """An artist's price and fundamental price by day."""
+def price_figure(
+    artist: Artist, days: Sequence[PriceDay], history: History = ()
+) -> Figure:
+    """An artist's price and fundamental price by day.
+
+    Args:
+        history: fundamental prices, in credits, of before it was traded as well.
+    """
     summary = (
         "Price at each close and the fundamental price it follows, in credits, by UTC"
         " day."
     )
-    starts = [row.date for row in days]
+    closes = {row.date: row for row in days}
+    past = {day: value for day, value in history if value is not None}
+    fundamental = past | {
+        day: row.fundamental_price_units / UNITS_PER_CREDIT
+        for day, row in closes.items()
+    }
+    starts = sorted(fundamental)
     drawn = [
         drawing.Line(
-            name,
+            "Close",
             [
-                (start, getattr(row, column) / UNITS_PER_CREDIT)
-                for start, row in zip(starts, days, strict=True)
-                if getattr(row, column) is not None
+                (day, row.close_price_units / UNITS_PER_CREDIT)
+                for day, row in closes.items()
             ],
-        )
-        for name, column in (
-            ("Close", "close_price_units"),
-            ("Fundamental", "fundamental_price_units"),
-        )
+        ),
+        drawing.Line("Fundamental", [(day, fundamental[day]) for day in starts]),
     ]
     return Figure(
         key="price",
@@ -183,15 +200,8 @@ def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
         ),
         table=Table(
             ["Day", "Close", "Fundamental", "Dividend a share", "Trades"],
-            [
-                [
-                    formatting.short_day(start),
-                    money(row.close_price_units),
-                    money(row.fundamental_price_units),
-                    money(row.dividend_units, 4),
-                    formatting.number(row.trades),
-                ]
-                for start, row in zip(starts[::-1], days[::-1], strict=True)
+            [_price_row(day, closes.get(day), fundamental[day]) for day in starts][
+                ::-1
             ],
             frozenset(range(1, 5)),
             places_of(starts)[::-1],
@@ -200,6 +210,21 @@ def price_figure(artist: Artist, days: Sequence[PriceDay]) -> Figure:
         empty="The first close gives the first price.",
         legend=[(0, "Close"), (1, "Fundamental")],
     )
+
+
+def _price_row(day: date, row: PriceDay | None, fundamental: float) -> list[str]:
+    """A day of the table; before the first close there is the fundamental alone."""
+    shown = formatting.number(fundamental, 2)
+    if row is None:
+        nothing = formatting.NOTHING
+        return [formatting.short_day(day), nothing, shown, nothing, nothing]
+    return [
+        formatting.short_day(day),
+        money(row.close_price_units),
+        shown,
+        money(row.dividend_units, 4),
+        formatting.number(row.trades),
+    ]
 
 
 def worth_figure(days: Sequence[WorthDay]) -> Figure:
@@ -237,24 +262,77 @@ def worth_figure(days: Sequence[WorthDay]) -> Figure:
     )
 
 
-def holdings_figure(rows: Sequence[Holding]) -> Figure:
-    """What a player owns, the dearest first."""
+def returns_figure(days: Sequence[WorthDay], index: Sequence[IndexDay]) -> Figure:
+    """A player's return beside that of one share of every artist."""
     summary = (
-        "Worth at each holding's own price, in credits: what its first share would"
-        " bring, before the fee."
+        "Return since the first close in per cent, time-weighted, beside the index:"
+        " one share of every listed artist."
     )
+    own: list[tuple[date, float]] = []
+    grown = 1.0
+    for number, row in enumerate(days):
+        # Reckoned from the first close on, as the index is.
+        grown *= 1 + row.return_ppm / PPM if number else 1.0
+        own.append((row.date, 100 * (grown - 1)))
+    level = {row.date: row.price_units for row in index}
+    first = index[0].price_units if index else 1
+    other = [(day, 100 * (level[day] / first - 1)) for day, _ in own if day in level]
+    returns = dict(other)
+    return Figure(
+        key="returns",
+        title="You and the index",
+        summary=summary,
+        picture=drawing.lines(
+            "returns",
+            "Return by day",
+            summary,
+            [drawing.Line("You", own), drawing.Line("Index", other)],
+        ),
+        table=Table(
+            ["Day", "You", "Index"],
+            [
+                [
+                    formatting.short_day(day),
+                    percent(round(value * PPM / 100)),
+                    percent(round(returns[day] * PPM / 100))
+                    if day in returns
+                    else formatting.NOTHING,
+                ]
+                for day, value in reversed(own)
+            ],
+            frozenset({1, 2}),
+            places_of([day for day, _ in own])[::-1],
+        ),
+        csv="/api/v1/exchange/worth.csv",
+        empty="The second close draws the first line.",
+        legend=[(0, "You"), (1, "Index")],
+    )
+
+
+def holdings_figure(portfolio: Portfolio) -> Figure:
+    """What a player owns, the dearest first, as parts of net worth."""
+    rows = portfolio.holdings
+    summary = (
+        "Cash and holdings as parts of net worth. A holding counts at its own price:"
+        " what its first share would bring, before the fee. Its return is against what"
+        " was paid for it, fee included; “Today” above is all of it against the last"
+        " close, so that the two differ."
+    )
+    whole = max(1, portfolio.worth_units)
+    parts = [("Cash", portfolio.cash_units)]
+    parts += [(row.artist_name, row.worth_units) for row in rows[:12]]
+    rest = sum(row.worth_units for row in rows[12:])
+    if rest:
+        parts.append((f"{len(rows) - 12} more", rest))
     return Figure(
         key="holdings",
         title="Holdings",
         summary=summary,
         picture=drawing.bars(
             "holdings",
-            "Holdings by worth",
+            "Parts of net worth",
             summary,
-            [
-                (row.artist_name, row.worth_units, money(row.worth_units))
-                for row in rows[:12]
-            ],
+            [(name, units, rate(units * PPM // whole)) for name, units in parts],
         ),
         table=table(
             rows,
@@ -267,6 +345,7 @@ def holdings_figure(rows: Sequence[Holding]) -> Figure:
             ("Price", lambda row: money(row.price_units), True),
             ("Own price", lambda row: money(row.own_price_units), True),
             ("Worth", lambda row: money(row.worth_units), True),
+            ("Of all", lambda row: rate(row.worth_units * PPM // whole), True),
             ("Paid", lambda row: money(row.cost_units), True),
             ("Return", lambda row: moved(row.return_ppm), True),
         ),
@@ -274,6 +353,26 @@ def holdings_figure(rows: Sequence[Holding]) -> Figure:
         empty="You own no shares yet. Choose an artist on the market.",
         has_open_table=True,
     )
+
+
+def notice_words(notice: Notice) -> str:
+    """What happened, in one sentence."""
+    name = notice.artist_name or ""
+    if notice.kind == "dividend":
+        return f"Dividends of {money(notice.amount_units, 4)} credits."
+    if notice.kind == "halted":
+        return f"Trading in {name}, which you hold, was halted."
+    asked = formatting.plural(notice.asked_shares, "share")
+    order = f"Your order to {notice.side} {asked} of {name}"
+    reason = f": {notice.reason.replace('_', ' ')}" if notice.reason else ""
+    if notice.kind == "unfilled":
+        return f"{order} was not filled{reason}."
+    filled = (
+        ""
+        if notice.shares == notice.asked_shares
+        else f"{formatting.number(notice.shares)} of them "
+    )
+    return f"{order} was filled, {filled}at {money(notice.price_units)} credits each."
 
 
 def history_figure(rows: Sequence[Trade]) -> Figure:
@@ -402,6 +501,8 @@ def _player_name(row: BoardRow) -> Markup:
         name = Markup('<a href="/exchange/players/{}">{}</a>').format(
             row.player_id, name
         )
+    if row.is_simulated:
+        name += Markup(" <em>simulated</em>")
     return name + Markup(" <em>(you)</em>") if row.is_self else name
 
 

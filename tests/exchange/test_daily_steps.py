@@ -15,11 +15,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select, update
 
-from exchange import cli, daily_steps, inputs, market, schema
+from exchange import cli, daily_steps, inputs, leagues, ledger, market, schema
 from exchange.clock import utc_now
 from exchange.database import Database, sqlite_url
 from exchange.errors import Refusal
 from exchange.settings import ExchangeSettings, load_exchange_settings
+from exchange.views import boards
+from exchange.views import market as market_views
 from warehouse.errors import SettingsError, SettleFailed
 from warehouse.run import Target
 from warehouse.settings import Settings
@@ -101,6 +103,12 @@ def run(tmp_path: Path) -> Iterator[Any]:
         version="20240310-000003",
         lease=FakeLease(),
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_cast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody trades by itself but where a test is about that."""
+    monkeypatch.setenv("EXCHANGE_CAST_PLAYERS", "0")
 
 
 def market_of(run: Any) -> Any:
@@ -336,3 +344,78 @@ def test_an_invented_world_has_no_floor_and_last_fm_has(tmp_path: Path) -> None:
         daily_steps.listing_floor(Settings(), ExchangeSettings(listing_floor_plays=7))
         == 7
     )
+
+
+def test_an_invented_world_begins_with_a_cast_that_has_traded(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXCHANGE_CAST_PLAYERS")
+    daily_steps.close(run)
+    result = daily_steps.settle(run)
+    # As many days as the world has prices of, each settled in its turn.
+    assert (result.detail["days"], result.detail["rolled"]) == (10, 0)
+    assert result.detail["players"] == 12
+    assert result.detail["orders_filled"] > 10
+    daily_steps.open_market(run)
+    database = Database(sqlite_url(run.settings.data_dir))
+    with database.read() as connection:
+        board = boards.board(connection, None, "worth")
+        assert board.players == 12 and all(row.is_simulated for row in board.rows)
+        assert all(row.player_name.startswith("Sim ") for row in board.rows)
+        assert market_views.artist_list(connection, "recent").artists
+        assert sum(day.fees_units for day in market_views.economy(connection)) > 0
+        assert leagues.simulated_code(connection) is not None
+        assert ledger.violations(connection) == []
+    database.dispose()
+
+
+def test_the_cast_does_the_same_on_the_same_day(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("EXCHANGE_CAST_PLAYERS")
+    found = []
+    for folder in ("one", "other"):
+        run.settings = Settings(data_dir=tmp_path / folder)
+        daily_steps.close(run)
+        daily_steps.settle(run)
+        database = Database(sqlite_url(run.settings.data_dir))
+        with database.read() as connection:
+            did = schema.trades.c
+            rows = connection.execute(
+                select(
+                    schema.players.c.player_name,
+                    did.artist_id,
+                    did.side,
+                    did.shares,
+                ).join(schema.players, schema.players.c.player_id == did.player_id)
+            ).all()
+        database.dispose()
+        found.append(sorted(tuple(row) for row in rows))
+    assert found[0] == found[1] and len(found[0]) > 10
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lastfm_api_key": "ab" * 16},
+        {"lastfm_url": "http://127.0.0.1:9/"},
+    ],
+)
+def test_nobody_is_simulated_where_last_fm_is_somebody_else_s(
+    given: dict[str, Any], tmp_path: Path
+) -> None:
+    rules = ExchangeSettings()
+    settings = Settings(data_dir=tmp_path, **given)
+    assert daily_steps.cast_players(settings, rules) == 0
+    assert daily_steps.cast_players(Settings(data_dir=tmp_path), rules) == 12
+
+
+def test_the_first_day_has_a_change_against_yesterday(run: Any) -> None:
+    daily_steps.close(run)
+    daily_steps.settle(run)
+    database = Database(sqlite_url(run.settings.data_dir))
+    with database.read() as connection:
+        low = market_views.artist(connection, "a" * 32)
+    database.dispose()
+    # A day back the world has a price that is higher by one per cent.
+    assert low.change_ppm == (1_500_000 - 1_515_000) * 1_000_000 // 1_515_000

@@ -161,7 +161,7 @@ def test_the_signature_alone_buys_nothing(
     with pytest.raises(Refusal, match="price_changed"):
         game.take(ann, dear)
     # The control: a believed price.
-    monkeypatch.setattr(trading, "_terms", believed)
+    monkeypatch.setattr(trading, "make_terms", believed)
     before = game.player(ann).cash_units
     assert game.take(ann, dear).status == 200
     assert game.player(ann).cash_units > before + 9 * 10**8

@@ -56,10 +56,11 @@ PLACES = {
     "choice": "dark",
     "board": "worth",
     "list_name": "dearest",
+    "token": "swt_nobody",
 }
 #: What a path names as one person's: nobody else may reach it.
 OWNED = ("<listener_name>", "<job_id>", "token_id>", "<order_id>", "<league_id>")
-OWNED += ("<player_id>",)
+OWNED += ("<player_id>", "<token>")
 TERMS = {"artist_id": LOW, "side": "buy", "shares": 2}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/account/tokens"): {"name": "x", "scopes": ["read"]},
@@ -247,9 +248,17 @@ def test_nobody_else_reads_or_changes_what_is_annas(
 def test_the_matrix_lets_the_owner_in(service: Flask, own: dict[str, Any]) -> None:
     """The control: the same requests by the owner are answered."""
     found = ""
+    browser = own["browser"]
+    # The feed's address is told once, and opens to whoever has it.
+    form = {"csrf_token": csrf(browser)["X-CSRF-Token"]}
+    told = re.search(
+        r"/exchange/feed/(swt_[\w-]+)", browser.post("/exchange/feed", data=form).text
+    )
+    assert told is not None
+    places = {**own["places"], "token": told[1]}
     for method, rule in routes(service):
         if method == "GET" and not is_open(method, rule):
-            answer = own["browser"].get(fill(rule, own["places"]))
+            answer = browser.get(fill(rule, places))
             assert answer.status_code == 200, (rule, answer.text)
             found += answer.text
     shown = [secret for secret in own["secrets"] if secret in found]

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from exchange import leagues, player_request
 from exchange.database import Database
 from serve.api.exchange import Exchange, install
 from tests.exchange.game import Game, artist
@@ -345,3 +346,30 @@ def test_a_refusal_says_when_to_ask_again(anna: Player) -> None:
     anna.send("PATCH", "/player", {"player_name": "the first"})
     soon = anna.send("PATCH", "/player", {"player_name": "the second"})
     assert soon.status_code == 409 and int(soon.headers["Retry-After"]) >= 1
+
+
+def test_leagues_and_stored_answers_have_a_quota(
+    anna: Player, game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leagues, "MOST_FOUNDED", 2)
+    body = {"league_name": "us"}
+    for _ in range(2):
+        assert anna.send("POST", "/friends-leagues", body).status_code == 201
+    refused = anna.send("POST", "/friends-leagues", body)
+    assert refused.status_code == 422
+    assert refused.get_json()["code"] == "limit_reached"
+    # What is stored of refused requests is counted as well, and kept no more.
+    monkeypatch.setattr(player_request, "MOST_ANSWERS", 4)
+    junk = {"artist_id": artist("Low"), "side": "buy", "shares": 1, "quote": "x"}
+    assert anna.send("POST", "/trades", junk).status_code == 400
+    answer = anna.send("POST", "/trades", junk)
+    assert answer.status_code == 429
+    assert answer.get_json()["code"] == "too_many_writes"
+    assert int(answer.headers["Retry-After"]) > 0
+    # The control: a trade that is done is not refused, and a day later all goes on.
+    terms = {"artist_id": artist("Low"), "side": "buy", "shares": 1}
+    quoted = anna.send("POST", "/quotes", terms).get_json()["data"]["quote"]
+    assert anna.send("POST", "/trades", {**terms, "quote": quoted}).status_code == 201
+    assert anna.send("POST", "/friends-leagues", body).status_code == 429
+    game.wait(hours=25)
+    assert anna.send("POST", "/friends-leagues", body).status_code == 422

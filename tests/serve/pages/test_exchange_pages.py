@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import (
+    JavascriptException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 from werkzeug.serving import make_server
 
 from exchange.database import Database
 from serve.api.exchange import Exchange
 from serve.app import create_app
-from tests.exchange.game import Game, artist
+from tests.exchange.game import Game, artist, values
 from tests.serve.conftest import VERSION, close, log_in, make_settings
 from tests.serve.marts import World, publish, version_path
 from tests.serve.pages.conftest import Browser
@@ -139,7 +147,7 @@ def test_a_page_is_read_in_one_transaction(
     assert opened == [name]
 
 
-def test_a_quote_is_shown_and_taken_once(anna: FlaskClient) -> None:
+def test_a_quote_is_shown_and_taken_once(anna: FlaskClient, service: Flask) -> None:
     page = _quote(anna)
     assert "Buy 3 shares for" in page and 'data-seconds="60"' in page
     action = f"/exchange/artists/{LOW}/trade"
@@ -147,11 +155,13 @@ def test_a_quote_is_shown_and_taken_once(anna: FlaskClient) -> None:
     before = _shares(anna)
     for _ in range(2):  # sent twice by an impatient hand: the same trade
         answer = anna.post(action, data=form, headers=HTML)
-        assert (answer.status_code, answer.location) == (
-            303,
-            "/exchange/portfolio#history",
-        )
+        assert answer.status_code == 303 and answer.location.endswith("#done")
     assert _shares(anna) == before + 3
+    told = anna.get(answer.location, headers=HTML).text
+    assert "You bought 3 shares of <bdi>Low</bdi> for" in told
+    # The address says nothing to anybody else, and a made-up one nothing at all.
+    other = log_in(service, "curious").get(answer.location, headers=HTML)
+    assert other.status_code == 200 and "You bought" not in other.text
     again = anna.post(action, data={**form, "key": "another"}, headers=HTML)
     assert again.status_code == 409 and "used" in again.text
     assert _shares(anna) == before + 3
@@ -162,7 +172,7 @@ def test_what_cannot_be_traded_is_refused_on_the_same_page(
     anna: FlaskClient, shares: str
 ) -> None:
     page = _quote(anna, shares)
-    assert 'role="alert"' in page and "Ask for a quote" in page
+    assert 'role="alert"' in page and 'name="side" value="buy"' in page
 
 
 def test_more_than_one_has_is_refused_with_the_reason(anna: FlaskClient) -> None:
@@ -183,6 +193,7 @@ def test_every_write_needs_the_token_of_its_form(
         "/exchange/leagues",
         f"/exchange/leagues/{'0' * 32}/leave",
         "/exchange/tour/done",
+        "/exchange/feed",
     )
     given = {
         "side": "buy",
@@ -227,9 +238,7 @@ def test_who_has_left_still_sees_the_market_and_is_told_when_to_come_back(
     gone.post(path, data={**_hidden(page, path), "sure": "yes"}, headers=HTML)
     shown = gone.get(f"/exchange/artists/{LOW}", headers=HTML)
     assert shown.status_code == 200
-    assert (
-        "it can join again from" in shown.text and "Ask for a quote" not in shown.text
-    )
+    assert "it can join again from" in shown.text and 'value="buy"' not in shown.text
     refused = gone.get("/exchange/portfolio", headers=HTML)
     assert refused.status_code == 409 and "it can join again from" in refused.text
 
@@ -259,9 +268,12 @@ def test_an_order_is_queued_shown_and_taken_back(anna: FlaskClient) -> None:
     page = anna.get(f"/exchange/artists/{LOW}", headers=HTML).text
     action = f"/exchange/artists/{LOW}/order"
     form = {**_hidden(page, action), "side": "buy", "shares": "2", "limit": "150.5"}
-    assert anna.post(action, data=form, headers=HTML).location == "/exchange/orders"
+    queued = anna.post(action, data=form, headers=HTML)
+    told = anna.get(queued.location, headers=HTML).text
+    assert "Your order to buy 2 shares of <bdi>Low</bdi> at 150.50 or better" in told
+    assert "waits for the next close; 304.01 credits are set aside" in told
     shown = anna.get("/exchange/orders", headers=HTML).text
-    assert "150.50" in shown and "queued" in shown
+    assert "150.50" in shown and "Waiting" in shown and "304.01" in shown
     cancel = re.search(r'action="(/exchange/orders/[0-9a-f]{32}/cancel)"', shown)
     assert cancel is not None
     anna.post(cancel[1], data=_hidden(shown, cancel[1]))
@@ -311,6 +323,82 @@ def test_a_private_player_is_not_shown(anna: FlaskClient, visitor: FlaskClient) 
     assert anna.get(f"/exchange/players/{player}", headers=HTML).status_code == 200
 
 
+def test_the_header_says_how_one_stands(
+    anna: FlaskClient, visitor: FlaskClient
+) -> None:
+    own = anna.get("/api/v1/exchange/portfolio").get_json()["data"]
+    for path in ("/exchange", "/exchange/economy", f"/exchange/artists/{LOW}"):
+        page = anna.get(path, headers=HTML).text
+        standing = re.search(r'<dl class="standing".*?</dl>', page, re.S)
+        assert standing is not None, path
+        for units in (own["cash_units"], own["worth_units"]):
+            assert f"{units / 10_000:,.2f}" in standing[0]
+        assert 'class="standing"' not in visitor.get(path, headers=HTML).text
+
+
+def test_fills_and_dividends_are_told_on_the_page_and_in_a_private_feed(
+    service: Flask, game: Game
+) -> None:
+    ida = log_in(service, "ida")
+    page = ida.get(f"/exchange/artists/{LOW}", headers=HTML).text
+    action = f"/exchange/artists/{LOW}/order"
+    form = {**_hidden(page, action), "side": "buy", "shares": "2"}
+    ida.post(action, data=form, headers=HTML)
+    assert "Your orders that wait" in ida.get(f"/exchange/artists/{LOW}").text
+    game.next_day()
+    game.next_day(values(surprise_milli=2_000))
+    halted = {"is_halted": True, "halt_reason": "surprise of 7.0 deviations"}
+    game.next_day(values(**halted))
+    says = (
+        "Your order to buy 2 shares of Low was filled, at ",
+        "Trading in Low, which you hold, was halted.",
+    )
+    page = ida.get("/exchange/portfolio", headers=HTML).text
+    for words in says:
+        assert words in page
+    page = ida.get("/exchange/profile", headers=HTML).text
+    csrf = {"csrf_token": _hidden(page, "/exchange/feed#feed")["csrf_token"]}
+    made = ida.post("/exchange/feed", data=csrf, headers=HTML).text
+    address = re.search(
+        r"<code>http://localhost(/exchange/feed/swt_[^<]+)</code>", made
+    )
+    assert address is not None
+    reader = service.test_client()
+    feed = reader.get(address[1])
+    assert feed.mimetype == "application/atom+xml"
+    assert feed.headers["Cache-Control"] == "private, no-store"
+    entries = ElementTree.fromstring(feed.text).iter(
+        "{http://www.w3.org/2005/Atom}title"
+    )
+    told = [entry.text or "" for entry in entries]
+    assert all(any(words in title for title in told) for words in says)
+    assert "ida" not in feed.text.casefold().replace("friday", "")
+    # The token opens nothing else, and another address ends this one.
+    token = {"Authorization": f"Bearer {address[1].rpartition('/')[2]}"}
+    refused = reader.get("/api/v1/exchange/portfolio", headers=token)
+    assert refused.status_code == 403
+    assert reader.get(f"{address[1][:-1]}x").status_code == 404
+    ida.post("/exchange/feed", data=csrf, headers=HTML)
+    assert reader.get(address[1]).status_code == 404
+    game.next_day()
+
+
+def test_a_feed_makes_nobody_a_player(service: Flask, game: Game) -> None:
+    gone = log_in(service, "gone-reader")
+    page = gone.get("/exchange/profile", headers=HTML).text
+    csrf = {"csrf_token": _hidden(page, "/exchange/feed#feed")["csrf_token"]}
+    made = gone.post("/exchange/feed", data=csrf, headers=HTML).text
+    address = re.search(r"(/exchange/feed/swt_[^<]+)</code>", made)
+    assert address is not None
+    reader = service.test_client()
+    assert reader.get(address[1]).status_code == 200
+    path = "/exchange/profile/leave"
+    gone.post(path, data={**_hidden(page, path), "sure": "yes"}, headers=HTML)
+    game.wait(days=30)
+    assert reader.get(address[1]).status_code == 404
+    game.wait(days=-30)
+
+
 def test_a_board_says_what_it_ranks_by(visitor: FlaskClient) -> None:
     for board, says, not_said in (
         ("worth", "By what everybody owns", "time-weighted"),
@@ -352,41 +440,145 @@ def trader(browser: Browser, service: Flask, market_address: str) -> Iterator[Br
     there.driver.delete_all_cookies()
 
 
-def test_a_player_buys_in_a_browser_while_the_seconds_run(trader: Browser) -> None:
-    trader.look(1200)
-    trader.open(f"/exchange/artists/{LOW}")
-    find = trader.driver.find_element
-    find(By.CSS_SELECTOR, "form[action$='/quote'] button").click()
-    # Found anew each time: the click's own page may still be on its way.
-    WebDriverWait(
-        trader.driver, 10, ignored_exceptions=[StaleElementReferenceException]
-    ).until(lambda _: "60" not in find(By.CSS_SELECTOR, "[data-left]").text)
-    trader.shoot("exchange-quote-wide-light", 1200)
-    find(By.CSS_SELECTOR, "form[action$='/trade'] button").click()
-    WebDriverWait(trader.driver, 10).until(
-        lambda driver: driver.current_url.endswith("/exchange/portfolio#history")
+def _text(trader: Browser, name: str) -> str:
+    return str(
+        trader.ask("return document.getElementById(arguments[0]).textContent", name)
     )
-    assert find(By.CSS_SELECTOR, "#figure-holdings td.n").text == "10"
+
+
+def _until(trader: Browser, happens: Callable[[], Any]) -> Any:
+    # Found anew each time: the page before may still be on its way out.
+    ignored = [StaleElementReferenceException, JavascriptException]
+    waiting = WebDriverWait(trader.driver, 10, ignored_exceptions=ignored)
+    return waiting.until(lambda _: happens())
+
+
+def _requests(trader: Browser) -> list[str]:
+    """What the page asked for since the last look, as method and path."""
+    asked = []
+    for entry in trader.driver.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            sent = message["params"]["request"]
+            asked.append(f"{sent['method']} {urlsplit(sent['url']).path}")
+    return asked
+
+
+def test_a_player_buys_on_a_phone_by_keyboard_in_two_steps(trader: Browser) -> None:
+    trader.look(390, height=844)
+    trader.open(f"/exchange/artists/{LOW}")
+    _requests(trader)
+    field = trader.driver.find_element(By.ID, "shares")
+    # Typed quickly: one question for all of it, and no page is loaded.
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("12")
+    _until(trader, lambda: "Buying 12 shares costs" in _text(trader, "said"))
+    assert "Buy 12" in _text(trader, "figures")
+    assert _requests(trader) == [f"GET /exchange/artists/{LOW}/ticket"]
+    said = _text(trader, "said")
+    # Step one: Enter asks for a quote, which is said once and has the focus.
+    field.send_keys(Keys.ENTER)
+    _until(trader, lambda: "Buy 12 shares for" in _text(trader, "said"))
+    button = trader.driver.switch_to.active_element
+    assert button.text == "Buy now" and button.get_attribute("aria-describedby") is None
+    assert _requests(trader) == [f"POST /exchange/artists/{LOW}/quote"]
+    box = trader.ask("return arguments[0].getBoundingClientRect().toJSON()", button)
+    assert 0 <= box["top"] < box["bottom"] <= 844, "the button is not in sight"
+    _until(trader, lambda: "60" not in _text(trader, "offer").rpartition("now")[2])
+    trader.shoot("exchange-quote-phone", 390)
+    # Step two: Enter buys; a sentence says what was done, and has the focus.
+    trader.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    _until(trader, lambda: "You bought 12 shares of Low" in _text(trader, "done"))
+    assert trader.driver.switch_to.active_element.get_attribute("id") == "done"
+    cost = said.partition("costs ")[2].partition(" credits")[0]
+    assert f"for {cost} credits" in _text(trader, "done")
+    found, window = trader.ask(_WIDTHS)
+    assert (found, window) == (390, 390)
+    trader.shoot("exchange-bought-phone", 390)
     _quiet(trader)
 
 
-def test_an_expired_quote_cannot_be_sent(trader: Browser) -> None:
+def test_a_key_that_is_held_down_does_not_buy(trader: Browser) -> None:
+    """The control of the two steps: the second cannot be the first one's echo."""
+    trader.look(390)
+    trader.open(f"/exchange/artists/{LOW}")
+    trader.driver.find_element(By.ID, "shares").send_keys(Keys.ENTER)
+    trader.ask(
+        """
+        new MutationObserver(() => {
+            const form = document.querySelector("form[data-seconds]");
+            if (form) form.requestSubmit();
+        }).observe(document.getElementById("offer"), { childList: true });
+        """
+    )
+    _until(trader, lambda: "now" in _text(trader, "offer"))
+    assert "done=" not in trader.driver.current_url
+    trader.driver.switch_to.active_element.send_keys(Keys.TAB)
+    assert trader.driver.find_element(By.CSS_SELECTOR, "[data-seconds] button")
+    _quiet(trader)
+
+
+def test_another_amount_drops_the_quote(trader: Browser) -> None:
+    trader.look(390)
+    trader.open(f"/exchange/artists/{LOW}")
+    trader.driver.find_element(By.CSS_SELECTOR, "button[value=buy]").click()
+    _until(trader, lambda: "now" in _text(trader, "offer"))
+    trader.driver.find_element(By.CSS_SELECTOR, ".quick button").click()
+    assert _text(trader, "offer") == ""
+    _until(trader, lambda: "Buying 1 share costs" in _text(trader, "said"))
+    _quiet(trader)
+
+
+def test_a_quote_renews_itself_some_times_and_then_expires(trader: Browser) -> None:
     trader.look(1000)
     trader.open(f"/exchange/artists/{LOW}")
-    find = trader.driver.find_element
-    find(By.CSS_SELECTOR, "form[action$='/quote'] button").click()
-    assert find(By.CSS_SELECTOR, "form[action$='/trade'] button").is_enabled()
-    trader.ask(
+    trader.driver.find_element(By.CSS_SELECTOR, "button[value=buy]").click()
+    _until(trader, lambda: "now" in _text(trader, "offer"))
+    quote = "return document.querySelector('[data-seconds]').elements.quote.value"
+    first = trader.ask(quote)
+    later = (
         "const now = performance.now; performance.now = () =>"
-        " now.call(performance) + 61000"
+        " now.call(performance) + 58000"
     )
-    WebDriverWait(trader.driver, 5).until(
-        lambda _: (
-            not find(By.CSS_SELECTOR, "form[action$='/trade'] button").is_enabled()
-        )
-    )
-    assert "expired" in find(By.CSS_SELECTOR, "[data-left]").text
+    trader.ask(later)
+    _until(trader, lambda: trader.ask(quote) != first)
+    button = trader.driver.find_element(By.CSS_SELECTOR, "[data-seconds] button")
+    assert button.is_enabled()
+    for _ in range(8):
+        trader.ask(later)
+        time.sleep(0.3)
+    trader.ask(later)
+    _until(trader, lambda: not button.is_enabled())
+    assert "expired" in _text(trader, "offer")
     _quiet(trader)
+
+
+def test_without_scripts_the_same_form_shows_and_buys(anna: FlaskClient) -> None:
+    page = anna.get(f"/exchange/artists/{LOW}?shares=4", headers=HTML).text
+    assert 'value="4"' in page and ">Buy 4</th>" in page
+    page = _quote(anna, 4)
+    assert "Buy 4 shares for" in page and "autofocus>Buy now" in page
+    shown = anna.get(f"/exchange/artists/{LOW}/ticket?shares=4", headers=HTML)
+    assert ">Buy 4</th>" in shown.text and "<html" not in shown.text
+    assert shown.headers["Cache-Control"] == "private, no-store"
+
+
+def test_the_open_is_offered_first_where_now_is_dear(
+    anna: FlaskClient, game: Game
+) -> None:
+    cheap = _quote(anna, 3)
+    assert cheap.index("Buy now</button>") < cheap.index("Buy at the open</button>")
+    assert "Now is dear" not in cheap
+    # The same amount where the limit of what is dear is lower.
+    lower = game.settings.model_copy(update={"dear_ppm": 10_000})
+    shared = anna.application.extensions["exchange"]
+    shared.settings, usual = lower, shared.settings
+    try:
+        dear = _quote(anna, 3)
+    finally:
+        shared.settings = usual
+    assert dear.index("Buy at the open</button>") < dear.index("Buy now</button>")
+    assert "autofocus>Buy at the open" in dear
 
 
 def test_the_pages_of_the_exchange_are_drawn_light_and_dark_wide_and_narrow(
