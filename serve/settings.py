@@ -51,6 +51,11 @@ class ServeSettings(SettingsGroup):
         None, description="root of the API for `auth.getSession`; unset: last.fm's"
     )
     admins: Names = Field((), description="listeners who may hold the scope `admin`")
+    imprint: Annotated[str | None, Unit("text")] = Field(
+        None,
+        max_length=1000,
+        description="who runs this and how to reach them, for `/privacy`",
+    )
     trusted_proxies: Names = Field(
         (),
         description="addresses or networks of the proxies in front, e.g. `127.0.0.1`:"

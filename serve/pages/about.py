@@ -1,4 +1,4 @@
-"""About the data: how fresh, from where, by which formulas; and the docs site."""
+"""About the data: how fresh, from where; the docs site; what is kept of people."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ _DOCS_CSP = (
 
 
 def add_routes(pages: Blueprint) -> None:
-    """`/about` and `/docs/`."""
+    """`/about`, `/privacy` and `/docs/`."""
     pages.get("/about")(about)
+    pages.get("/privacy")(privacy)
     pages.get("/docs/")(docs)
 
 
@@ -39,6 +40,24 @@ def about() -> Response:
             versions=_versions(),
             has_docs=_site().exists(),
         )
+
+
+def privacy() -> Response:
+    """What is kept about people; also where nothing is published yet."""
+    settings = services().settings
+    body = render_template(
+        "privacy.html",
+        published=None,
+        is_private=False,
+        landing_days=settings.warehouse.keep_landing_days,
+        session_days=settings.session_days,
+        idle_days=settings.session_idle_days,
+        public_panel=settings.public_panel,
+        imprint=settings.imprint,
+    )
+    response = Response(body, mimetype="text/html")
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
 
 
 def _freshness(reader: Reader) -> Figure:

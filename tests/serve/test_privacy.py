@@ -25,7 +25,7 @@ OPEN += ("/api/v1/statistics", "/api/docs", "/problems", "/health", "/ready", "/
 OPEN += ("/openapi.json", "/static", "/favicon.ico", "/theme", "/about", "/docs/")
 OPEN += ("/artists", "/charts", "/compare", "/tags", "/trends")
 OPEN += ("/restatements", "/api/v1/restatements", "/api/v1/search", "/methods")
-OPEN += ("/api/v1/value-constants",)
+OPEN += ("/api/v1/value-constants", "/privacy")
 # Beside these; an invitation to log in counts as open, and a page that says no more
 # than that a listener keeps this private.
 OPEN_EXACTLY = {"/", "/api/", "/api/v1/", "/listeners", "/me"}

@@ -30,6 +30,7 @@ PAGES = {
     "log-in": "/me",
     "about": "/about",
     "methods": "/methods",
+    "privacy": "/privacy",
     "restatements": "/restatements",
     "no-docs": "/docs/",
 }

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from serve.app import create_app
+from tests.serve.conftest import close, make_settings
 from tests.serve.marts import World, key, publish, version_path, write_duckdb
 
 AS_OF = date(2026, 3, 14)
@@ -112,3 +114,21 @@ def test_an_artist_of_one_day_has_a_page(
     browser = app.test_client()
     assert browser.get(f"/artists/{ARTIST}").status_code == 200
     assert browser.get(f"/compare?artists={ARTIST},{OTHER}").status_code == 200
+
+
+def test_the_privacy_page_says_how_long_and_who_and_needs_no_data(
+    tmp_path: Path,
+) -> None:
+    def page(folder: str, **given: Any) -> str:
+        app = create_app(make_settings(tmp_path / folder, **given))
+        answer = app.test_client().get("/privacy", headers={"Accept": "text/html"})
+        assert answer.status_code == 200
+        close(app)
+        return answer.text
+
+    named = {"imprint": "Ada <ada@example.org>"}
+    said = page("named", session_idle_days=3, session_days=21, **named)
+    assert "21 days, 3 without a visit" in said
+    assert "Ada &lt;ada@example.org&gt;" in said
+    # The control: without an imprint nobody is named.
+    assert "Who runs this" not in page("nobody")
