@@ -308,10 +308,11 @@ def published_path(data_dir: Path) -> Path:
 
 
 def _compact(path: Path) -> bool:
-    """Write the file anew where much of it is free blocks; whether it was.
+    """Write the file anew where much of it is free, or an older DuckDB's; whether so.
 
-    DuckDB uses free blocks again, but only gives those at the end of the file back.
-    The new file replaces the old one only when each table has as many rows.
+    DuckDB uses free blocks again, but only gives those at the end of the file back, and
+    a file keeps the storage version that it was made with. The new file replaces the
+    old one only when each table has as many rows.
     """
     fresh = path.with_suffix(".compact")
     fresh.unlink(missing_ok=True)
@@ -322,11 +323,15 @@ def _compact(path: Path) -> bool:
             " from pragma_database_size() where database_name = current_database()"
         ).fetchall()
         free, total, name = found[0]
-        if free < COMPACTED_BLOCKS or free < COMPACTED_SHARE * total:
-            return False
+        is_loose = free >= COMPACTED_BLOCKS and free >= COMPACTED_SHARE * total
         try:
             quoted = str(fresh).replace("'", "''")
             connection.execute(f"attach '{quoted}' as fresh")
+            stored = _storage_versions(connection)
+            if not is_loose and stored[name] == stored["fresh"]:
+                connection.execute("detach fresh")
+                fresh.unlink(missing_ok=True)
+                return False
             connection.execute(f'copy from database "{name}" to fresh')
             is_same = _row_counts(connection, name) == _row_counts(connection, "fresh")
             connection.execute("detach fresh")
@@ -336,6 +341,14 @@ def _compact(path: Path) -> bool:
         fresh.replace(path)
     fresh.unlink(missing_ok=True)
     return is_same
+
+
+def _storage_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Which DuckDB can read each attached file, at least."""
+    found = connection.execute(
+        "select database_name, tags['storage_version'] from duckdb_databases()"
+    ).fetchall()
+    return dict(found)
 
 
 def _row_counts(

@@ -191,3 +191,29 @@ def test_a_file_with_much_free_room_is_written_anew(
         said = connection.execute("select comment from duckdb_tables()").fetchall()
         assert said == [("said",)]
     assert duckdb_store._compact(path) is False, "nothing more to win"
+
+
+@pytest.mark.parametrize("version", ["v1.0.0", "latest"])
+def test_a_file_of_an_older_duckdb_is_converted_with_all_that_is_in_it(
+    tmp_path: Path, version: str
+) -> None:
+    path = tmp_path / "old.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as old (storage_version '{version}')")
+        connection.execute("create schema old.marts")
+        connection.execute("create table old.marts.a as select 1 as n")
+        connection.execute("comment on table old.marts.a is 'said'")
+
+    def stored() -> str:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return duckdb_store._storage_versions(connection)["old"]
+
+    before = stored()
+    # The control: a file of this DuckDB is left as it is.
+    assert duckdb_store._compact(path) == (version != "latest")
+    assert (stored() == before) == (version == "latest")
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute("from marts.a").fetchall() == [(1,)]
+        said = connection.execute("select comment from duckdb_tables()").fetchall()
+        assert said == [("said",)]
