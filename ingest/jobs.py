@@ -1,8 +1,9 @@
 """Jobs people start in the read service: fetch one listener's whole library.
 
 Owns how such a job shares the queue with the daily run: it waits for the lease, works
-under it, and leaves the rest of the day as it found it. What it lands is loaded and
-published by the next daily run, which follows the listener from then on.
+under it, gives way to a run that comes meanwhile and goes on after it, and leaves the
+rest of the day as it found it. What it lands is loaded and published by the next daily
+run, which follows the listener from then on.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from ingest.lastfm.client import Client
-from ingest.lastfm.fetch import FetchCancelled, Progress, fetch
+from ingest.lastfm.fetch import FetchCancelled, FetchResult, Progress, fetch
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import retry_policy
 from ingest.steps import lastfm_server
 from warehouse import ops
-from warehouse.errors import Busy
+from warehouse.errors import Busy, LeaseLost
 from warehouse.hooks import Job
-from warehouse.lease import Lease
+from warehouse.lease import JOB, Lease
 
 WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 6 * 3600.0
@@ -42,36 +43,17 @@ def fetch_listener(job: Job) -> Mapping[str, int]:
     """
     settings = job.settings
     engine = ops.open_ops(settings)
-    landing_root = settings.data_dir / "landing"
     try:
-        Queue(engine, landing_root).join_panel(job.listener_name)
-        with _held_lease(job, engine) as lease:
-            cancel = threading.Event()
-
-            def progress(now: Progress) -> None:
-                if job.is_cancelled():
-                    cancel.set()
-                job.report(
-                    now.done + now.skipped,
-                    now.planned,
-                    {"requests": now.requests, "bytes": now.bytes},
-                )
-
-            with lastfm_server(settings, engine, lambda _line: None) as server:
-                (result,) = fetch(
-                    [(datetime.now(UTC).date(), "full")],
-                    plan=replace(server.plan, listeners=(job.listener_name,)),
-                    client=Client(server.url, server.api_key),
-                    engine=engine,
-                    landing_root=landing_root,
-                    run_id=lease.run_id,
-                    rate=server.rate,
-                    check=lease.check,
-                    progress=progress,
-                    policy=retry_policy(settings),
-                    cancel=cancel,
-                    panel_only=True,
-                )
+        Queue(engine, settings.data_dir / "landing").join_panel(job.listener_name)
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        while True:
+            try:
+                with _held_lease(job, engine, deadline) as lease:
+                    result = _fetch(job, engine, lease)
+                break
+            except LeaseLost:
+                # A run has taken over. What was landed is recorded; the rest waits.
+                continue
     finally:
         engine.dispose()
     return {
@@ -83,13 +65,48 @@ def fetch_listener(job: Job) -> Mapping[str, int]:
     }
 
 
+def _fetch(job: Job, engine: Engine, lease: Lease) -> FetchResult:
+    """Fetch what is left of the listener.
+
+    Raises:
+        LeaseLost: a run has taken over; what had been answered is landed.
+    """
+    settings = job.settings
+    cancel = threading.Event()
+
+    def progress(now: Progress) -> None:
+        if job.is_cancelled():
+            cancel.set()
+        job.report(
+            now.done + now.skipped,
+            now.planned,
+            {"requests": now.requests, "bytes": now.bytes},
+        )
+
+    with lastfm_server(settings, engine, lambda _line: None) as server:
+        (result,) = fetch(
+            [(datetime.now(UTC).date(), "full")],
+            plan=replace(server.plan, listeners=(job.listener_name,)),
+            client=Client(server.url, server.api_key),
+            engine=engine,
+            landing_root=settings.data_dir / "landing",
+            run_id=lease.run_id,
+            rate=server.rate,
+            check=lease.check,
+            progress=progress,
+            policy=retry_policy(settings),
+            cancel=cancel,
+            panel_only=True,
+        )
+    return result
+
+
 @contextmanager
-def _held_lease(job: Job, engine: Engine) -> Iterator[Lease]:
+def _held_lease(job: Job, engine: Engine, deadline: float) -> Iterator[Lease]:
     """The lease, as soon as no daily run holds it."""
     settings = job.settings
-    run_id = f"job-{job.job_id[:20]}-{secrets.token_hex(3)}"
+    run_id = f"{JOB}{job.job_id[:20]}-{secrets.token_hex(3)}"
     lease = Lease(engine, run_id, settings.data_dir / "alive", settings.lease_seconds)
-    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     while True:
         try:
             lease.acquire()

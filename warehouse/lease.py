@@ -1,10 +1,11 @@
 """One run at a time, on any machine: a lease row with a heartbeat and a fencing number.
 
 Owns who may work. A run takes the row, counts the fence up by one and renews the lease
-while it works. A run that died is replaced at once when it lived on this machine (the
-kernel dropped its lock on the alive file), otherwise when its lease has run out on the
-database's clock. Whoever writes for readers calls :meth:`Lease.check` in the same
-transaction, so a run that was frozen and woken changes nothing.
+while it works. A job that people start gives way to any run. A run that died is
+replaced at once when it lived on this machine (the kernel dropped its lock on the alive
+file), otherwise when its lease has run out on the database's clock. Whoever writes for
+readers calls :meth:`Lease.check` in the same transaction, so a run that was frozen and
+woken changes nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from warehouse import fence, ops
 from warehouse.errors import Busy, LeaseLost
 
 NAME = "warehouse"
+JOB = "job-"
+"""How the names of holders begin that any run may replace while they work."""
 
 
 def host_name() -> str:
@@ -89,7 +92,8 @@ class Lease:
         else:
             previous = int(row.fence)
             held = row.run_id is not None and row.expires_at > now
-            if held and not self._holder_died(row.host, row.alive_path):
+            gives_way = held and self._is_before(row.run_id)
+            if held and not (gives_way or self._holder_died(row.host, row.alive_path)):
                 raise Busy(
                     f"run {row.run_id} on {row.host} holds the lock (renewed"
                     f" {max(0.0, self.seconds - (row.expires_at - now)):.0f} s ago);"
@@ -121,8 +125,13 @@ class Lease:
         if row is None or row.run_id is None:
             return
         is_over = row.expires_at <= ops.database_now(connection)
-        if is_over or self._holder_died(row.host, row.alive_path):
+        gives_way = self._is_before(row.run_id)
+        if is_over or gives_way or self._holder_died(row.host, row.alive_path):
             fence.dismiss(connection, row.fence + 1)
+
+    def _is_before(self, holder: str) -> bool:
+        """Whether this is a run and the holder a job: a day does not wait for one."""
+        return holder.startswith(JOB) and not self.run_id.startswith(JOB)
 
     @staticmethod
     def _holder_died(host: str, alive_path: str) -> bool:

@@ -12,12 +12,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ingest import landing
+from ingest import jobs, landing
 from ingest.jobs import fetch_listener
 from ingest.lastfm.fetch import FetchCancelled
 from ingest.lastfm.queue import Queue
 from local_lastfm import LocalLastfm
 from warehouse import ops
+from warehouse.errors import Busy
 from warehouse.lease import Lease
 from warehouse.settings import Settings
 
@@ -90,6 +91,43 @@ def test_run_again_it_asks_for_the_newest_part_only(
     first = fetch_listener(job)["requests"]
     again = fetch_listener(job)["requests"]
     assert again <= 6 < first
+
+
+@pytest.mark.parametrize("is_job", [False, True], ids=["a run", "the control: a job"])
+def test_it_gives_way_to_a_run_and_goes_on_after_it(
+    lastfm: LocalLastfm, job: Job, monkeypatch: pytest.MonkeyPatch, is_job: bool
+) -> None:
+    monkeypatch.setattr(jobs, "WAIT_SECONDS", 0.05)
+    job.settings = job.settings.model_copy(
+        update={"lastfm_requests_per_second": 40.0, "lease_seconds": 2.0}
+    )
+    ended: list[dict[str, int]] = []
+    working = threading.Thread(target=lambda: ended.append(dict(fetch_listener(job))))
+    working.start()
+    deadline = time.monotonic() + 60
+    while not any(done for done, total in job.reports if total):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    engine = ops.open_ops(job.settings)
+    name = "job-another" if is_job else "daily"
+    lease = Lease(engine, name, job.settings.data_dir / "alive", 60)
+    try:
+        if is_job:
+            with pytest.raises(Busy):
+                lease.acquire()
+        else:
+            with lease:
+                while None not in [total for _, total in job.reports]:
+                    assert time.monotonic() < deadline, "the job goes on"
+                    time.sleep(0.01)
+    finally:
+        working.join(60)
+    assert ended and ended[0]["failed"] == 0
+    now = time.time()
+    plays = lastfm.truth(job.listener_name, TODAY)
+    truth = {(play.uts, play.track_name) for play in plays if play.uts < now}
+    assert landed_scrobbles(job.settings) == truth
+    engine.dispose()
 
 
 def test_it_waits_for_the_daily_run_and_can_be_cancelled_meanwhile(job: Job) -> None:
