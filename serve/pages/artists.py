@@ -16,7 +16,7 @@ from serve.api.artists import ArtistsQuery, SeriesQuery, refuse_later
 from serve.api.parameters import ArtistPath, Day, Whole
 from serve.context import reading
 from serve.pages import drawing, formatting
-from serve.pages.site import Figure, Table, asked, page, pick, picture, table
+from serve.pages.site import Figure, Table, asked, page, pick, picture, table, takes
 from serve.problems import Problem
 from serve.queries import artists as queries
 from serve.queries import charts, histories, tags
@@ -69,6 +69,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/artists/<artist_id>/series.svg")(series_picture)
 
 
+@takes(ArtistsQuery, "go")
 def search() -> Any:
     """Artists by name, tag and order."""
     query = asked(ArtistsQuery)
@@ -168,6 +169,7 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
     )
 
 
+@takes(ArtistPageQuery)
 def artist(artist_id: str) -> Any:
     """One artist: counters, flow, value, growth, trend, tags, similar, ranks."""
     key = _key(artist_id)
@@ -248,6 +250,7 @@ def _as_it_was(figure: Figure, on: date | None) -> Figure:
     )
 
 
+@takes(PictureQuery)
 def series_picture(artist_id: str) -> Response:
     """One series of an artist as SVG, for other pages too."""
     key = _key(artist_id)

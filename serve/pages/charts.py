@@ -21,6 +21,7 @@ from serve.pages.site import (
     page,
     pick,
     table,
+    takes,
 )
 from serve.problems import Problem
 from serve.queries import charts as queries
@@ -65,6 +66,7 @@ def all_charts() -> Response:
         return page("charts.html", reader.published, groups=groups, count=len(rows))
 
 
+@takes(IssueQuery)
 def one_chart(chart: str) -> Response:
     """One issue of a chart."""
     if chart not in queries.CHARTS:

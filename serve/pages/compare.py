@@ -13,7 +13,7 @@ from serve.api.parameters import Text, Whole
 from serve.context import reading
 from serve.pages import drawing, formatting
 from serve.pages.artists import SHOWN, SPANS, places_of
-from serve.pages.site import Figure, Table, asked, page, pick
+from serve.pages.site import Figure, Table, asked, page, pick, takes
 from serve.queries import artists as queries
 from serve.store.contract import Reader
 
@@ -32,6 +32,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/compare")(compare)
 
 
+@takes(Asked)
 def compare() -> Any:
     """Lines of up to five artists, chosen by name."""
     query = asked(Asked)

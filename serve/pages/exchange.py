@@ -53,7 +53,7 @@ from serve.pages.exchange_site import (
     require_done,
     valid,
 )
-from serve.pages.site import asked, pick
+from serve.pages.site import asked, pick, takes
 from serve.problems import Problem
 
 
@@ -100,6 +100,7 @@ def _add(
 # Market ----------------------------------------------------------------------
 
 
+@takes(MarketQuery)
 def market() -> Response:
     """What is on the market, list by list."""
     query = asked(MarketQuery)
@@ -141,6 +142,7 @@ def market() -> Response:
 # One's own -------------------------------------------------------------------
 
 
+@takes(models.Part)
 def portfolio() -> Response:
     """What one owns, how it has gone, what one did."""
     require("read")
@@ -164,6 +166,7 @@ def portfolio() -> Response:
     )
 
 
+@takes(models.OrdersQuery)
 def orders() -> Response:
     """One's orders for the open."""
     require("read")
@@ -193,6 +196,7 @@ def cancel(order_id: str) -> Any:
     return redirect("/exchange/orders", 303)
 
 
+@takes(BoardsQuery)
 def all_boards() -> Response:
     """The boards, and where one stands."""
     query = asked(BoardsQuery)
@@ -327,6 +331,7 @@ def leave_league(league_id: str) -> Any:
 # For everybody ---------------------------------------------------------------
 
 
+@takes(models.EconomyQuery)
 def economy() -> Response:
     """The economy by day."""
     query = asked(models.EconomyQuery)

@@ -34,7 +34,7 @@ from serve.pages.exchange_site import (
     require_done,
     valid,
 )
-from serve.pages.site import asked
+from serve.pages.site import asked, takes
 from serve.problems import Problem, retry_after
 
 _QUICK_SHARES = (1, 10, 100)
@@ -48,6 +48,7 @@ class ArtistQuery(models.TicketQuery):
     done: Key | None = Field(None, description="a trade or an order of one's own")
 
 
+@takes(ArtistQuery)
 def artist(artist_id: str) -> Response:
     """One artist on the market: price, what one holds, and the form to trade."""
     path = _artist_path(artist_id)
@@ -62,6 +63,7 @@ def artist(artist_id: str) -> Response:
         return _artist_page(page, refusal=refusal)
 
 
+@takes(models.TicketQuery)
 def ticket(artist_id: str) -> Response:
     """The figures of an amount, alone: what the page shows while it is typed."""
     path = _artist_path(artist_id)

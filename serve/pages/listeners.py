@@ -27,7 +27,7 @@ from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.pages import drawing, formatting
-from serve.pages.site import Figure, asked, counted_picker, page, pick, table
+from serve.pages.site import Figure, asked, counted_picker, page, pick, table, takes
 from serve.pages.trends import GRAINS, over_time, week_figure, year_figure
 from serve.problems import Problem
 from serve.queries import listeners as queries
@@ -71,6 +71,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.post("/me/jobs/<job_id>/cancel")(cancel_job)
 
 
+@takes(Asked)
 def panel() -> Response:
     """The public listeners ranked, and the pairs closest in taste."""
     query = asked(Asked)
@@ -225,6 +226,7 @@ def _pairs(reader: Reader, named: Named) -> Figure:
     )
 
 
+@takes(AskedListener)
 def listener(listener_name: str) -> Response:
     """One listener's lists; private ones only for their owner."""
     try:
@@ -247,6 +249,7 @@ def listener(listener_name: str) -> Response:
         return _listener_page(reader, path.listener_id, account if is_own else None)
 
 
+@takes(AskedListener)
 def me() -> Any:
     """One's own page; for a visitor, what logging in is good for."""
     account = current_account()

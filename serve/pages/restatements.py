@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from serve.api.service import RestatementsQuery
 from serve.context import reading
 from serve.pages import drawing, formatting
-from serve.pages.site import Cell, Figure, asked, page, pick, table
+from serve.pages.site import Cell, Figure, asked, page, pick, table, takes
 from serve.queries import about, charts
 from serve.store.contract import Reader
 
@@ -32,6 +32,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/restatements")(restatements)
 
 
+@takes(RestatementsQuery)
 def restatements() -> Response:
     """What changed, from what to what, why, and the charts that changed with it."""
     query = asked(RestatementsQuery)

@@ -50,6 +50,7 @@ NAVIGATION = (
 )
 
 Query = TypeVar("Query", bound=BaseModel)
+View = TypeVar("View", bound=Callable[..., Any])
 Row = TypeVar("Row")
 Cell = str | Markup
 
@@ -91,6 +92,7 @@ def make_pages() -> Blueprint:
         static_url_path="/static",
     )
     pages.context_processor(_shared)
+    pages.before_request(_leave_out_unknown)
     pages.after_request(_keep_static)
     pages.get("/favicon.ico")(favicon)
     pages.get("/theme.css")(theme_css)
@@ -125,17 +127,54 @@ def picture(published: Published, body: str) -> Response:
     return response
 
 
-def asked(model: type[Query], **given: Any) -> Query:
-    """The query of this page, by the same model as the API's.
+def takes(model: type[BaseModel], *others: str) -> Callable[[View], View]:
+    """Mark a page with the parameters it knows: those of a model, and others.
 
-    An empty field of a form counts as not given, and what the page does not know is
-    left alone: links collect such things on their way.
+    A page without this mark knows none. Any other parameter leads to the address
+    without it, before anything is computed: links collect such things on their way,
+    and each would be one more answer to keep.
     """
-    known = {entry.alias or name for name, entry in model.model_fields.items()}
+
+    def mark(view: View) -> View:
+        view.__dict__["takes"] = _names(model) | set(others)
+        return view
+
+    return mark
+
+
+def _names(model: type[BaseModel]) -> set[str]:
+    return {entry.alias or name for name, entry in model.model_fields.items()}
+
+
+def _known() -> set[str]:
+    """The parameters of the page that is asked for."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    known: set[str] = getattr(view, "takes", set())
+    return known
+
+
+def _leave_out_unknown() -> Any:
+    if request.method not in ("GET", "HEAD") or request.endpoint == "pages.static":
+        return None
+    kept = [(name, value) for name, value in request.args.items() if name in _known()]
+    if len(kept) == len(request.args):
+        return None
+    response = redirect(f"{request.path}?{urlencode(kept)}" if kept else request.path)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def asked(model: type[Query], **given: Any) -> Query:
+    """The query of this page, by the same model as the API's; see :func:`takes`.
+
+    An empty field of a form counts as not given.
+    """
+    assert _names(model) <= _known(), f"{request.endpoint} does not say what it takes"
     query = {name: value for name, value in request.args.items() if value.strip()}
+    names = _names(model)
     try:
         return model.model_validate(
-            {**{k: v for k, v in query.items() if k in known}, **given}
+            {**{k: v for k, v in query.items() if k in names}, **given}
         )
     except ValidationError as error:
         fields = ", ".join(

@@ -10,7 +10,7 @@ from serve.api.parameters import Page
 from serve.api.tags import TagPath, TagsQuery
 from serve.context import reading
 from serve.pages import drawing, formatting
-from serve.pages.site import Figure, asked, page, pick, table
+from serve.pages.site import Figure, asked, page, pick, table, takes
 from serve.problems import Problem
 from serve.queries import charts
 from serve.queries import tags as queries
@@ -30,6 +30,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/tags/<tag_id>")(tag)
 
 
+@takes(TagsQuery)
 def all_tags() -> Response:
     """Tags by name or size."""
     query = asked(TagsQuery)
@@ -103,6 +104,7 @@ def _tags(rows: list[dict[str, Any]], query: TagsQuery, limit: int) -> Figure:
     )
 
 
+@takes(Page)
 def tag(tag_id: str) -> Response:
     """One tag: its artists, then their tracks."""
     try:

@@ -15,7 +15,16 @@ from serve.api.trends import TrendQuery
 from serve.context import reading
 from serve.pages import drawing, formatting
 from serve.pages.artists import places_of
-from serve.pages.site import Figure, Table, asked, counted_picker, page, pick, table
+from serve.pages.site import (
+    Figure,
+    Table,
+    asked,
+    counted_picker,
+    page,
+    pick,
+    table,
+    takes,
+)
 from serve.queries import artists, insights, tags
 from serve.queries import trends as queries
 from serve.store.contract import Reader, Result
@@ -44,6 +53,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/trends")(trends)
 
 
+@takes(Asked)
 def trends() -> Response:
     """Scrobbles over time, in the week and in the year; filters in the address."""
     query = asked(Asked)
