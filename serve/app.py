@@ -109,7 +109,12 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
 
 
 def _asking() -> int | None:
-    account = current_account()
+    try:
+        account = current_account()
+    except (Problem, SQLAlchemyError):
+        # A token that is not good, or cannot be looked up now, is refused where one is
+        # needed, and only there.
+        return None
     return account.account_id if account is not None else None
 
 
