@@ -70,34 +70,39 @@ SCHEMAS: Mapping[str, Schema] = {
         },
     ),
     # Its tables are the owner's: who may change a table may switch off what guards it.
+    # The service reads what a settlement writes, and writes what a player's acts need.
     "exchange": Schema(
         "owner",
-        {"serve": _WRITE, "job": _WRITE, "ingest": _READ},
+        {"serve": _READ, "job": _APPEND, "ingest": _READ},
         only={
             **{
-                table: {"serve": _APPEND, "job": _APPEND}
+                table: {"serve": _APPEND}
                 for table in (
                     *("postings", "transactions", "trades", "answers"),
                     "market_events",
                 )
             },
-            # What a settlement writes.
             **{
-                table: {"serve": _READ, "job": _APPEND}
+                table: {"serve": _KEEP, "job": _WRITE}
+                for table in ("players", "holdings", "orders")
+            },
+            "listings": {"serve": _READ | {"UPDATE"}, "job": _WRITE},
+            # Who leaves goes from the boards.
+            "board_rows": {"serve": _READ | {"DELETE"}, "job": _WRITE},
+            "seasons": {"job": _WRITE},
+            # Whoever comes first inserts the only row of these.
+            "market": {"serve": _KEEP, "job": _KEEP},
+            "closing": {"serve": _APPEND, "job": _KEEP},
+            "secrets": {"serve": _APPEND},
+            "alembic_version": {"job": _READ},
+            **{
+                table: {"serve": _WRITE, "job": _WRITE}
                 for table in (
-                    *("settlements", "prices", "dividends", "checkpoints"),
-                    *("account_days", "economy_days", "season_results", "trophies"),
+                    *("departures", "friend_leagues", "friend_league_members"),
+                    *("accounts", "account_sessions", "account_tokens"),
+                    *("account_logins", "jobs", "serve_state"),
                 )
             },
-            "seasons": {"serve": _READ},
-            "alembic_version": {"serve": _READ, "job": _READ},
-            # Who leaves goes from the boards.
-            "board_rows": {"serve": frozenset({"SELECT", "DELETE"})},
-            # Whoever comes first inserts the only row of these.
-            "market": {"serve": _KEEP},
-            **{table: {"serve": _APPEND} for table in ("closing", "secrets")},
-            "listings": {"serve": frozenset({"SELECT", "UPDATE"})},
-            **{table: {"serve": _KEEP} for table in ("players", "holdings", "orders")},
         },
     ),
 }
@@ -474,7 +479,8 @@ class _Work:
 def _counting(schema: Schema) -> dict[str, frozenset[str]]:
     return {
         role_of(duty): frozenset({"SELECT", "USAGE"})
-        for duty, rights in schema.tables.items()
+        for each in (schema.tables, *schema.only.values())
+        for duty, rights in each.items()
         if "INSERT" in rights
     }
 
