@@ -180,7 +180,10 @@ def test_all_marts_are_equal_after_the_first_day_and_after_a_further_one(
         compare(embedded, server, postgres_url, day)
 
 
-@pytest.mark.parametrize(("archive", "listeners"), [("hetrec", 30), ("lastfm-1k", 2)])
+@pytest.mark.parametrize(
+    ("archive", "listeners"),
+    [pytest.param("hetrec", 30, marks=pytest.mark.chaos), ("lastfm-1k", 2)],
+)
 def test_all_marts_of_real_listening_are_equal(
     archive: str, listeners: int, shared_dir: Path, postgres_url: str, tmp_path: Path
 ) -> None:
