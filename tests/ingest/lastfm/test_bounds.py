@@ -127,7 +127,7 @@ def test_a_bad_server_ends_the_fetch_after_few_requests_with_the_cause(
     with pytest.raises(FetchStopped, match=said) as stopped:
         run(engine, tmp_path, bad.url)
     assert stopped.value.exit_code == 3
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert len(bad.requests) < 30 + FEW
     assert landed(engine, tmp_path) >= 30, "what was answered is landed"
     # It is mended: the next run goes on from there.
@@ -153,7 +153,7 @@ def test_without_the_bounds_it_goes_on(
     with pytest.raises(FetchCancelled):
         run(engine, tmp_path, bad.url, policy, seconds=4.0)
     if case == "502 for ever":
-        assert len(bad.requests) > 5 * FEW
+        assert len(bad.requests) > 30 + FEW
 
 
 def test_an_outage_shorter_than_the_patience_is_waited_for(
