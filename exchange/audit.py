@@ -42,13 +42,8 @@ def write(
     except Refusal as refusal:
         if refusal.code != "violated":
             raise
-        detail = refusal.detail
-        halt(database, clock, "a player's write", [detail])
-        raise Refusal(
-            "market_halted",
-            "The market is halted until a person has looked at it.",
-            reason=_REASON,
-        ) from refusal
+        halt(database, clock, "a player's write", [refusal.detail])
+        raise market.halted(_REASON) from refusal
 
 
 def look(database: Database, clock: Clock, actor: str) -> list[str]:

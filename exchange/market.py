@@ -60,11 +60,7 @@ def lock(connection: Connection) -> Market:
 def require_open(market: Market) -> None:
     """Refuse unless the market is open and not about to close."""
     if market.state == "halted":
-        raise Refusal(
-            "market_halted",
-            "The market is halted until a person has looked at it.",
-            reason=market.reason,
-        )
+        raise halted(market.reason)
     if takes_orders_only(market):
         raise Refusal(
             "market_closed",
@@ -78,6 +74,15 @@ def require_open(market: Market) -> None:
             "The market is closed while new prices are made.",
             reopens_at=iso(market.expected_open_at),
         )
+
+
+def halted(reason: str) -> Refusal:
+    """What everybody is told who comes to a halted market."""
+    return Refusal(
+        "market_halted",
+        "The market is halted until a person has looked at it.",
+        reason=reason,
+    )
 
 
 def takes_orders_only(market: Market) -> bool:

@@ -104,7 +104,8 @@ def answer_once(
             )
         return Answer(first.status, json.loads(first.body), is_replay=True)
     # A trade that is done costs its fee; what costs nothing is counted.
-    if payload.get("operation") != "trade":
+    is_trade = payload.get("operation") == "trade"
+    if not is_trade:
         _check_quota(connection, clock, player_id)
     try:
         answer = Answer(status, action(request))
@@ -112,7 +113,8 @@ def answer_once(
     except Refusal as refusal:
         if refusal.kind in _NOT_KEPT:
             raise
-        _check_quota(connection, clock, player_id)
+        if is_trade:
+            _check_quota(connection, clock, player_id)
         answer = Answer(refusal.status, refusal.problem())
     _keep_answer.run(
         connection,

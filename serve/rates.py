@@ -45,41 +45,51 @@ def install(
         account: the key of the account that asks, or None for a visitor.
     """
     limiter = FixedWindowRateLimiter(Counts())
-    usual = parse_many(limit)
-    special = {name: parse_many(text) for name, text in of_blueprints.items()}
+    usual = _Limits(limit)
+    special = {name: _Limits(text) for name, text in of_blueprints.items()}
     trusted = [ip_network(name) for name in proxies]
 
     @app.before_request
     def _count() -> None:
         if request.path.startswith(_UNLIMITED):
             return
-        items = special.get(request.blueprint or "", usual)
+        limits = special.get(request.blueprint or "", usual)
         address = caller(
             request.remote_addr, request.headers.getlist("X-Forwarded-For"), trusted
         )
         has_secret = "Authorization" in request.headers or bool(request.cookies)
         if not has_secret:
-            _hit(items, "address", address)
+            _hit(limits.of_one, "address", address)
             return
-        _hit(items, "many", address, cost_share=_ACCOUNTS_OF_AN_ADDRESS)
+        _hit(limits.of_many, "many", address)
         key = account()
-        _hit(items, *(("address", address) if key is None else ("account", str(key))))
+        whom = ("address", address) if key is None else ("account", str(key))
+        _hit(limits.of_one, *whom)
 
-    def _hit(items: Sequence[RateLimitItem], *whom: str, cost_share: int = 1) -> None:
+    def _hit(items: Sequence[RateLimitItem], *whom: str) -> None:
+        counted_for = (request.endpoint or "", *whom)
         for item in items:
-            counted = type(item)(
-                item.amount * cost_share, item.multiples, item.namespace
-            )
-            if not limiter.hit(counted, request.endpoint or "", *whom):
-                window = limiter.get_window_stats(
-                    counted, request.endpoint or "", *whom
-                )
+            if not limiter.hit(item, *counted_for):
+                window = limiter.get_window_stats(item, *counted_for)
                 wait = str(max(1, math.ceil(window.reset_time - time.time())))
                 raise Problem(
                     "rate_limited",
-                    f"{counted} is allowed here; ask again in {wait} s",
+                    f"{item} is allowed here; ask again in {wait} s",
                     headers={"Retry-After": wait},
                 )
+
+
+class _Limits:
+    """The limits of one caller, and of an address with many of them behind it."""
+
+    def __init__(self, text: str) -> None:
+        self.of_one = parse_many(text)
+        self.of_many = [
+            type(item)(
+                item.amount * _ACCOUNTS_OF_AN_ADDRESS, item.multiples, item.namespace
+            )
+            for item in self.of_one
+        ]
 
 
 def caller(

@@ -16,7 +16,6 @@ import secrets
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from warehouse import ops, store
 from warehouse.duckdb_store import version_path
 from warehouse.errors import Damaged, SettingsError, WarehouseError
 from warehouse.lease import Lease
-from warehouse.settings import Settings
+from warehouse.settings import Settings, admin_url_of
 from warehouse.version_file import check_whole
 
 FORMAT = 1
@@ -43,7 +42,6 @@ _SCRATCH_SUFFIXES = ("-wal", "-shm", "-journal", ".queue", ".partial")
 # An account that joined the exchange between two copies would leave a player whose
 # account another person gets later: so the accounts are copied last.
 _LAST = "accounts.sqlite"
-_BLOCK = 1 << 20
 _POSTGRES_PROGRAMS = "/usr/lib/postgresql"
 
 
@@ -95,7 +93,7 @@ def back_up(
                 current = store.published_version(connection)
             _copy_files(settings.data_dir, partial / FILES)
             if settings.is_postgres:
-                url = admin_url or str(settings.warehouse_url)
+                url = admin_url_of(settings, admin_url)
                 _postgres("pg_dump", url, "-Fc", "-f", str(partial / DUMP))
             manifest = Manifest(
                 FORMAT,
@@ -150,7 +148,7 @@ def restore(settings: Settings, backup: Path, admin_url: str | None = None) -> M
             f"{data_dir} is not empty: give an empty data_dir, or move it away first"
         )
     if settings.is_postgres:
-        _restore_database(admin_url or str(settings.warehouse_url), backup / DUMP)
+        _restore_database(admin_url_of(settings, admin_url), backup / DUMP)
     coming = data_dir.with_name(f"{data_dir.name}.restoring")
     shutil.rmtree(coming, ignore_errors=True)
     shutil.copytree(backup / FILES, coming)
@@ -276,7 +274,7 @@ def _restore_database(url: str, dump: Path) -> None:
     Raises:
         SettingsError: a version is published in it.
     """
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg2"))
+    engine = create_engine(url)
     try:
         with engine.connect() as connection:
             is_used = inspect(connection).has_table("versions", schema="ops") and (
@@ -319,7 +317,7 @@ def _postgres(program: str, url: str, *arguments: str) -> None:
 
 
 def _find_program(name: str) -> str:
-    """The program in PATH, or Debian's newest; a wrapper may pick an older one."""
+    """Debian's newest, for the wrapper in PATH may pick an older one, or PATH's."""
     newest = sorted(
         Path(_POSTGRES_PROGRAMS).glob(f"*/bin/{name}"),
         key=lambda path: int("0" + path.parts[-3]),
@@ -336,20 +334,16 @@ def _engine_name(settings: Settings) -> str:
     return "PostgreSQL" if settings.is_postgres else "DuckDB"
 
 
-def _paths(folder: Path) -> Sequence[str]:
+def _paths(folder: Path) -> list[str]:
     """Every file below a folder but the manifest, as relative paths."""
-    return sorted(_files(folder))
-
-
-def _files(folder: Path) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        if path.is_file() and path.name != MANIFEST:
-            yield path.relative_to(folder).as_posix()
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST
+    )
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+        digest = hashlib.file_digest(file, "sha256")
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}

@@ -35,7 +35,12 @@ from warehouse.recovery import recover
 from warehouse.recovery import repair as repair_folder
 from warehouse.redact import RedactingFilter, redact
 from warehouse.report import drop_output
-from warehouse.settings import Settings, settings_options, take_settings
+from warehouse.settings import (
+    Settings,
+    admin_option,
+    settings_options,
+    take_settings,
+)
 
 
 class _Commands(click.Group):
@@ -208,17 +213,11 @@ def repair(from_landing: bool, **options: Any) -> None:
 
 
 _folder = click.Path(path_type=Path, file_okay=False)
-_admin = click.option(
-    "--admin-url",
-    envvar="SCROBBLE_ADMIN_URL",
-    metavar="URL",
-    help="PostgreSQL login that owns every schema (default: WAREHOUSE_URL)",
-)
 
 
 @cli.command()
 @click.argument("folder", type=_folder)
-@_admin
+@admin_option
 @settings_options
 def backup(folder: Path, admin_url: str | None, **options: Any) -> None:
     """Copy everything, accounts and exchange too, into a new folder in FOLDER."""
@@ -228,7 +227,7 @@ def backup(folder: Path, admin_url: str | None, **options: Any) -> None:
 
 @cli.command()
 @click.argument("folder", type=_folder)
-@_admin
+@admin_option
 @settings_options
 def restore(folder: Path, admin_url: str | None, **options: Any) -> None:
     """Make a warehouse from the backup FOLDER, in an empty data folder or database."""

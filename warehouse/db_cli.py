@@ -10,9 +10,14 @@ import click
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from warehouse.errors import SettingsError, WarehouseError
+from warehouse.errors import WarehouseError
 from warehouse.roles import Change, bring_about, parse_login
-from warehouse.settings import missing, normal_url, settings_options, take_settings
+from warehouse.settings import (
+    admin_option,
+    admin_url_of,
+    settings_options,
+    take_settings,
+)
 
 
 @click.group()
@@ -20,16 +25,8 @@ def db() -> None:
     """Schemas, roles and rights in PostgreSQL."""
 
 
-_admin = click.option(
-    "--admin-url",
-    envvar="SCROBBLE_ADMIN_URL",
-    metavar="URL",
-    help="login that may create roles and schemas (default: WAREHOUSE_URL)",
-)
-
-
 @db.command()
-@_admin
+@admin_option
 @click.option(
     "--login",
     "logins",
@@ -53,7 +50,7 @@ def init(admin_url: str | None, logins: tuple[str, ...], **options: Any) -> None
 
 
 @db.command()
-@_admin
+@admin_option
 @settings_options
 def check(admin_url: str | None, **options: Any) -> None:
     """Say what `init` would change; exit code 1 if anything."""
@@ -79,14 +76,7 @@ def _say(changes: list[Change]) -> None:
 def _admin_transaction(
     admin_url: str | None, options: dict[str, Any]
 ) -> Iterator[Connection]:
-    settings = take_settings(options)
-    try:
-        url = normal_url(admin_url) if admin_url else settings.warehouse_url
-    except ValueError as error:
-        raise SettingsError(f"--admin-url {error}") from None
-    if url is None:
-        raise missing("warehouse_url", "which database")
-    engine = create_engine(url)
+    engine = create_engine(admin_url_of(take_settings(options), admin_url))
     try:
         with engine.connect() as connection:
             # Tables change hands here; better to fail than to make readers queue.

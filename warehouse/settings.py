@@ -443,6 +443,28 @@ def group_options(
 
 
 settings_options = group_options(Settings)
+admin_option = click.option(
+    "--admin-url",
+    envvar="SCROBBLE_ADMIN_URL",
+    metavar="URL",
+    help="login that owns all schemas, or may create them and roles (default:"
+    " WAREHOUSE_URL)",
+)
+
+
+def admin_url_of(settings: Settings, admin_url: str | None) -> str:
+    """The PostgreSQL that an administrator's command works on, as that login.
+
+    Raises:
+        SettingsError: it is none that we can use, or none is given.
+    """
+    try:
+        url = normal_url(admin_url) if admin_url else settings.warehouse_url
+    except ValueError as error:
+        raise SettingsError(f"--admin-url {error}") from None
+    if url is None:
+        raise missing("warehouse_url", "which database")
+    return url
 
 
 def take_flags(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Column, Connection, MetaData, Table, inspect
+from sqlalchemy import Column, Connection, MetaData, inspect
 
 
 def add_missing(connection: Connection, tables: MetaData) -> list[str]:
@@ -24,36 +24,28 @@ def add_missing(connection: Connection, tables: MetaData) -> list[str]:
     """
     schemas = connection.get_execution_options().get("schema_translate_map") or {}
     schema = schemas.get(None)
-    before = set(inspect(connection).get_table_names(schema=schema))
     tables.create_all(connection)
+    # After that only tables of before can lack anything; one question for all of them.
+    there = inspect(connection)
+    columns = there.get_multi_columns(schema=schema)
+    indexes = there.get_multi_indexes(schema=schema)
+    operations = Operations(MigrationContext.configure(connection))
     added: list[str] = []
     for table in tables.sorted_tables:
-        if table.name in before:
-            added += _complete(connection, table, schema)
-    return added
-
-
-def _complete(connection: Connection, table: Table, schema: str | None) -> list[str]:
-    there = inspect(connection)
-    columns = {one["name"] for one in there.get_columns(table.name, schema=schema)}
-    indexes = {one["name"] for one in there.get_indexes(table.name, schema=schema)}
-    added = []
-    operations = Operations(MigrationContext.configure(connection))
-    for column in table.columns:
-        if column.name not in columns:
-            operations.add_column(
-                table.name,
-                Column[object](
+        known = {one["name"] for one in columns[schema, table.name]}
+        for column in table.columns:
+            if column.name not in known:
+                fresh = Column[object](
                     column.name,
                     column.type,
                     nullable=column.nullable,
                     server_default=column.server_default,
-                ),
-                schema=schema,
-            )
-            added.append(f"{table.name}.{column.name}")
-    for index in table.indexes:
-        if index.name not in indexes:
-            index.create(connection)
-            added.append(str(index.name))
+                )
+                operations.add_column(table.name, fresh, schema=schema)
+                added.append(f"{table.name}.{column.name}")
+        indexed = {one["name"] for one in indexes[schema, table.name]}
+        for index in table.indexes:
+            if index.name not in indexed:
+                index.create(connection)
+                added.append(str(index.name))
     return added

@@ -22,7 +22,6 @@ from warehouse.errors import Damaged
 from warehouse.store import Version
 
 NAME = re.compile(r"^warehouse-((\d{8})-(\d{6,}))\.duckdb$")
-_BLOCK = 1024 * 1024
 _DDL = """
     create schema if not exists about;
     create or replace table about.version (
@@ -160,8 +159,6 @@ def check_whole(path: Path) -> None:
 
 def digest(path: Path) -> str:
     """A hash of the file's bytes."""
-    found = hashlib.blake2b(digest_size=20)
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
+        found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20))
     return found.hexdigest()

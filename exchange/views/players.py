@@ -244,7 +244,7 @@ def portfolio(connection: Connection, player_id: str) -> Portfolio:
         reserved_units=player.reserved_units,
         holdings_units=holdings_units,
         worth_units=worth,
-        day_return_ppm=(worth - player.base_units) * PPM // player.base_units,
+        day_return_ppm=_day_return_ppm(player, worth),
         season_return_ppm=boards.return_ppm(index, player.season_index),
         lifetime_return_ppm=boards.return_ppm(life, boards.START),
         holdings=holdings,
@@ -258,11 +258,12 @@ def standing(connection: Connection, player_id: str) -> Standing | None:
         return None
     worth = trading.net_worth(connection, player_id, player.cash_units)
     return Standing(
-        player.cash_units,
-        player.reserved_units,
-        worth,
-        (worth - player.base_units) * PPM // player.base_units,
+        player.cash_units, player.reserved_units, worth, _day_return_ppm(player, worth)
     )
+
+
+def _day_return_ppm(player: Row[Any], worth_units: int) -> int:
+    return int((worth_units - player.base_units) * PPM // player.base_units)
 
 
 def _holding(row: Row[Any]) -> Holding:

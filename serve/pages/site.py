@@ -169,9 +169,9 @@ def asked(model: type[Query], **given: Any) -> Query:
 
     An empty field of a form counts as not given.
     """
-    assert _names(model) <= _known(), f"{request.endpoint} does not say what it takes"
-    query = {name: value for name, value in request.args.items() if value.strip()}
     names = _names(model)
+    assert names <= _known(), f"{request.endpoint} does not say what it takes"
+    query = {name: value for name, value in request.args.items() if value.strip()}
     try:
         return model.model_validate(
             {**{k: v for k, v in query.items() if k in names}, **given}

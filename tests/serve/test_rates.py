@@ -111,8 +111,8 @@ def test_people_behind_one_proxy_do_not_share_a_limit(
 def test_each_account_has_a_limit_of_its_own_and_an_address_one_of_many(
     make_service: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make_service(rate_limit="3 per day")
     monkeypatch.setattr(rates, "_ACCOUNTS_OF_AN_ADDRESS", 3)
+    app = make_service(rate_limit="3 per day")
     client = app.test_client()
     # Making a token asks other routes.
     anna, bert = bearer(app, "Anna", "read"), bearer(app, "Bert", "read")
