@@ -21,6 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from hashlib import md5
@@ -71,7 +72,7 @@ def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> No
     key = database.run(market.quote_key)
     dice = random.Random(player_id)
     waits: list[float] = []
-    refused = 0
+    refused: Counter[str] = Counter()
     held: dict[str, int] = {}
     start.wait()
     cpu = time.process_time()
@@ -87,11 +88,11 @@ def trade(url: str, player_id: str, trades: int, results: Any, start: Any) -> No
             began = time.perf_counter()
             answer = _trade_on(database, player_id, artist, side, quoted["quote"], key)
         except Refusal as refusal:
-            refused += 1
+            refused[refusal.code] += 1
             is_broke = refusal.code == "insufficient_funds"
             continue
         if answer.status != 200:
-            refused += 1
+            refused[answer.body["code"]] += 1
             continue
         waits.append(time.perf_counter() - began)
         left = held.pop(artist, 0) + (2 if side == "buy" else -2)
@@ -111,7 +112,7 @@ def _trade_on(
             utc_now,
             player_id,
             secrets.token_hex(16),
-            {"quote": quote},
+            {"operation": "trade", "artist_id": artist, "quote": quote},
             lambda d: trading.trade(d, utc_now, RULES, artist, side, 2, quote, key=key),
         )
     )
@@ -240,12 +241,12 @@ def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> Non
         waits.append(time.perf_counter() - began)
     cpu = time.process_time() - cpu
     connection.close()
-    results.put((waits, 0, cpu))
+    results.put((waits, Counter(), cpu))
 
 
 def measure(
     work: Callable[..., None], url: str, player_ids: list[str], trades: int
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Run one client a player at once; gives the rate and the waits in milliseconds."""
     context = multiprocessing.get_context("spawn")
     results: Any = context.Queue()
@@ -264,23 +265,32 @@ def measure(
     for process in processes:
         process.join(30)
     waits = sorted(wait for part, _, _ in parts for wait in part)
+    refused = sum((codes for _, codes, _ in parts), Counter())
+    if not waits:
+        raise SystemExit(f"no trade was done: {dict(refused)}")
     return {
         "trades_per_second": round(len(waits) / seconds, 1),
         "p50_ms": round(1000 * statistics.median(waits), 2),
         "p99_ms": round(1000 * waits[int(len(waits) * 0.99)], 2),
         "longest_ms": round(1000 * waits[-1], 1),
         "client_cpu_ms": round(1000 * sum(cpu for _, _, cpu in parts) / len(waits), 2),
-        "refused": sum(refused for _, refused, _ in parts),
+        "refused": dict(refused),
     }
 
 
-def compare(url: str, clients: int, trades: int, rounds: int) -> dict[str, Any]:
-    """The exchange and the bare statements in turn; the median of the rounds."""
-    player_ids = prepare(url, clients)
-    found: dict[str, list[dict[str, float]]] = {"exchange": [], "bare": []}
+def compare(
+    new_url: Callable[[str], str], clients: int, trades: int, rounds: int
+) -> dict[str, Any]:
+    """The exchange and the bare statements in turn; the median of the rounds.
+
+    Each has its own database: the bare statements leave books that do not add up.
+    """
+    urls = {work: new_url(work.__name__) for work in (trade, bare)}
+    player_ids = {work: prepare(url, clients) for work, url in urls.items()}
+    found: dict[str, list[dict[str, Any]]] = {"exchange": [], "bare": []}
     for _ in range(rounds):
-        found["exchange"].append(measure(trade, url, player_ids, trades))
-        found["bare"].append(measure(bare, url, player_ids, trades))
+        for name, work in (("exchange", trade), ("bare", bare)):
+            found[name].append(measure(work, urls[work], player_ids[work], trades))
     chosen = {
         name: sorted(runs, key=lambda run: run["trades_per_second"])[len(runs) // 2]
         for name, runs in found.items()
@@ -302,10 +312,10 @@ def main() -> None:
 
     given = (arguments.clients, arguments.trades, arguments.rounds)
     with tempfile.TemporaryDirectory() as folder:
-        found = {"sqlite": compare(f"sqlite:///{folder}/bench.sqlite", *given)}
+        found = {"sqlite": compare(lambda n: f"sqlite:///{folder}/{n}.sqlite", *given)}
     server = start_postgres()
     with closing(_Stopping(server.stop)):
-        found["postgresql"] = compare(server.new_database(), *given)
+        found["postgresql"] = compare(lambda _: server.new_database(), *given)
     print(json.dumps(found, indent=2))
 
 

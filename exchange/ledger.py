@@ -287,21 +287,15 @@ def violations(connection: Connection) -> list[str]:
     ]
 
 
-def check_player(
-    connection: Connection, player_id: str, artist_id: str | None = None
-) -> None:
+def check_player(found: Any, player_id: str, artist_id: str | None) -> None:
     """Compare one player's cash, and shares of one artist, with what was posted.
+
+    Args:
+        found: a row of `PLAYER_BOOKS`.
 
     Raises:
         Refusal: `violated`, with what is kept and what was posted.
     """
-    found = _player_books.first(
-        connection,
-        player_id=player_id,
-        artist_id=artist_id or "",
-        account=player_account(player_id),
-        basis=basis_asset(artist_id or ""),
-    )
     kept = (found.cash_units, found.shares, found.basis_nanos)
     posted = (found.posted_cash, found.posted_shares, found.posted_basis)
     if tuple(map(int, kept)) != tuple(map(int, posted)):
@@ -313,32 +307,47 @@ def check_player(
         )
 
 
-def _posted(asset: Any) -> Any:
+def whose_books(player_id: str, artist_id: str | None) -> dict[str, str]:
+    """The binds of `PLAYER_BOOKS`."""
+    return {
+        "who": player_id,
+        "which": artist_id or "",
+        "account": player_account(player_id),
+        "basis": basis_asset(artist_id or ""),
+    }
+
+
+def _posted(asset: Any, name: str) -> Any:
     columns = schema.postings.c
     return (
         select(func.coalesce(func.sum(columns.amount), 0))
         .where(columns.account == bindparam("account"), columns.asset == asset)
         .scalar_subquery()
+        .label(name)
     )
 
 
-_player_books = Prepared(
-    select(
-        schema.players.c.cash_units,
-        _posted(CASH).label("posted_cash"),
-        func.coalesce(_held.shares, 0).label("shares"),
-        _posted(bindparam("artist_id")).label("posted_shares"),
-        func.coalesce(_held.basis_nanos, 0).label("basis_nanos"),
-        _posted(bindparam("basis")).label("posted_basis"),
+def _kept(column: Any) -> Any:
+    found = (
+        select(column)
+        .where(_held.player_id == bindparam("who"))
+        .where(_held.artist_id == bindparam("which"))
+        .scalar_subquery()
     )
-    .select_from(
-        schema.players.outerjoin(
-            schema.holdings,
-            (_held.player_id == schema.players.c.player_id)
-            & (_held.artist_id == bindparam("artist_id")),
-        )
-    )
-    .where(schema.players.c.player_id == bindparam("player_id"))
+    return func.coalesce(found, 0).label(column.name)
+
+
+#: What is kept of a player and what was posted, as columns that any statement may give.
+PLAYER_BOOKS = (
+    select(schema.players.c.cash_units)
+    .where(schema.players.c.player_id == bindparam("who"))
+    .scalar_subquery()
+    .label("cash_units"),
+    _kept(_held.shares),
+    _kept(_held.basis_nanos),
+    _posted(CASH, "posted_cash"),
+    _posted(bindparam("which"), "posted_shares"),
+    _posted(bindparam("basis"), "posted_basis"),
 )
 
 

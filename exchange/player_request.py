@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, DateTime, bindparam, func, insert, select
 
 from exchange import ledger, market, schema
 from exchange.clock import Clock, iso
@@ -49,11 +49,25 @@ _first_answer = Prepared(
         schema.answers.c.idempotency_key == bindparam("key"),
     )
 )
-_keep_answer = Prepared(insert(schema.answers), schema.answers.c.keys())
+# The last statement of a write reads the books: another would cost a round trip.
+_keep_answer = Prepared(
+    insert(schema.answers)
+    .values({c.name: bindparam(c.name, type_=c.type) for c in schema.answers.c})
+    .returning(*ledger.PLAYER_BOOKS)
+)
 
 #: Answers kept of one player in 24 hours, but for trades that are done.
 MOST_ANSWERS = 5_000
 _DAY = timedelta(days=1)
+_recent_answers = Prepared(
+    select(
+        func.count().label("answers"),
+        func.min(schema.answers.c.answered_at).label("oldest"),
+    ).where(
+        schema.answers.c.player_id == bindparam("player_id"),
+        schema.answers.c.answered_at > bindparam("since", type_=DateTime),
+    )
+)
 # Refusals that may be lifted in a moment: the same key may then succeed.
 _NOT_KEPT = ("transient", "service", "authentication")
 
@@ -109,15 +123,16 @@ def answer_once(
         _check_quota(connection, clock, player_id)
     try:
         answer = Answer(status, action(request))
-        ledger.check_player(connection, player_id, payload.get("artist_id"))
     except Refusal as refusal:
         if refusal.kind in _NOT_KEPT:
             raise
         if is_trade:
             _check_quota(connection, clock, player_id)
         answer = Answer(refusal.status, refusal.problem())
-    _keep_answer.run(
+    artist_id = payload.get("artist_id")
+    books = _keep_answer.first(
         connection,
+        **ledger.whose_books(player_id, artist_id),
         player_id=player_id,
         idempotency_key=key,
         body_hash=body_hash,
@@ -125,23 +140,18 @@ def answer_once(
         body=json.dumps(answer.body, separators=(",", ":")),
         answered_at=clock(),
     )
+    ledger.check_player(books, player_id, artist_id)
     return answer
 
 
 def _check_quota(connection: Connection, clock: Clock, player_id: str) -> None:
     """Refuse what would be one stored answer too many for a day."""
-    answer = schema.answers.c
-    since = clock() - _DAY
-    row = connection.execute(
-        select(func.count(), func.min(answer.answered_at)).where(
-            answer.player_id == player_id, answer.answered_at > since
-        )
-    ).one()
-    if row[0] >= MOST_ANSWERS:
+    found = _recent_answers.first(connection, player_id=player_id, since=clock() - _DAY)
+    if found.answers >= MOST_ANSWERS:
         raise Refusal(
             "too_many_writes",
             f"{MOST_ANSWERS} requests in 24 hours are as many as one may send.",
-            allowed_at=iso(row[1] + _DAY),
+            allowed_at=iso(found.oldest + _DAY),
         )
 
 

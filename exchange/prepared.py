@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import ClauseElement, Select
+from sqlalchemy.sql import ClauseElement, Insert, Select
 
 from exchange.schema import SCHEMA
 
@@ -130,8 +130,12 @@ class Prepared:
         )
         row_class: Any = None
         readers: list[tuple[int, Callable[[Any], Any]]] = []
+        columns: list[Any] = []
         if isinstance(self._statement, Select):
             columns = list(self._statement.selected_columns)
+        elif isinstance(self._statement, Insert):
+            columns = list(self._statement.exported_columns)
+        if columns:
             # A column that two tables share stands for its first.
             names = [column.key or f"column_{n}" for n, column in enumerate(columns)]
             unique = [

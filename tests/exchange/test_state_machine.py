@@ -529,7 +529,7 @@ def _no_idempotency(patch: pytest.MonkeyPatch) -> None:
     """Every key looks new, and its answer replaces the one before."""
     patch.setattr(player_request, "find_answer", lambda *_: None)
     patch.setattr(
-        player_request, "_keep_answer", Prepared(select(schema.market.c.session))
+        player_request, "_keep_answer", Prepared(select(*ledger.PLAYER_BOOKS))
     )
     patch.setattr(trading, "_refuse_if_used", lambda *_: None)
 
