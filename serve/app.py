@@ -81,7 +81,13 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
         {accounts.browser.name: settings.login_rate_limit},
         settings.trusted_proxies,
         _asking,
+        rates.Counts(settings.run_dir and settings.run_dir / "counts.sqlite"),
     )
+    if settings.metrics_token is not None:
+        # The library decides at its import where workers share their counts.
+        from serve import metrics
+
+        metrics.install(app, shared)
     for api in (
         charts.api,
         artists.api,
@@ -103,7 +109,7 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
             importlib.import_module(name).install(app)
     _allow_other_origins(app)
     security.install(app)
-    shared.cache = Cache(app.wsgi_app, store, settings.cache_bytes)
+    shared.cache = Cache(app.wsgi_app, store, settings.cache_bytes, shared.counting)
     app.wsgi_app = shared.cache  # type: ignore[method-assign]
     return app
 

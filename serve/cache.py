@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -96,7 +96,14 @@ class Entry:
 class Cache:
     """A WSGI application: answers from memory, or asks `app` and remembers."""
 
-    def __init__(self, app: WsgiApp, store: Store, limit_bytes: int) -> None:
+    def __init__(
+        self,
+        app: WsgiApp,
+        store: Store,
+        limit_bytes: int,
+        told: Sequence[Callable[[str], None]] = (),
+    ) -> None:
+        self._told = told
         self.app = app
         self._store = store
         self._limit = limit_bytes
@@ -112,7 +119,7 @@ class Cache:
     ) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
-            self.counts["uncacheable"] += 1
+            self._count("uncacheable")
             return self._ask(environ, start_response)
         path = environ.get("PATH_INFO", "")
         query = environ.get("QUERY_STRING", "")
@@ -123,10 +130,15 @@ class Cache:
             entry = self._find_canonical(path, query, key)
         if entry is not None:
             return self._hit(entry, environ, start_response, key, is_down)
-        self.counts["misses"] += 1
+        self._count("misses")
         if method == "HEAD":
             return self._ask(environ, start_response)
         return self._fill(environ, start_response, path, query, key)
+
+    def _count(self, outcome: str) -> None:
+        self.counts[outcome] += 1
+        for tell in self._told:
+            tell(outcome)
 
     def _follow(self) -> bool:
         """Drop everything when the pointer or the generation moved; False when down."""
@@ -160,14 +172,14 @@ class Cache:
         key: str,
         is_down: bool,
     ) -> Iterable[bytes]:
-        self.counts["hits"] += 1
+        self._count("hits")
         # Another thread may have evicted it; the entry in hand is still good.
         with contextlib.suppress(KeyError):
             self._entries.move_to_end(key)
         age = ("Age", str(int(time.monotonic() - entry.stored)))
         given = environ.get("HTTP_IF_NONE_MATCH")
         if given is not None and _matches(given, entry.etag):
-            self.counts["not_modified"] += 1
+            self._count("not_modified")
             start_response("304 NOT MODIFIED", [*entry.not_modified, age])
             return (b"",)
         headers, body = entry.headers, entry.body
@@ -212,7 +224,7 @@ class Cache:
         self._keep(entry, generation, _canonical(path, query), key)
         given = environ.get("HTTP_IF_NONE_MATCH")
         if given is not None and _matches(given, etag):
-            self.counts["not_modified"] += 1
+            self._count("not_modified")
             start_response("304 NOT MODIFIED", entry.not_modified)
             return (b"",)
         if len(body) > _SMALL and _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):

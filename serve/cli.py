@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from serve.settings import ServeSettings, load_serve_settings
+from serve.settings import METRICS, ServeSettings, load_serve_settings
 from warehouse.errors import WarehouseError
 from warehouse.hooks import LOGINS
 from warehouse.ops import open_ops
@@ -101,8 +104,23 @@ def _serve(settings: ServeSettings, port: int, workers: int, jobs: bool) -> None
         respawn_failed_workers=True,
         workers_kill_timeout=10,
     )
-    with _demo_login(settings), _job_worker(jobs):
+    with _run_dir(settings), _demo_login(settings), _job_worker(jobs):
         server.serve()
+
+
+@contextmanager
+def _run_dir(settings: ServeSettings) -> Iterator[None]:
+    """Give the workers a folder for what they count together."""
+    with tempfile.TemporaryDirectory(prefix="scrobble-serve-") as made:
+        folder = settings.run_dir or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["SERVE_RUN_DIR"] = str(folder)
+        if settings.metrics_token is not None:
+            # The library takes every file in it for a count of a worker of now.
+            shutil.rmtree(folder / METRICS, ignore_errors=True)
+            (folder / METRICS).mkdir()
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / METRICS)
+        yield
 
 
 @contextmanager

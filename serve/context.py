@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -20,12 +20,26 @@ if TYPE_CHECKING:
     from serve.jobs.queue import Jobs
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A number for monitoring, or one for each value of a label."""
+
+    name: str
+    meaning: str
+    value: float | Mapping[str, float]
+    label: str = ""
+
+
+Measure = Callable[[], Iterable[Figure]]
+
+
 @dataclass
 class Services:
     """Built once by the factory; reached with :func:`services`.
 
     `leaving` is what other parts do, with the account, before an account is deleted;
-    if one raises, nothing is deleted.
+    if one raises, nothing is deleted. `measures` are the figures that parts give to
+    monitoring, `counting` is told what the cache did with each request.
     """
 
     settings: ServeSettings
@@ -34,6 +48,8 @@ class Services:
     accounts: Engine
     jobs: Jobs
     leaving: list[Callable[[Account], None]] = field(default_factory=list)
+    measures: list[Measure] = field(default_factory=list)
+    counting: list[Callable[[str], None]] = field(default_factory=list)
     cache: Cache = field(init=False)
 
 

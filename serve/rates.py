@@ -1,4 +1,4 @@
-"""Rate limits: how often one caller may ask one route, counted in each process.
+"""Rate limits: how often one caller may ask one route, counted over all workers.
 
 Owns where counts are kept and whom they count; windows and the words for a limit are
 the library's. A caller is an account where one asks, so that people behind one address
@@ -9,23 +9,37 @@ is some accounts high, so that no cookie or token has to be looked up without on
 
 from __future__ import annotations
 
+import logging
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Any
 
 from flask import Flask, request
 from limits import RateLimitItem, parse_many
-from limits.storage import MemoryStorage
+from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from serve.problems import Problem
+
+log = logging.getLogger(__name__)
 
 _UNLIMITED = ("/health", "/ready", "/static/")
 _SWEEP_SECONDS = 60.0
 # Limits that one address may use up with accounts of many people behind it.
 _ACCOUNTS_OF_AN_ADDRESS = 20
+
+_COUNT = """
+    insert into counts (key, hits, expires) values (?, ?, ?)
+    on conflict (key) do update set
+        hits = excluded.hits + case when expires > ? then hits else 0 end,
+        expires = case when expires > ? then expires else excluded.expires end
+    returning hits
+"""
 
 Network = IPv4Network | IPv6Network
 
@@ -36,6 +50,7 @@ def install(
     of_blueprints: Mapping[str, str],
     proxies: Sequence[str] = (),
     account: Callable[[], object | None] = lambda: None,
+    counts: Storage | None = None,
 ) -> None:
     """Refuse a caller who asks one route more often than `limit` (`1200 per minute`).
 
@@ -43,8 +58,9 @@ def install(
         of_blueprints: the limits of blueprints, by name, that differ.
         proxies: addresses and networks whose `X-Forwarded-For` is believed.
         account: the key of the account that asks, or None for a visitor.
+        counts: where requests are counted; None for this process alone.
     """
-    limiter = FixedWindowRateLimiter(Counts())
+    limiter = FixedWindowRateLimiter(counts or Counts())
     usual = _Limits(limit)
     special = {name: _Limits(text) for name, text in of_blueprints.items()}
     trusted = [ip_network(name) for name in proxies]
@@ -132,35 +148,73 @@ def _is_in(name: str, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-class Counts(MemoryStorage):
-    """The library's memory of fixed windows without its thread at every request.
+class Counts(Storage):
+    """Counts of fixed windows, in a table that the workers of one service share.
 
-    That one starts a timer in a thread of its own whenever it counts, which costs more
-    than the rest of a small answer; here expired counts go once a minute, in passing.
+    Nothing in it has to survive: it is never flushed to the disk, and whoever cannot
+    count for a second (another worker holds the table) lets the request pass.
+
+    Args:
+        file: of the table; None for one of this process alone.
     """
 
-    STORAGE_SCHEME = ["counts"]  # noqa: RUF012 (as the base class)
+    STORAGE_SCHEME = None
 
-    def __init__(
-        self, uri: str | None = None, wrap_exceptions: bool = False, **options: str
-    ) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+    def __init__(self, file: Path | None = None) -> None:
+        super().__init__()
         self._counting = threading.Lock()
         self._sweep_at = time.time() + _SWEEP_SECONDS
+        self._table = sqlite3.connect(
+            file or ":memory:",
+            timeout=1.0,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._table.execute("pragma synchronous = off")
+        self._table.execute("pragma journal_mode = memory")
+        self._table.execute(
+            "create table if not exists counts (key text primary key, hits integer,"
+            " expires real) without rowid"
+        )
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return sqlite3.Error
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count; gives the count in the window that ends `expiry` s after its first."""
         now = time.time()
         with self._counting:
             if now >= self._sweep_at:
-                self._sweep(now)
-            if self.expirations.get(key, 0) <= now:
-                self.storage.pop(key, None)
-                self.expirations[key] = now + expiry
-            self.storage[key] += amount
-            return self.storage[key]
+                self._sweep_at = now + _SWEEP_SECONDS
+                self._ask("delete from counts where expires <= ?", now)
+            return self._ask(_COUNT, key, amount, now + expiry, now, now) or 0
 
-    def _sweep(self, now: float) -> None:
-        self._sweep_at = now + _SWEEP_SECONDS
-        for key in [key for key, end in self.expirations.items() if end <= now]:
-            self.clear(key)
+    def get(self, key: str) -> int:
+        with self._counting:
+            return self._ask("select hits from counts where key = ?", key) or 0
+
+    def get_expiry(self, key: str) -> float:
+        with self._counting:
+            found = self._ask("select expires from counts where key = ?", key)
+        return found or time.time()
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int | None:
+        with self._counting:
+            self._ask("delete from counts")
+        return None
+
+    def clear(self, key: str) -> None:
+        with self._counting:
+            self._ask("delete from counts where key = ?", key)
+
+    def _ask(self, statement: str, *binds: Any) -> Any:
+        try:
+            row = self._table.execute(statement, binds).fetchone()
+        except sqlite3.OperationalError as error:
+            log.warning("a request was not counted: %s", error)
+            return None
+        return row[0] if row else None

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -26,6 +26,9 @@ from warehouse.settings import (
     load_group,
     load_settings,
 )
+
+#: The folder in `run_dir` where the workers keep what monitoring counts.
+METRICS = "metrics"
 
 
 class ServeSettings(SettingsGroup):
@@ -87,6 +90,22 @@ class ServeSettings(SettingsGroup):
     )
     session_idle_days: Annotated[int, Unit("days")] = Field(
         7, ge=1, le=365, description="a login that is not used ends after so long"
+    )
+    metrics_token: Annotated[str | None, SECRET] = Field(
+        None,
+        min_length=16,
+        description="bearer token of `/metrics`; unset: there is no such page",
+    )
+    log_format: Annotated[Literal["text", "json"], Unit("text/json")] = Field(
+        "text", description="what the service logs: lines for people, or JSON"
+    )
+    sentry_dsn: Annotated[str | None, SECRET] = Field(
+        None, description="where failures are reported; needs the extra `sentry`"
+    )
+    run_dir: Annotated[Path | None, Unit("folder")] = Field(
+        None,
+        description="where the workers of one service keep shared counts; unset: a"
+        " temporary one of `scrobble serve`",
     )
     docs_site: Annotated[Path, Unit("folder")] = Field(
         Path("site"), description="where `make docs` writes its page"

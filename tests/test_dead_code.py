@@ -16,6 +16,7 @@ REGISTERING = [
     "@*.group",
     "@*.listens_for",
     "@*.after_request",
+    "@*.before_request",
     "@*.errorhandler",
     "@*.app_errorhandler",
     "@api.*",
@@ -38,7 +39,7 @@ READ_BY_LIBRARIES = {
     ),
     "flask": ("strict_slashes", "session_interface", "openapi_version"),
     "Jinja": ("numeric", "embed", "legend", "has_open_table", "is_docs_site"),
-    "limits": ("STORAGE_SCHEME",),
+    "limits": ("STORAGE_SCHEME", "base_exceptions", "get_expiry"),
     "pydantic": ("model_config",),
     "Python": ("trace",),  # the third argument of __exit__
     "SQLAlchemy": ("isolation_level", "serve_state"),

@@ -67,6 +67,9 @@ SCHEMAS: Mapping[str, Schema] = {
             "lease": {"ingest": _READ, "transform": _READ},
             "published": {"serve": _READ},
             "versions": {"serve": _READ},
+            # How runs ended and what they took, for monitoring.
+            "runs": {"serve": _READ},
+            "run_steps": {"serve": _READ},
         },
     ),
     # Its tables are the owner's: who may change a table may switch off what guards it.

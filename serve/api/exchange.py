@@ -7,6 +7,8 @@ are in units, ten-thousandths of a credit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 from flask import Flask, Response
@@ -84,6 +86,7 @@ from serve.api.exchange_models import (
     TradeBody,
 )
 from serve.api.parameters import Nothing
+from serve.context import Figure
 from serve.exchange_access import (
     Exchange,
     exchange,
@@ -123,6 +126,19 @@ def install(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_api(api)  # type: ignore[attr-defined]
     shared.leaving.append(leave_with_account)
+    shared.measures.append(lambda: _figures(app.extensions["exchange"]))
+
+
+def _figures(shared: Exchange) -> Iterator[Figure]:
+    """What monitoring wants to know of the market."""
+    with shared.database.read() as connection:
+        seen = market.status(connection)
+    states = dict.fromkeys(("open", "closed", "orders only", "halted"), 0)
+    states[seen.state] = 1
+    yield Figure("market", "The market: 1 at its state", states, "state")
+    if seen.stale_since is not None:
+        moment = seen.stale_since.replace(tzinfo=UTC).timestamp()
+        yield Figure("market_stale_timestamp_seconds", "Prices are of before", moment)
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -37,7 +39,28 @@ def test_counts_of_callers_who_left_are_dropped(
         counts.incr(f"caller {number}", 30)
     monkeypatch.setattr(rates.time, "time", lambda: now + 61)
     counts.incr("another", 30)
-    assert list(counts.storage) == list(counts.expirations) == ["another"]
+    assert counts.get("another") == 1
+    assert [counts.get(f"caller {number}") for number in (0, 99)] == [0, 0]
+
+
+def test_workers_of_one_service_count_together(tmp_path: Path) -> None:
+    one, other = (Counts(tmp_path / "counts.sqlite") for _ in range(2))
+    found = [store.incr("a", 60) for _ in range(3) for store in (one, other)]
+    assert found == [1, 2, 3, 4, 5, 6]
+    alone = Counts()
+    assert alone.incr("a", 60) == 1, "the control: one of its own"
+
+
+def test_who_cannot_count_lets_the_request_pass(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = Counts(tmp_path / "counts.sqlite")
+    holder = sqlite3.connect(tmp_path / "counts.sqlite", isolation_level=None)
+    holder.execute("begin exclusive")
+    assert counts.incr("a", 60) == 0
+    assert "was not counted" in caplog.text
+    holder.close()
+    assert counts.incr("a", 60) == 1
 
 
 def test_a_computed_answer_starts_no_thread(
