@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     envvar="PORT",
     default=8000,
     show_default=True,
-    help="on 127.0.0.1",
+    help="to listen on",
 )
 @click.option(
     "--workers",
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context, /, port: int, workers: int, jobs: bool, **options: Any
 ) -> None:
-    """The read service and pages on 127.0.0.1."""
+    """The read service and pages, on 127.0.0.1 unless SERVE_HOST says otherwise."""
     given = {name: value for name, value in options.items() if value is not None}
     flags = take_flags(options, ServeSettings)
     settings = load_serve_settings(take_settings(options), flags)
@@ -90,10 +90,11 @@ def _serve(settings: ServeSettings, port: int, workers: int, jobs: bool) -> None
     from granian.server import Server
 
     _warn(settings)
-    click.echo(f"http://127.0.0.1:{port}/  (API: /api/docs)")
+    host = f"[{settings.host}]" if settings.host.version == 6 else str(settings.host)
+    click.echo(f"http://{host}:{port}/  (API: /api/docs)")
     server = Server(
         "serve.wsgi:build",
-        address="127.0.0.1",
+        address=str(settings.host),
         port=port,
         interface=Interfaces.WSGI,
         factory=True,
@@ -127,7 +128,8 @@ def _run_dir(settings: ServeSettings) -> Iterator[None]:
 def _demo_login(settings: ServeSettings) -> Iterator[None]:
     """Let who has neither key nor server log in at the local last.fm.
 
-    Never beside PostgreSQL or a public address: there anybody is let in as anybody.
+    Never beside PostgreSQL, a public address or where others reach the service: there
+    anybody is let in as anybody.
     """
     warehouse = settings.warehouse
     chosen = (
@@ -138,7 +140,7 @@ def _demo_login(settings: ServeSettings) -> Iterator[None]:
         settings.public_url,
     )
     login = LOGINS.find("demo")
-    if any(chosen) or login is None:
+    if any(chosen) or login is None or not settings.host.is_loopback:
         yield
         return
     engine = open_ops(warehouse)

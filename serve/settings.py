@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, IPvAnyAddress, field_validator
 
 from warehouse.names import name_key
 from warehouse.redact import protect
@@ -37,6 +37,10 @@ class ServeSettings(SettingsGroup):
     table: ClassVar[str | None] = "serve"
 
     warehouse: Settings
+    host: Annotated[IPvAnyAddress, Unit("address")] = Field(
+        IPv4Address("127.0.0.1"),
+        description="address to listen on; another than loopback has to be protected",
+    )
     public_url: Annotated[str | None, Unit("URL")] = Field(
         None,
         description="address people see, e.g. `https://example.org`; a login returns"

@@ -1,4 +1,4 @@
-"""The proxy of docs/production.md keeps slow clients away from the service."""
+"""The proxy of nginx.conf.example keeps slow clients away from the service."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ PATIENCE = 5.0
 
 
 def documented(service: str, port: int, folder: Path) -> str:
-    """The block of the document, for this port, certificate and service."""
-    text = (ROOT / "docs" / "production.md").read_text()
-    (block,) = re.findall(r"```nginx\n(server \{.*?\n\})\n\nserver", text, re.S)
+    """The first block of the example, for this port, certificate and service."""
+    text = (ROOT / "nginx.conf.example").read_text()
+    (block,) = re.findall(r"\n(server \{.*?\n\})\n\nserver", text, re.S)
     for old, new in (
         ("listen 443 ssl http2;", f"listen 127.0.0.1:{port} ssl http2;"),
         ("/etc/ssl/music.example.org.pem", str(folder / "certificate.pem")),
