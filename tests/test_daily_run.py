@@ -9,14 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from local_lastfm import Fault, LocalLastfm
-from tests.daily_runs import FIRST_DAY, SECOND_DAY, Daily, copy_of, small_daily
+from tests.daily_runs import FIRST_DAY, SECOND_DAY, Daily, copy_of
 
 pytestmark = pytest.mark.long
 TODAY = SECOND_DAY
@@ -168,28 +169,20 @@ def test_a_lost_exchange_refuses_the_run_and_names_the_restore(
     assert "Traceback" not in said
 
 
-def test_running_again_by_force_changes_no_mart(
-    demo: LocalLastfm, today: Daily, tmp_path: Path
-) -> None:
-    daily = copy_of(demo, today.data_dir, tmp_path / "data")
-    daily.run("daily", "--as-of", str(TODAY), "--force")
-    assert daily.published() != today.published()
-    assert daily.fingerprint() == today.fingerprint()
-
-
 def test_missed_days_are_caught_up_in_order(
-    demo: LocalLastfm, today: Daily, tmp_path: Path
+    first_day: Path, today: Daily, tmp_path: Path
 ) -> None:
     """Two days at once end like one day after the other."""
-    daily = small_daily(demo, tmp_path / "data")
-    daily.run("daily", "--as-of", str(TODAY - timedelta(days=3)))
-    daily.run("daily", "--as-of", str(TODAY))
+    last = TODAY + timedelta(days=1)
+    with LocalLastfm(world="demo", today=last) as lastfm:
+        daily = copy_of(lastfm, first_day, tmp_path / "data")
+        daily.run("daily", "--as-of", str(last))
     with daily.open_published() as late, today.open_published() as steady:
-        sql = (
-            "select distinct snapshot_date from marts.fct_artist_snapshots"
-            f" where snapshot_date > date '{TODAY - timedelta(days=4)}' order by 1"
-        )
-        assert late.execute(sql).fetchall() == steady.execute(sql).fetchall()
+        sql = "select distinct snapshot_date from marts.fct_artist_snapshots order by 1"
+        assert late.execute(sql).fetchall() == [
+            *steady.execute(sql).fetchall(),
+            (last,),
+        ]
 
 
 def test_a_landed_day_gives_the_same_marts_when_built_from_nothing(
@@ -290,52 +283,57 @@ def test_a_run_killed_at_any_moment_leaves_the_last_day_and_the_next_run_mends_i
     kill_and_mend(demo, yesterday, today, tmp_path, kills)
 
 
-def test_of_ten_runs_started_at_once_one_works(
-    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
-) -> None:
-    daily = copy_of(demo, yesterday.data_dir, tmp_path / "data")
-    processes = [daily.start("daily", "--as-of", str(TODAY)) for _ in range(10)]
-    said = [process.communicate(timeout=300)[0] for process in processes]
-    published = [text for text in said if "Published" in text]
-    assert len(published) == 1, said
-    for process, text in zip(processes, said, strict=True):
-        if "already done" not in text and "Published" not in text:
-            assert process.returncode == 75, text
-            assert "holds the lock" in text
-    assert daily.fingerprint() == today.fingerprint()
-
-
-def test_a_server_that_goes_down_ends_the_run_before_anything_is_built(
-    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
-) -> None:
-    daily = copy_of(demo, yesterday.data_dir, tmp_path / "data")
-    daily.environment["LASTFM_WAIT_SECONDS"] = "1"
+def server_goes_down(demo: LocalLastfm, daily: Daily) -> None:
+    """A run whose server does ends before anything is built."""
+    before = daily.published()
     asked = len(demo.requests)
     demo.set_faults([Fault("html", status=502, after=10)])
+    daily.environment["LASTFM_WAIT_SECONDS"] = "1"
     try:
         said = daily.run("daily", "--as-of", str(TODAY), expect=3)
     finally:
         demo.clear_faults()
+        del daily.environment["LASTFM_WAIT_SECONDS"]
     assert len(demo.requests) - asked < 150
     assert "does not answer as it should (status 502" in said
     assert "what was answered is landed" in said
     assert "load:" not in said and "build:" not in said
-    assert daily.published() == yesterday.published()
+    assert daily.published() == before
     assert "takes orders only" in said
-    daily.run("daily", "--as-of", str(TODAY))
-    assert daily.fingerprint() == today.fingerprint()
+
+
+def stopped_at_once(daily: Daily) -> None:
+    """A run that is told to stop does, and says what the next one will do."""
+    newest = daily.newest_run()
+    process = daily.start("daily", "--as-of", str(TODAY))
+    try:
+        assert daily.wait_for("fetch", process, after=newest[0] if newest else 0)
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+    finally:
+        end(process)
+    assert process.returncode == 130, said
+    assert "stopped by signal 15" in said
+    assert "the next run goes on from what has landed" in said
+    assert "Traceback" not in said and "leaked" not in said
+    assert daily.step() == "failed"
 
 
 @pytest.mark.parametrize(
     "step", [pytest.param("fetch", marks=pytest.mark.chaos), "build"]
 )
-def test_a_run_frozen_before_publishing_publishes_nothing_when_it_wakes(
+def test_a_run_that_lost_its_server_was_stopped_or_froze_is_gone_on_with(
     demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path, step: str
 ) -> None:
+    """One after the other in one folder, which then must equal an undisturbed one."""
     daily = copy_of(demo, yesterday.data_dir, tmp_path / "data")
+    server_goes_down(demo, daily)
+    stopped_at_once(daily)
+    newest = daily.newest_run()
+    assert newest is not None
     frozen = daily.start("daily", "--as-of", str(TODAY))
     try:
-        assert daily.wait_for(step, frozen)
+        assert daily.wait_for(step, frozen, after=newest[0])
         os.kill(frozen.pid, signal.SIGSTOP)
         time.sleep(3.2)
         daily.run("daily", "--as-of", str(TODAY))
@@ -352,66 +350,65 @@ def test_a_run_frozen_before_publishing_publishes_nothing_when_it_wakes(
     assert daily.fingerprint() == today.fingerprint()
 
 
-def test_a_stopped_run_ends_at_once_and_the_next_one_goes_on(
-    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
-) -> None:
-    daily = copy_of(demo, yesterday.data_dir, tmp_path / "data")
-    process = daily.start("daily", "--as-of", str(TODAY))
-    try:
-        assert daily.wait_for("fetch", process)
-        process.terminate()
-        said, _ = process.communicate(timeout=60)
-    finally:
-        end(process)
-    assert process.returncode == 130, said
-    assert "stopped by signal 15" in said
-    assert "the next run goes on from what has landed" in said
-    assert "Traceback" not in said and "leaked" not in said
-    assert daily.step() == "failed"
-    daily.run("daily", "--as-of", str(TODAY))
-    assert daily.fingerprint() == today.fingerprint()
-
-
-def test_a_full_disk_is_a_clear_error_and_loses_nothing(
-    demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
-) -> None:
+@contextmanager
+def small_disk(disk: Path, size: int) -> Iterator[str]:
+    """A disk of so many bytes in this folder; gives why there is none, if so."""
     if os.geteuid() != 0:
-        pytest.skip("only root can mount the small disk this test fills")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    size = sum(
-        path.stat().st_size for path in yesterday.data_dir.rglob("*") if path.is_file()
-    )
+        yield "only root can mount the small disk this test fills"
+        return
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size + 2**20}", "tmpfs", str(disk)],
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)],
         capture_output=True,
         check=False,
     )
     if mounted.returncode != 0:
-        pytest.skip(f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}")
+        yield f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}"
+        return
     try:
-        daily = copy_of(demo, yesterday.data_dir, disk / "data")
-        before = daily.fingerprint()
-        said = daily.run("daily", "--as-of", str(TODAY), expect=74)
-        assert "the disk is full" in said or "no room" in said
-        assert "Traceback" not in said
-        assert daily.fingerprint() == before
-        subprocess.run(
-            ["mount", "-o", f"remount,size={size * 20}", str(disk)], check=True
-        )
-        daily.run("daily", "--as-of", str(TODAY))
-        assert daily.fingerprint() == today.fingerprint()
+        yield ""
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
-def test_rollback_shows_the_day_before_and_the_next_run_brings_today_back(
+def test_a_full_disk_is_a_clear_error_and_running_again_by_force_changes_no_mart(
+    demo: LocalLastfm, today: Daily, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    files = [path for path in today.data_dir.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    again = ("daily", "--as-of", str(TODAY), "--force")
+    with small_disk(disk, size + 2**20) as reason:
+        daily = copy_of(demo, today.data_dir, disk / "data")
+        if not reason:
+            said = daily.run(*again, expect=74)
+            assert "the disk is full" in said or "no room" in said
+            assert "Traceback" not in said
+            assert daily.fingerprint() == today.fingerprint()
+            assert daily.published() == today.published()
+            larger = f"remount,size={size * 20}"
+            subprocess.run(["mount", "-o", larger, str(disk)], check=True)
+        daily.run(*again)
+        assert daily.published() != today.published()
+        assert daily.fingerprint() == today.fingerprint()
+    if reason:
+        pytest.skip(reason)
+
+
+def test_of_ten_runs_started_at_once_one_brings_back_what_was_rolled_back(
     demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path
 ) -> None:
     daily = copy_of(demo, today.data_dir, tmp_path / "data")
     daily.run("rollback")
     assert daily.fingerprint() == yesterday.fingerprint()
-    daily.run("daily", "--as-of", str(TODAY))
+    processes = [daily.start("daily", "--as-of", str(TODAY)) for _ in range(10)]
+    said = [process.communicate(timeout=300)[0] for process in processes]
+    published = [text for text in said if "Published" in text]
+    assert len(published) == 1, said
+    for process, text in zip(processes, said, strict=True):
+        if "already done" not in text and "Published" not in text:
+            assert process.returncode == 75, text
+            assert "holds the lock" in text
     assert daily.fingerprint() == today.fingerprint()
 
 

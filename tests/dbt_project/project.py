@@ -179,6 +179,9 @@ def run_dbt(
 ) -> None:
     """One dbt invocation in this process; on PostgreSQL into schema `marts_build`.
 
+    Views are made by the first build and left as they are by further ones, as in a
+    daily run.
+
     Raises:
         AssertionError: naming the models and tests that failed.
     """
@@ -188,6 +191,8 @@ def run_dbt(
         arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
+    elif built_through and command == "run":
+        arguments += ["--exclude", "config.materialized:view"]
     day = {"SCROBBLE_BUILT_THROUGH": str(built_through), "SCROBBLE_VERSION": version}
     outcome = invoke_dbt(target, arguments, folder, day, project=project)
     failed = [
