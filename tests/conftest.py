@@ -13,7 +13,7 @@ import coverage
 import pytest
 
 from local_lastfm import LocalLastfm
-from tests.daily_runs import FIRST_DAY, SECOND_DAY, made_once
+from tests.daily_runs import FIRST_DAY, SECOND_DAY, made_once, make_daily, once
 from tests.system import (
     PostgresServer,
     SystemLacks,
@@ -115,15 +115,34 @@ def demo() -> Iterator[LocalLastfm]:
 
 
 @pytest.fixture(scope="session")
-def first_day(demo: LocalLastfm, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small warehouse that has published the first day; not to be changed."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the test processes of a session have in common."""
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    return made_once(folder, demo, FIRST_DAY, None)
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def first_day(demo: LocalLastfm, shared_folder: Path) -> Path:
+    """A small warehouse that has published the first day; not to be changed."""
+    return made_once(shared_folder, demo, FIRST_DAY, None)
 
 
 @pytest.fixture(scope="session")
 def second_day(demo: LocalLastfm, first_day: Path) -> Path:
     """The same a day later, never interrupted; not to be changed."""
     return made_once(first_day.parent, demo, SECOND_DAY, first_day)
+
+
+@pytest.fixture(scope="session")
+def lastfm_1k(shared_dir: Path, shared_folder: Path) -> Path:
+    """A warehouse of two people's real listening; not to be changed."""
+    (tsv,) = (shared_dir / "datasets" / "lastfm-1k-sample").glob("*.tsv")
+
+    def make(folder: Path) -> None:
+        with LocalLastfm(f"lastfm-1k:{tsv}", today=SECOND_DAY) as lastfm:
+            daily = make_daily(folder, lastfm.as_of_url, lastfm.world.listeners)
+            # Nothing grows in an archive, not even over days that are made up for.
+            accept = ("--accept", "identical-day")
+            daily.run("daily", "--as-of", str(SECOND_DAY), *accept)
+
+    return once(shared_folder, "lastfm-1k", make)

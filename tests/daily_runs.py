@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -176,24 +176,38 @@ def copy_of(lastfm: LocalLastfm, source: Path, data_dir: Path) -> Daily:
     return small_daily(lastfm, data_dir)
 
 
+def once(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first test process to come makes for all; not to be changed.
+
+    Args:
+        folder: shared by the test processes.
+        make: fills a folder that is not there yet.
+    """
+    made = folder / name
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            growing = folder / f"{name}.growing"
+            shutil.rmtree(growing, ignore_errors=True)
+            make(growing)
+            growing.rename(made)
+    return made
+
+
 def made_once(
     folder: Path, lastfm: LocalLastfm, day: date, before: Path | None
 ) -> Path:
     """A small warehouse that has published `day`, for all test processes to copy.
 
     Args:
-        folder: shared by the test processes; whoever comes first makes it.
         before: the warehouse to go on from, if any.
     """
-    made = folder / f"small-{day}"
-    with (folder / f"small-{day}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            growing = folder / f"small-{day}.growing"
-            daily = small_daily(lastfm, growing)
-            if before is not None:
-                shutil.copytree(before, growing)
-            said = daily.run("daily", "--as-of", str(day))
-            (growing / "said.txt").write_text(said)
-            growing.rename(made)
-    return made
+
+    def make(growing: Path) -> None:
+        daily = small_daily(lastfm, growing)
+        if before is not None:
+            shutil.copytree(before, growing)
+        said = daily.run("daily", "--as-of", str(day))
+        (growing / "said.txt").write_text(said)
+
+    return once(folder, f"small-{day}", make)

@@ -135,12 +135,10 @@ def test_hetrec_listeners_have_neighbours_and_recommendations_without_scrobbles(
 
 
 def test_the_sample_of_lastfm_1k_has_all_its_scrobbles(
-    shared_dir: Path, tmp_path: Path
+    shared_dir: Path, lastfm_1k: Path
 ) -> None:
     (tsv,) = (shared_dir / "datasets" / "lastfm-1k-sample").glob("*.tsv")
-    with LocalLastfm(f"lastfm-1k:{tsv}", today=TODAY) as lastfm:
-        daily = make_daily(tmp_path / "data", lastfm.url, lastfm.world.listeners)
-        daily.run("daily")
+    daily = make_daily(lastfm_1k, "", ())
     lines = tsv.read_text(encoding="utf-8").splitlines()
     keys = {tuple(line.split("\t")[i] for i in (0, 1, 3, 5)) for line in lines}
     assert len(keys) == 5_000

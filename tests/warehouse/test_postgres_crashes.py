@@ -26,7 +26,7 @@ from warehouse import fence, mart_store, ops
 from warehouse.errors import Busy, LeaseLost
 from warehouse.settings import Settings
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.unmeasured]
 ROOT = Path(__file__).parents[2]
 
 
@@ -114,59 +114,62 @@ def everything(settings: Settings) -> dict[str, str]:
         engine.dispose()
 
 
-@pytest.mark.parametrize("step", STEPS)
+# Each step's run is the next run of the one killed before it.
 def test_a_killed_client_leaves_a_whole_day_and_the_next_run_goes_on(
-    settings: Settings, step: str
+    settings: Settings,
 ) -> None:
     publish_day(settings, 0)
-    with child_at(settings, step) as process:
-        process.kill()
-        process.wait(timeout=10)
-        assert day_shown(settings) == (1 if step == "published" else 0)
-        publish_day(settings, 2)
-    assert day_shown(settings) == 2
+    for day, step in enumerate(STEPS, 1):
+        with child_at(settings, step, day) as process:
+            process.kill()
+            process.wait(timeout=10)
+            assert day_shown(settings) == (day if step == "published" else 0), step
+    publish_day(settings, day + 1)
+    assert day_shown(settings) == day + 1
 
 
-@pytest.mark.parametrize("step", STEPS)
 def test_a_killed_backend_leaves_a_whole_day_and_the_next_run_goes_on(
-    settings: Settings, step: str
+    settings: Settings,
 ) -> None:
     publish_day(settings, 0)
+    shown = 0
     admin = create_engine(str(settings.warehouse_url))
-    with child_at(settings, step) as process:
-        with admin.begin() as connection:
-            connection.execute(
-                text(
-                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-                    " where datname = current_database() and pid <> pg_backend_pid()"
-                    " and backend_type = 'client backend'"
+    for day, step in enumerate(STEPS, 1):
+        with child_at(settings, step, day) as process:
+            with admin.begin() as connection:
+                connection.execute(
+                    text(
+                        "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                        " where datname = current_database()"
+                        " and pid <> pg_backend_pid()"
+                        " and backend_type = 'client backend'"
+                    )
                 )
-            )
-        code, said = finish(process)
-        assert day_shown(settings) == (1 if code == 0 or step == "published" else 0)
-        # In the publishing transaction its connection is all there is.
-        if step in ("half-written", "written", "replaced", "checked"):
-            assert code != 0, said
-        publish_day(settings, 2)
+            code, said = finish(process)
+            shown = day if code == 0 or step == "published" else shown
+            assert day_shown(settings) == shown, step
+            # In the publishing transaction its connection is all there is.
+            if step in ("half-written", "written", "replaced", "checked"):
+                assert code != 0, said
     admin.dispose()
-    assert day_shown(settings) == 2
+    publish_day(settings, day + 1)
+    assert day_shown(settings) == day + 1
 
 
-@pytest.mark.parametrize("step", STEPS[:-1])
-def test_a_frozen_run_that_wakes_up_changes_nothing(
-    settings: Settings, step: str
-) -> None:
+def test_a_frozen_run_that_wakes_up_changes_nothing(settings: Settings) -> None:
     publish_day(settings, 0)
-    with child_at(settings, step) as process:
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(2.2)  # its lease runs out
-        publish_day(settings, 2)
-        before = everything(settings)
-        process.send_signal(signal.SIGCONT)
-        code, said = finish(process)
-        assert code != 0, said
-        assert everything(settings) == before
-    assert day_shown(settings) == 2
+    for number, step in enumerate(STEPS[:-1]):
+        newer = 2 * number + 2
+        with child_at(settings, step, newer - 1) as process:
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(2.2)  # its lease runs out
+            publish_day(settings, newer)
+            before = everything(settings)
+            process.send_signal(signal.SIGCONT)
+            code, said = finish(process)
+            assert code != 0, (step, said)
+            assert everything(settings) == before, step
+        assert day_shown(settings) == newer
 
 
 def test_control_without_guards_a_frozen_run_does_publish_over_the_newer_one(
