@@ -266,6 +266,7 @@ def start_postgres() -> PostgresServer:
         "shared_buffers": "256MB",
         # Lost on a power cut, kept on a kill: enough for a throw-away server.
         "fsync": "off",
+        "full_page_writes": "off",
         "max_wal_size": "2GB",
         "log_min_messages": "warning",
         "timezone": "UTC",

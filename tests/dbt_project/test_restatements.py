@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import pickle
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.daily_runs import once
 from tests.dbt_project.project import (
     RawWarehouse,
     differences,
@@ -219,6 +221,27 @@ class History:
             shutil.copy(self.warehouse.path, self.kept)
         self.warehouse.publish(load_id, day)
 
+    def move_to(self, folder: Path) -> None:
+        """Its files are in another folder now."""
+        self.warehouse.folder = folder
+        self.warehouse.path = folder / self.warehouse.path.name
+        self.kept = folder / self.kept.name if self.kept else None
+
+
+def made_once(shared: Path, name: str, fill: Callable[[History], None]) -> History:
+    """A history that the first test process to come makes for all."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        history = History(folder)
+        fill(history)
+        (folder / "history.pickle").write_bytes(pickle.dumps(history))
+
+    folder = once(shared, name, make)
+    history: History = pickle.loads((folder / "history.pickle").read_bytes())
+    history.move_to(folder)
+    return history
+
 
 def truth_of_plays(history: History) -> Counter[tuple[Any, ...]]:
     """What the log has to say of plays: version, subject, listener, day, plays."""
@@ -268,13 +291,16 @@ def day_of(text: str) -> date:
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> History:
+def case(shared_folder: Path) -> History:
     """The loads of case 16, run in order."""
     path = SHARED / "cases" / "16-restatements.json"
     if not path.exists():
         pytest.skip("the shared cases are not here")
     loads = json.loads(path.read_text())["loads"]
-    history = History(tmp_path_factory.mktemp("case"))
+    return made_once(shared_folder, "case-16", lambda one: run_case(one, loads))
+
+
+def run_case(history: History, loads: list[dict[str, Any]]) -> None:
     for load in loads:
         number, day = load["load"], day_of(load["day"])
         for field in ("plays", "plays_new", "late"):
@@ -295,7 +321,6 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> History:
         if number == 2:
             history.deliver(number, day, "ann", day - timedelta(days=2))
         history.publish(number, day)
-    return history
 
 
 def test_the_log_says_what_changed_and_nothing_that_was_only_delivered_again(
@@ -366,9 +391,12 @@ RUNS = (*range(5, 9), 11, 12, 12, 16)
 
 
 @pytest.fixture(scope="module")
-def years(tmp_path_factory: pytest.TempPathFactory) -> History:
+def years(shared_folder: Path) -> History:
     """Two weeks over the turn of the year with every kind of change."""
-    history = History(tmp_path_factory.mktemp("years"))
+    return made_once(shared_folder, "years", run_years)
+
+
+def run_years(history: History) -> None:
     listeners = ("ann", "bob", "cat")
     chance = random.Random(20)
     for listener in listeners:
@@ -401,7 +429,6 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> History:
             history.deliver(number, day, listener, FIRST - timedelta(days=60))
         history.answer_facts(number, day)
         history.publish(number, day)
-    return history
 
 
 def test_the_log_of_plays_is_the_truth_row_by_row(years: History) -> None:

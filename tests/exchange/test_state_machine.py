@@ -658,11 +658,18 @@ MUTANTS = {
 }
 
 
+@pytest.mark.parametrize(
+    "engine", ["new_sqlite", pytest.param("new_postgres", marks=pytest.mark.chaos)]
+)
 @pytest.mark.parametrize("name", sorted(MUTANTS))
 def test_the_machine_catches_the_mutant(
-    name: str, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    engine: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A control: with the exchange broken, the machine must fail."""
+    new_database = request.getfixturevalue(engine)
     with monkeypatch.context() as patch:
         MUTANTS[name](patch)
         with pytest.raises(BaseException) as caught:
