@@ -114,7 +114,7 @@ def test_what_a_run_killed_before_the_open_left_is_mended_before_already_done(
     assert said.startswith("already done")
 
 
-def test_a_lost_journal_loses_no_version_and_no_landed_day(
+def test_a_lost_journal_loses_no_version_and_days_are_built_from_nothing_alike(
     demo: LocalLastfm, today: Daily, tmp_path: Path
 ) -> None:
     daily = copy_of(demo, today.data_dir, tmp_path / "data")
@@ -125,12 +125,13 @@ def test_a_lost_journal_loses_no_version_and_no_landed_day(
     assert "mended:   the journal lacked 2 versions" in said
     assert "already done" in said
     assert daily.fingerprint() == today.fingerprint()
-    # Lost again, and the newest version with it: its day is landed and loaded again.
+    # Lost again, and the newest version with it: its day has landed. All days built from
+    # nothing, from the same landing files, equal those built one after the other.
     pointer = daily.published()
     assert pointer is not None
     for path in (*daily.data_dir.glob("ops.sqlite*"), daily.data_dir / pointer["file"]):
         path.unlink()
-    daily.run("daily", "--as-of", str(TODAY))
+    daily.run("publish", "--as-of", str(TODAY), "--full-refresh")
     assert daily.fingerprint() == today.fingerprint()
     assert files[0] in [path.name for path in (daily.data_dir / "versions").iterdir()]
     assert not (daily.data_dir / "aside").exists()
@@ -183,15 +184,6 @@ def test_missed_days_are_caught_up_in_order(
             *steady.execute(sql).fetchall(),
             (last,),
         ]
-
-
-def test_a_landed_day_gives_the_same_marts_when_built_from_nothing(
-    demo: LocalLastfm, today: Daily, tmp_path: Path
-) -> None:
-    """Incremental days equal one full build from the same landing files."""
-    daily = copy_of(demo, today.data_dir, tmp_path / "data")
-    daily.run("publish", "--as-of", str(TODAY), "--full-refresh")
-    assert daily.fingerprint() == today.fingerprint()
 
 
 def market_of(daily: Daily) -> str:
