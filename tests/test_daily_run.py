@@ -125,8 +125,8 @@ def test_a_lost_journal_loses_no_version_and_days_are_built_from_nothing_alike(
     assert "mended:   the journal lacked 2 versions" in said
     assert "already done" in said
     assert daily.fingerprint() == today.fingerprint()
-    # Lost again, and the newest version with it: its day has landed. All days built from
-    # nothing, from the same landing files, equal those built one after the other.
+    # Lost again, and the newest version with it; its day has landed. Days built from
+    # nothing, of the same landing files, equal those built one after the other.
     pointer = daily.published()
     assert pointer is not None
     for path in (*daily.data_dir.glob("ops.sqlite*"), daily.data_dir / pointer["file"]):
