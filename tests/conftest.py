@@ -23,7 +23,7 @@ from tests.system import (
 )
 
 # Their own process runs dbt, SQL and bench, whose calls cost most under a tracer: a
-# build takes twice as long. Few of the measured packages' lines are reached there alone.
+# build takes twice as long. Few of the lines that count are reached there alone.
 UNMEASURED = {Path(__file__).parent / name for name in ("bench", "dbt_project")}
 
 
