@@ -35,6 +35,8 @@ _parsed: dict[str, Any] = {}
 class RawWarehouse:
     """A DuckDB file with the raw tables, and dbt to build on it."""
 
+    _built: frozenset[tuple[str, ...]] = frozenset()
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "warehouse.duckdb"
@@ -97,8 +99,15 @@ class RawWarehouse:
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def build(self, *select: str, **options: Any) -> None:
-        """Run dbt on the file; `options` as of :func:`run_dbt`."""
+        """Run dbt on the file; `options` as of :func:`run_dbt`.
+
+        Views stay as the first build of the same selection made them, as in a daily
+        run.
+        """
+        if options.get("built_through") and select in self._built:
+            options["has_views"] = True
         run_dbt(Target(duckdb_path=self.path), self.folder, *select, **options)
+        self._built |= {select}
 
     def publish(self, number: int, day: date) -> str:
         """Land what the built file newly says; the rows come with the next load.
@@ -177,11 +186,12 @@ def run_dbt(
     built_through: int = 0,
     full_refresh: bool = False,
     version: str = "",
+    has_views: bool = False,
 ) -> None:
     """One dbt invocation in this process; on PostgreSQL into schema `marts_build`.
 
-    Views are made by the first build and left as they are by further ones, as in a
-    daily run.
+    Args:
+        has_views: leave views as they are.
 
     Raises:
         AssertionError: naming the models and tests that failed.
@@ -192,7 +202,7 @@ def run_dbt(
         arguments += ["--select", *select]
     if full_refresh:
         arguments.append("--full-refresh")
-    elif built_through and command == "run":
+    elif has_views:
         arguments += ["--exclude", "config.materialized:view"]
     day = {"SCROBBLE_BUILT_THROUGH": str(built_through), "SCROBBLE_VERSION": version}
     outcome = invoke_dbt(target, arguments, folder, day, project=project)
