@@ -44,6 +44,7 @@ from serve.context import Services
 from serve.jobs.queue import Jobs
 from serve.problems import Problem
 from serve.settings import ServeSettings, signing_key
+from serve.shared_cache import SharedCache
 from serve.store import open_store
 from warehouse.redact import hide_folders
 
@@ -81,7 +82,7 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
         {accounts.browser.name: settings.login_rate_limit},
         settings.trusted_proxies,
         _asking,
-        rates.Counts(settings.run_dir and settings.run_dir / "counts.sqlite"),
+        rates.storage(settings.cache_url, settings.run_dir),
     )
     if settings.metrics_token is not None:
         # The library decides at its import where workers share their counts.
@@ -109,9 +110,25 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
             importlib.import_module(name).install(app)
     _allow_other_origins(app)
     security.install(app)
-    shared.cache = Cache(app.wsgi_app, store, settings.cache_bytes, shared.counting)
+    shared.cache = Cache(
+        app.wsgi_app,
+        store,
+        settings.cache_bytes,
+        shared.counting,
+        SharedCache(settings.cache_url) if settings.cache_url else None,
+        lambda environ: _is_admin(app, environ),
+    )
     app.wsgi_app = shared.cache  # type: ignore[method-assign]
     return app
+
+
+def _is_admin(app: Flask, environ: dict[str, Any]) -> bool:
+    with app.request_context(environ):
+        try:
+            account = current_account()
+        except (Problem, SQLAlchemyError):
+            return False
+    return account is not None and "admin" in account.scopes
 
 
 def _asking() -> int | None:

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from werkzeug.http import parse_accept_header
 
+from serve.shared_cache import Answer, SharedCache
 from serve.store.contract import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -102,8 +103,12 @@ class Cache:
         store: Store,
         limit_bytes: int,
         told: Sequence[Callable[[str], None]] = (),
+        shared: SharedCache | None = None,
+        is_admin: Callable[[Environ], bool] = lambda _: False,
     ) -> None:
         self._told = told
+        self._shared = shared
+        self._is_admin = is_admin
         self.app = app
         self._store = store
         self._limit = limit_bytes
@@ -128,7 +133,10 @@ class Cache:
         entry = self._entries.get(key)
         if entry is None and query:
             entry = self._find_canonical(path, query, key)
-        if entry is not None:
+        is_fresh_wanted = self._wants_fresh(environ)
+        if entry is None and self._shared is not None and not is_fresh_wanted:
+            entry = self._find_shared(path, query, key)
+        if entry is not None and not is_fresh_wanted:
             return self._hit(entry, environ, start_response, key, is_down)
         self._count("misses")
         if method == "HEAD":
@@ -154,6 +162,23 @@ class Cache:
                     self._bytes = 0
                     self._state = state
         return True
+
+    def _wants_fresh(self, environ: Environ) -> bool:
+        """Whether an administrator asks past all caches; others' wish is not heard."""
+        asked = environ.get("HTTP_CACHE_CONTROL", "")
+        return "no-cache" in asked and self._is_admin(environ)
+
+    def _find_shared(self, path: str, query: str, key: str) -> Entry | None:
+        """An answer that another machine made; kept here from now on."""
+        assert self._shared is not None
+        state, canonical = self._state, _canonical(path, query)
+        found = self._shared.get(state, canonical)
+        if found is None:
+            return None
+        self._count("shared_hits")
+        entry = Entry(state[0], found.etag, found.headers, found.body)
+        self._keep(entry, state[1], canonical, key)
+        return entry
 
     def _find_canonical(self, path: str, query: str, key: str) -> Entry | None:
         entry = self._entries.get(_canonical(path, query))
@@ -221,7 +246,11 @@ class Cache:
                 close()
         etag = next((value for name, value in headers if name == "ETag"), "")
         entry = Entry(str(version), etag, list(headers), body)
-        self._keep(entry, generation, _canonical(path, query), key)
+        canonical = _canonical(path, query)
+        self._keep(entry, generation, canonical, key)
+        if self._shared is not None:
+            answer = Answer(etag, entry.headers, body)
+            self._shared.put((entry.version, generation), canonical, answer)
         given = environ.get("HTTP_IF_NONE_MATCH")
         if given is not None and _matches(given, etag):
             self._count("not_modified")

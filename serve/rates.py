@@ -21,10 +21,11 @@ from typing import Any
 
 from flask import Flask, request
 from limits import RateLimitItem, parse_many
-from limits.storage import Storage
+from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from serve.problems import Problem
+from serve.shared_cache import PATIENCE, PAUSE
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def install(
         account: the key of the account that asks, or None for a visitor.
         counts: where requests are counted; None for this process alone.
     """
-    limiter = FixedWindowRateLimiter(counts or Counts())
+    limiter = _Limiter(counts or Counts())
     usual = _Limits(limit)
     special = {name: _Limits(text) for name, text in of_blueprints.items()}
     trusted = [ip_network(name) for name in proxies]
@@ -85,14 +86,51 @@ def install(
     def _hit(items: Sequence[RateLimitItem], *whom: str) -> None:
         counted_for = (request.endpoint or "", *whom)
         for item in items:
-            if not limiter.hit(item, *counted_for):
-                window = limiter.get_window_stats(item, *counted_for)
-                wait = str(max(1, math.ceil(window.reset_time - time.time())))
+            reset_time = limiter.hit(item, *counted_for)
+            if reset_time is not None:
+                wait = str(max(1, math.ceil(reset_time - time.time())))
                 raise Problem(
                     "rate_limited",
                     f"{item} is allowed here; ask again in {wait} s",
                     headers={"Retry-After": wait},
                 )
+
+
+class _Limiter:
+    """Counts in a storage, and in this process's own while that cannot be reached."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._chosen = FixedWindowRateLimiter(storage)
+        self._errors = storage.base_exceptions
+        self._own = FixedWindowRateLimiter(Counts())
+        self._silent_until = 0.0
+
+    def hit(self, item: RateLimitItem, *whom: str) -> float | None:
+        """Count; gives when the window ends where that was one too many."""
+        if time.monotonic() >= self._silent_until:
+            try:
+                return self._hit(self._chosen, item, whom)
+            except self._errors as error:
+                self._silent_until = time.monotonic() + PAUSE
+                log.warning("each worker counts alone for %.0f s: %s", PAUSE, error)
+        return self._hit(self._own, item, whom)
+
+    def _hit(
+        self, limiter: FixedWindowRateLimiter, item: RateLimitItem, whom: Sequence[str]
+    ) -> float | None:
+        if limiter.hit(item, *whom):
+            return None
+        return limiter.get_window_stats(item, *whom).reset_time
+
+
+def storage(cache_url: str | None, run_dir: Path | None) -> Storage:
+    """Where requests are counted: for all machines, one service, or this process."""
+    if cache_url is None:
+        return Counts(run_dir and run_dir / "counts.sqlite")
+    timeout = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    shared = storage_from_string(cache_url, **timeout)
+    assert isinstance(shared, Storage)
+    return shared
 
 
 class _Limits:

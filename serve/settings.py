@@ -111,6 +111,15 @@ class ServeSettings(SettingsGroup):
         description="where the workers of one service keep shared counts; unset: a"
         " temporary one of `scrobble serve`",
     )
+    cache_url: Annotated[str | None, SECRET] = Field(
+        None,
+        pattern=r"^(rediss?|unix)://",
+        description="Redis that several machines share answers and rate limits in",
+    )
+    read_url: Annotated[str | None, SECRET] = Field(
+        None,
+        description="PostgreSQL: a hot standby to read from; unset: `WAREHOUSE_URL`",
+    )
     docs_site: Annotated[Path, Unit("folder")] = Field(
         Path("site"), description="where `make docs` writes its page"
     )

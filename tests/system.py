@@ -403,3 +403,84 @@ def nginx(server_block: str, port: int) -> Iterator[None]:
         process.terminate()
         process.wait(timeout=20)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def redis_server(port: int) -> Iterator[str]:
+    """A Redis without a disk on a port of 127.0.0.1, as another user; gives its URL.
+
+    Raises:
+        SystemLacks: there is no redis-server and it cannot be installed.
+    """
+    program = _server_program("redis-server")
+    user: dict[str, str] = {"user": "nobody"} if os.geteuid() == 0 else {}
+    process = subprocess.Popen(
+        [
+            *(program, "--bind", "127.0.0.1", "--port", str(port)),
+            *("--save", "", "--appendonly", "no", "--dir", "/tmp"),
+        ],
+        stdout=subprocess.DEVNULL,
+        **user,  # type: ignore[call-overload]
+    )
+    try:
+        for _ in range(200):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@contextmanager
+def streaming_standby(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A hot standby of a throw-away server, following it by streaming."""
+    folder = Path(tempfile.mkdtemp(prefix="scrobble-standby-"))
+    data = folder / "data"
+    user: dict[str, str | int] = {}
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        user = {"user": "postgres", "group": "postgres"}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    hba = primary.folder / "data" / "pg_hba.conf"
+    with hba.open("a") as rules:
+        rules.write("host replication postgres 127.0.0.1/32 scram-sha-256\n")
+    primary.run_sql("select pg_reload_conf()")
+    given = {
+        **{"cwd": folder, "check": True, "capture_output": True, **user},
+        "env": {**os.environ, "PGPASSWORD": primary.password},
+    }
+    address = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres")
+    backup = (str(primary.binaries / "pg_basebackup"), "-D", str(data), "-R", *address)
+    subprocess.run([*backup, "--checkpoint=fast", "--no-sync"], **given)  # type: ignore[call-overload]
+    data.chmod(0o700)
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(str(primary.binaries / "postgres"), "-D", str(data)),
+                *("-c", f"port={port}", "-c", "listen_addresses=127.0.0.1"),
+                *("-c", "unix_socket_directories=", "-c", "fsync=off"),
+                *("-c", "max_connections=200", "-c", "timezone=UTC"),
+            ],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            **user,  # type: ignore[call-overload]
+        )
+    standby = PostgresServer(folder, port, process, primary.password, primary.binaries)
+    try:
+        for _ in range(400):
+            try:
+                standby.run_sql("select 1")
+                break
+            except psycopg2.OperationalError:
+                if process.poll() is not None:
+                    raise SystemLacks((folder / "server.log").read_text()) from None
+                time.sleep(0.05)
+        yield standby
+    finally:
+        standby.stop()

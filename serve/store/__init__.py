@@ -18,4 +18,9 @@ def open_store(settings: ServeSettings) -> Store:
         return EmbeddedStore(settings)
     from serve.store.postgres import PostgresStore
 
-    return PostgresStore(settings)
+    primary = PostgresStore(settings, settings.database_url)
+    if settings.read_url is None:
+        return primary
+    from serve.store.standby import StandbyStore
+
+    return StandbyStore(primary, PostgresStore(settings, settings.read_url))

@@ -158,11 +158,10 @@ class _Reader:
 class PostgresStore:
     """The schema marts of the warehouse's database."""
 
-    def __init__(self, settings: ServeSettings) -> None:
-        assert settings.database_url is not None
+    def __init__(self, settings: ServeSettings, url: str) -> None:
         milliseconds = int(settings.statement_seconds * 1000)
         self._engine = create_engine(
-            make_url(settings.database_url).set(drivername="postgresql+psycopg"),
+            make_url(url).set(drivername="postgresql+psycopg"),
             use_native_hstore=False,
             pool_reset_on_return=None,  # a reader ends what it began
             pool_size=4,

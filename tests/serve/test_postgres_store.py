@@ -44,7 +44,7 @@ def store(engine: Engine, postgres_url: str, tmp_path: Path) -> Iterator[Postgre
     settings = make_settings(
         tmp_path, statement_seconds=0.5, warehouse={"warehouse_url": postgres_url}
     )
-    store = PostgresStore(settings)
+    store = PostgresStore(settings, str(settings.database_url))
     yield store
     store.close()
 

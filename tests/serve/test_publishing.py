@@ -375,7 +375,7 @@ def test_a_postgres_that_is_away_is_not_asked_at_every_request(
     settings = make_settings(
         tmp_path, pointer_seconds=60, warehouse={"warehouse_url": url}
     )
-    store = PostgresStore(settings)
+    store = PostgresStore(settings, str(settings.database_url))
     asked = []
     connect = store._session
     monkeypatch.setattr(store, "_session", lambda: (asked.append(1), connect())[1])
