@@ -210,10 +210,11 @@ def test_the_readme_is_short() -> None:
     assert shutil.which("make") and sys.version_info >= (3, 11)
 
 
-def test_every_test_that_docs_promises_names_is_there() -> None:
-    text = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("document", "least"), [("promises", 40), ("security", 20)])
+def test_every_test_that_a_document_names_is_there(document: str, least: int) -> None:
+    text = (ROOT / "docs" / f"{document}.md").read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
-    assert len(named) > 40
+    assert len(named) > least
     missing = [
         f"{path}::{name}"
         for path, name in named
