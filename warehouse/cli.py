@@ -381,57 +381,6 @@ _LAST_ANSWERS = """
 
 
 @cli.command()
-@click.argument("query", required=False)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    help="how rows are printed",
-)
-@settings_options
-def sql(query: str | None, form: str, **options: Any) -> None:
-    """Ask the published version, read-only; without QUERY, line after line."""
-    settings = take_settings(options)
-    if query is not None:
-        _print_rows(*query_published(settings, query), form=form)
-        return
-    interactive = sys.stdin.isatty()
-    while True:
-        try:
-            line = input("scrobble> " if interactive else "").strip().rstrip(";")
-        except EOFError:
-            return
-        if not line:
-            continue
-        try:
-            _print_rows(*query_published(settings, line), form=form)
-        except WarehouseError as error:
-            if not interactive:
-                raise
-            click.echo(f"error: {error}", err=True)
-
-
-def _print_rows(names: list[str], rows: list[tuple[Any, ...]], *, form: str) -> None:
-    if form == "json":
-        body = [dict(zip(names, row, strict=True)) for row in rows]
-        click.echo(json.dumps(body, default=str, indent=2, ensure_ascii=False))
-    elif form == "csv":
-        import csv
-
-        writer = csv.writer(sys.stdout)
-        writer.writerow(names)
-        writer.writerows(rows)
-    else:
-        table = Table(*names)
-        for row in rows[:1000]:
-            table.add_row(*("" if value is None else str(value) for value in row))
-        Console(markup=False).print(table)
-        if len(rows) > 1000:
-            click.echo(f"… {len(rows):,} rows; --format csv prints them all")
-
-
-@cli.command()
 @click.option("--site", type=click.Path(path_type=Path), default=Path("site"))
 @settings_options
 def docs(site: Path, **options: Any) -> None:
