@@ -27,7 +27,8 @@ class StepHook(Protocol):
     """A step of the daily run.
 
     ``fetch`` and ``load`` must be there. ``settle`` is called on the sealed candidate,
-    ``close`` before the fetch, ``open`` after the publishing, ``failed`` when a run
+    ``forget`` and ``close`` before the fetch (``forget`` deletes what the package keeps
+    of the listeners in ``Run.forgets``, where there are any), ``open`` after the publishing, ``failed`` when a run
     ended early, ``mend`` where the day turns out to be published already: it does what
     a run that died after publishing left undone. Called in the process that holds the
     lease; it must be safe to run again after a kill at any moment. Only ``ready`` is

@@ -54,7 +54,8 @@ class Schema:
 
 # `only`: rights on single tables, for duties that must not have them on all.
 SCHEMAS: Mapping[str, Schema] = {
-    "raw": Schema("ingest", {"ingest": _APPEND, "transform": _READ, "job": _READ}),
+    # Appended to, and taken from where a listener is deleted.
+    "raw": Schema("ingest", {"ingest": _WRITE, "transform": _READ, "job": _READ}),
     "staging": Schema("transform", {"transform": _REBUILD}),
     "intermediate": Schema("transform", {"transform": _REBUILD}),
     "marts_build": Schema("transform", {"transform": _REBUILD, "job": _READ}),
@@ -103,7 +104,7 @@ SCHEMAS: Mapping[str, Schema] = {
                 for table in (
                     *("departures", "friend_leagues", "friend_league_members"),
                     *("accounts", "account_sessions", "account_tokens"),
-                    *("account_logins", "jobs", "serve_state"),
+                    *("account_logins", "jobs", "serve_state", "deletion_requests"),
                 )
             },
         },
