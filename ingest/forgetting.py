@@ -14,17 +14,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, delete, or_, select, update
+from sqlalchemy import Connection, Engine, delete, or_, update
 
 from ingest import landing
 from ingest.landing import Part, Record, landing_parts, list_parts, read_lines
+from ingest.lastfm import friends
 from ingest.lastfm import queue as queues
-from ingest.lastfm.recipes import ROW_TABLES, SCHEMA, TABLES, recipes_of
+from ingest.lastfm.recipes import ROW_TABLES, SCHEMA
 from ingest.lastfm.spellings import KEYED_COLUMNS
 from ingest.load import dead_letters
 from ingest.load.item_sql import text_literal
@@ -35,7 +36,6 @@ from warehouse.names import name_key
 from warehouse.run import Run, StepResult
 
 NEW = ".new"
-_FRIENDS = "user.getfriends"
 # As many identifiers as one statement names.
 _BATCH = 500
 
@@ -152,14 +152,13 @@ def _record_without(record: Record, keys: Collection[str]) -> Record | None:
     if _is_of(record.params, keys):
         return None
     method = record.method.lower()
-    if method not in (_FRIENDS, METHOD):
+    if method not in (friends.METHOD, METHOD):
         return record  # a thing of that name, not the listener
-    try:
-        body = orjson.loads(record.body)
-    except ValueError:
-        return None if method == _FRIENDS else record
-    left = _friends_without(body, keys) if method == _FRIENDS else _news(body, keys)
-    return record if left == body else replace(record, body=orjson.dumps(left))
+    if method == friends.METHOD:
+        left = friends.without(record.body, lambda name: name_key(name) in keys)
+    else:
+        left = _news_without(record.body, keys)
+    return record if left == record.body else replace(record, body=left)
 
 
 def _is_of(params: Any, keys: Collection[str]) -> bool:
@@ -167,39 +166,18 @@ def _is_of(params: Any, keys: Collection[str]) -> bool:
     return isinstance(user, str) and name_key(user) in keys
 
 
-def _friends_without(body: Any, keys: Collection[str]) -> Any:
-    """Without the friends of these names, whatever holds them."""
-    if isinstance(body, dict):
-        return {name: _friends_without(of, keys) for name, of in body.items()}
-    if isinstance(body, list):
-        return [_friends_without(one, keys) for one in body if not _names(one, keys)]
-    return body
-
-
-def _names(item: Any, keys: Collection[str]) -> bool:
-    name = item.get("name") if isinstance(item, dict) else None
-    return isinstance(name, str) and name_key(name) in keys
-
-
-def _news(body: Any, keys: Collection[str]) -> Any:
+def _news_without(body: bytes, keys: Collection[str]) -> bytes:
     """What a version said, without what it said of these listeners."""
-    lists = body.get(METHOD) if isinstance(body, dict) else None
-    if not isinstance(lists, dict):
-        return body
-    return {
-        METHOD: {
-            name: [one for one in rows if not _tells_of(one, keys)]
-            for name, rows in lists.items()
-        }
+    lists = orjson.loads(body)[METHOD]
+    left = {
+        name: [
+            row
+            for row in rows
+            if row.get("entity_type") != "listener" or row.get("entity_id") not in keys
+        ]
+        for name, rows in lists.items()
     }
-
-
-def _tells_of(row: Any, keys: Collection[str]) -> bool:
-    is_listener = row.get("entity_type") == "listener" or row.get("chart") in (
-        "listeners",
-        "listener",
-    )
-    return is_listener and row.get("entity_id") in keys
+    return body if left == lists else orjson.dumps({METHOD: left})
 
 
 # --------------------------------------------------------------------------- queue
@@ -265,10 +243,6 @@ def forget_raw(raw: Raw, keys: Collection[str], parts: Iterable[Part]) -> int:
         f" where entity_type = 'listener' and entity_id in ({listed})"
     )
     gone += raw.run(
-        f"delete from {SCHEMA}.published__places"
-        f" where chart in ('listener', 'listeners') and entity_id in ({listed})"
-    )
-    gone += raw.run(
         f"delete from {SCHEMA}.exchange__holdings where listener_id in ({listed})"
     )
     gone += _forget_names(raw)
@@ -305,7 +279,7 @@ def _forget_passing(raw: Raw, keys: Collection[str], names: str) -> int:
     gone = raw.run(f"delete from {SCHEMA}.lastfm__user_friends where {others}")
     letters = raw.rows(
         f"select dead_letter_id, load_id, call_id, item from {SCHEMA}.dead_letters"
-        " where lower(method) = 'user.getfriends'"
+        f" where lower(method) = '{friends.METHOD}'"
     )
     naming = [
         letter for letter in letters if any(k in letter[3].casefold() for k in keys)

@@ -134,7 +134,8 @@ def lastfm_server(
         kept = tuple(n for n in server.plan.listeners if not is_left_out(n))
         if gone := len(server.plan.listeners) - len(kept):
             say(f"left out: {gone} listeners of the panel who asked to be deleted")
-        return replace(server, plan=replace(server.plan, listeners=kept))
+        plan = replace(server.plan, listeners=kept, is_left_out=is_left_out)
+        return replace(server, plan=plan)
 
     if settings.lastfm_url is not None:
         is_local = _host(settings.lastfm_url) in LOOPBACK

@@ -13,7 +13,7 @@ import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import duckdb
@@ -33,9 +33,9 @@ def traces_in_files(folder: Path, word: str) -> Counter[str]:
         if path.suffix == ".gz":
             content = gzip.decompress(content)
         elif content.startswith(_SQLITE):
-            found.update(_of_sqlite(path, name, word))
+            found.update(dict(_of_sqlite(path, name, word)))
         elif path.suffix == ".duckdb":
-            found.update(_of_duckdb(path, name, word))
+            found.update(dict(_of_duckdb(path, name, word)))
         bytes_ = _occurrences(content, word) + _occurrences(_unpacked(content), word)
         if bytes_:
             found[f"{name} (bytes)"] += bytes_
@@ -113,9 +113,7 @@ def _unpacked(content: bytes) -> bytes:
     start = content.find(b"\x1f\x8b\x08")
     while start >= 0:
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
+        with suppress(zlib.error):
             unpacked.append(member.decompress(content[start:]))
-        except zlib.error:
-            pass
         start = content.find(b"\x1f\x8b\x08", start + 1)
     return b"".join(unpacked)

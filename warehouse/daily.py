@@ -457,9 +457,7 @@ class _Day:
         dropped = store.drop_old_versions(
             self.warehouse,
             run.engine,
-            lambda kept: (
-                [] if run.forgets else storage.chosen(settings, kept, spare)
-            ),
+            lambda kept: [] if run.forgets else storage.chosen(settings, kept, spare),
         )
         if run.forgets:
             forgetting.finish(settings, run.engine, run.forgets)

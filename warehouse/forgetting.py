@@ -122,14 +122,15 @@ def finish(settings: Settings, engine: Engine, listener_ids: Sequence[str]) -> N
     Called when the version without them is the only one. Safe to repeat.
     """
     ops.ensure_tables(engine, metadata)
-    key, table = _key(settings), deleted_listeners
+    key = _key(settings)
+    own = [_hash(key, listener_id) for listener_id in listener_ids]
+    hashes = deleted_listeners.c.listener_hash
     with engine.begin() as connection:
         _clean_journal(connection, listener_ids)
         now = ops.database_time(connection)
-        own = [_hash(key, listener_id) for listener_id in listener_ids]
-        connection.execute(delete(table).where(table.c.listener_hash.in_(own)))
+        connection.execute(delete(deleted_listeners).where(hashes.in_(own)))
         connection.execute(
-            insert(table),
+            insert(deleted_listeners),
             [{"listener_hash": one, "deleted_at": now} for one in own],
         )
     overwrite_deleted(settings, engine)
@@ -152,16 +153,21 @@ def overwrite_deleted(settings: Settings, engine: Engine) -> None:
     if settings.is_postgres:
         alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         with alone.connect() as connection:
-            tables = connection.exec_driver_sql(
-                "select format('%%I.%%I', nspname, relname) from pg_class"
-                " inner join pg_namespace on pg_namespace.oid = relnamespace"
-                " where relkind = 'r' and nspname !~ '^(pg_|information_schema$)'"
+            names: Sequence[str] = (
+                connection.exec_driver_sql(
+                    "select format('%%I.%%I', nspname, relname) from pg_class"
+                    " inner join pg_namespace on pg_namespace.oid = relnamespace"
+                    " where relkind = 'r'"
+                    " and nspname !~ '^(pg_|information_schema$)'"
+                )
+                .scalars()
+                .all()
             )
-            for table in tables.scalars().all():
-                connection.exec_driver_sql(f"vacuum (analyze, skip_locked) {table}")
+            for name in names:
+                connection.exec_driver_sql(f"vacuum (analyze, skip_locked) {name}")
         return
-    for name in _EMBEDDED:
-        path = settings.data_dir / name
+    for file_name in _EMBEDDED:
+        path = settings.data_dir / file_name
         if path.exists():
             with closing(sqlite3.connect(path, timeout=60)) as file:
                 file.execute("vacuum")

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, func, insert, select, update
@@ -41,7 +41,10 @@ _USED_AGAIN = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Account:
-    """Who asks. `scopes` are those of this request, `via` is cookie or token."""
+    """Who asks. `scopes` are those of this request, `via` is cookie or token.
+
+    `logged_in_at` is when the session was opened, or the token made.
+    """
 
     account_id: int
     listener_id: str
@@ -50,6 +53,7 @@ class Account:
     scopes: frozenset[str]
     via: str
     secret_hash: str
+    logged_in_at: datetime
 
 
 def digest(secret: str) -> str:
@@ -172,7 +176,11 @@ def by_session(
     used_at = func.coalesce(sessions.c.last_used_at, sessions.c.created_at)
     with engine.begin() as connection:
         row = connection.execute(
-            select(accounts, used_at.label("used_at"))
+            select(
+                accounts,
+                used_at.label("used_at"),
+                sessions.c.created_at.label("logged_in_at"),
+            )
             .join(sessions, sessions.c.account_id == accounts.c.account_id)
             .where(
                 sessions.c.session_hash == key,
@@ -200,6 +208,7 @@ def by_session(
         frozenset(scopes),
         "cookie",
         key,
+        row.logged_in_at,
     )
 
 
@@ -211,7 +220,12 @@ def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | Non
     now = utcnow()
     with engine.begin() as connection:
         row = connection.execute(
-            select(accounts, tokens.c.scopes, tokens.c.last_used_at)
+            select(
+                accounts,
+                tokens.c.scopes,
+                tokens.c.last_used_at,
+                tokens.c.created_at.label("logged_in_at"),
+            )
             .join(tokens, tokens.c.account_id == accounts.c.account_id)
             .where(
                 tokens.c.token_hash == key,
@@ -240,6 +254,7 @@ def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | Non
         frozenset(scopes),
         "token",
         key,
+        row.logged_in_at,
     )
 
 
@@ -393,6 +408,26 @@ def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:
         "created_at": row.created_at,
         "last_login_at": row.last_login_at,
     }
+
+
+def of_listener(engine: Engine, listener_id: str) -> Account | None:
+    """The account of a listener, for the operator; it has no right of its own."""
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(accounts).where(accounts.c.listener_id == listener_id)
+        ).first()
+    if row is None:
+        return None
+    return Account(
+        row.account_id,
+        row.listener_id,
+        row.listener_name,
+        bool(row.is_public),
+        frozenset(),
+        "operator",
+        "",
+        row.last_login_at,
+    )
 
 
 def delete_account(
