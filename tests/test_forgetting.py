@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import signal
 import sqlite3
 from collections import Counter
@@ -16,8 +14,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import insert
 
+from exchange import schema
 from local_lastfm import LocalLastfm
 from serve.app import create_app
 from serve.settings import ServeSettings
@@ -30,6 +29,7 @@ pytestmark = pytest.mark.long
 
 #: One with an account, one whom another's list of friends names, and one who stays.
 LEAVES, FRIEND, STAYS = "martal-morning", "polwen42", "Margor"
+LISTED = "a" * 32
 
 
 @contextmanager
@@ -49,11 +49,29 @@ def service(data_dir: Path, url: str | None = None) -> Iterator[Flask]:
         app.extensions["exchange"].database.dispose()
 
 
+def list_artist(app: Flask) -> None:
+    """Put an artist on the market: a panel this small has none that is worth it."""
+    price = dict.fromkeys(
+        ("fundamental_price_units", "price_units", "close_price_units"), 1_000_000
+    )
+    with app.extensions["exchange"].database.write() as connection:
+        connection.execute(
+            insert(schema.listings).values(
+                artist_id=LISTED,
+                artist_name="Low",
+                depth_shares=1000,
+                listed_date=FIRST_DAY,
+                previous_close_units=1_000_000,
+                **price,
+            )
+        )
+
+
 def buy(browser: FlaskClient) -> str:
-    """Become a player and buy a share; gives the player's key."""
+    """Make one's lists public, become a player and buy; gives the player's key."""
     headers = csrf(browser)
-    listed = browser.get("/api/v1/exchange/lists/popular").get_json()["data"]["artists"]
-    terms = {"artist_id": listed[0]["artist_id"], "side": "buy", "shares": 3}
+    browser.patch("/api/v1/account", json={"is_public": True}, headers=headers)
+    terms = {"artist_id": LISTED, "side": "buy", "shares": 3}
     own = browser.get("/api/v1/exchange/portfolio").get_json()["data"]
     quoted = browser.post("/api/v1/exchange/quotes", json=terms, headers=headers)
     assert quoted.status_code == 200, quoted.text
@@ -106,6 +124,7 @@ def test_nothing_stays_of_whoever_was_deleted_in_any_file(
 ) -> None:
     books = first.data_dir / "exchange.sqlite"
     with service(first.data_dir) as app:
+        list_artist(app)
         mine, other = log_in(app, LEAVES), log_in(app, STAYS)
         player, theirs = buy(mine), buy(other)
         # The control: all these places hold the listener, and the search finds them.
@@ -169,7 +188,8 @@ def test_who_was_deleted_and_comes_back_is_followed_again(first: Daily) -> None:
 
     settings = Settings(data_dir=first.data_dir)
     engine = ops.open_ops(settings)
-    ops.ensure_tables(engine, forgetting.metadata)
+    with service(first.data_dir) as app:
+        log_in(app, STAYS)
     is_left_out = forgetting.left_out(settings, engine)
     assert not is_left_out(LEAVES)
     forgetting.finish(settings, engine, [LEAVES])
@@ -193,6 +213,7 @@ def test_nothing_stays_of_whoever_was_deleted_in_postgres(
     )
     daily.run("daily", "--as-of", str(FIRST_DAY))
     with service(daily.data_dir, postgres_url) as app:
+        list_artist(app)
         mine, other = log_in(app, LEAVES), log_in(app, STAYS)
         buy(mine), buy(other)
         before = traces_in_postgres(postgres_url, LEAVES)

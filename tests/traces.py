@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import sqlite3
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable
@@ -82,7 +84,11 @@ def _of_sqlite(path: Path, name: str, word: str) -> Iterable[tuple[str, int]]:
 
 
 def _of_duckdb(path: Path, name: str, word: str) -> Iterable[tuple[str, int]]:
-    with duckdb.connect(str(path), read_only=True) as connection:
+    # A copy, for a service of this process may have the file open in its own way.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        duckdb.connect(str(shutil.copy(path, folder)), read_only=True) as connection,
+    ):
         tables = connection.execute(
             "select schema_name, table_name from duckdb_tables() union all"
             " select schema_name, view_name from duckdb_views() where not internal"

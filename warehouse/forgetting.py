@@ -1,12 +1,12 @@
 """Whom the warehouse forgets: who asked to be deleted, and who has been.
 
-Owns the table of open requests, which stands beside the accounts so that one
-transaction deletes an account and asks for the rest, and the table of those whose
-deletion is done, which holds nothing but a keyed hash of the name: enough to leave a
-listener out whom a setting still names. Also cleans the journal. What answers and
-tables hold is deleted by who wrote them (the step ``forget`` and the load), in a run:
-a request stays open until a version without the listener is published and no other is
-kept, so a run that dies leaves it to the next.
+Owns two tables that stand beside the accounts, so that one transaction deletes an
+account and asks for the rest: the open requests, and those whose deletion is done, of
+whom nothing is kept but a keyed hash of the name: enough to leave a listener out whom a
+setting still names. Also cleans the journal. What answers and tables hold is deleted by
+who wrote them (the step ``forget`` and the load), in a run: a request stays open until
+a version without the listener is published and no other is kept, so a run that dies
+leaves it to the next.
 """
 
 from __future__ import annotations
@@ -48,16 +48,14 @@ SECRET = "forget.secret"
 _EMBEDDED = ("ops.sqlite", "accounts.sqlite", "exchange.sqlite")
 _BESIDE_ACCOUNTS = "exchange"
 
-requests_metadata = MetaData()
+metadata = MetaData()
 
 deletion_requests = Table(
     "deletion_requests",
-    requests_metadata,
+    metadata,
     Column("listener_id", Text, primary_key=True),
     Column("requested_at", DateTime, nullable=False),
 )
-
-metadata = MetaData()
 
 deleted_listeners = Table(
     "deleted_listeners",
@@ -93,11 +91,12 @@ def asked_for(settings: Settings, engine: Engine) -> tuple[str, ...]:
 def left_out(settings: Settings, engine: Engine) -> Callable[[str], bool]:
     """A function that says of a name whether nothing of it may be fetched."""
     open_requests = frozenset(asked_for(settings, engine))
-    ops.ensure_tables(engine, metadata)
-    with engine.connect() as connection:
-        hashes = frozenset[str](
-            connection.execute(select(deleted_listeners.c.listener_hash)).scalars()
-        )
+    hashes = frozenset[str]()
+    with _beside_accounts(settings, engine) as accounts:
+        if accounts is not None:
+            with accounts.begin() as connection:
+                found = connection.execute(select(deleted_listeners.c.listener_hash))
+                hashes = frozenset(found.scalars())
     if not hashes:
         return lambda name: name_key(name) in open_requests
     key = _key(settings)
@@ -108,12 +107,11 @@ def left_out(settings: Settings, engine: Engine) -> Callable[[str], bool]:
 
 def take_back(settings: Settings, engine: Engine, name: str) -> None:
     """A listener who was deleted has joined again, by themselves."""
-    ops.ensure_tables(engine, metadata)
     own = _hash(_key(settings), name_key(name))
-    with engine.begin() as connection:
-        connection.execute(
-            delete(deleted_listeners).where(deleted_listeners.c.listener_hash == own)
-        )
+    with _beside_accounts(settings, engine) as accounts:
+        if accounts is not None:
+            with accounts.begin() as connection:
+                _drop_hashes(connection, [own])
 
 
 def finish(settings: Settings, engine: Engine, listener_ids: Sequence[str]) -> None:
@@ -121,28 +119,28 @@ def finish(settings: Settings, engine: Engine, listener_ids: Sequence[str]) -> N
 
     Called when the version without them is the only one. Safe to repeat.
     """
-    ops.ensure_tables(engine, metadata)
-    key = _key(settings)
-    own = [_hash(key, listener_id) for listener_id in listener_ids]
-    hashes = deleted_listeners.c.listener_hash
     with engine.begin() as connection:
         _clean_journal(connection, listener_ids)
-        now = ops.database_time(connection)
-        connection.execute(delete(deleted_listeners).where(hashes.in_(own)))
-        connection.execute(
-            insert(deleted_listeners),
-            [{"listener_hash": one, "deleted_at": now} for one in own],
-        )
     overwrite_deleted(settings, engine)
+    key = _key(settings)
+    own = [_hash(key, listener_id) for listener_id in listener_ids]
     with _beside_accounts(settings, engine) as accounts:
-        if accounts is not None:
-            with accounts.begin() as connection:
-                connection.execute(
-                    delete(deletion_requests).where(
-                        deletion_requests.c.listener_id.in_(listener_ids)
-                    )
-                )
+        assert accounts is not None, "they asked there"
+        with accounts.begin() as connection:
+            now = ops.database_time(connection)
+            _drop_hashes(connection, own)
+            connection.execute(
+                insert(deleted_listeners),
+                [{"listener_hash": one, "deleted_at": now} for one in own],
+            )
+            asked = deletion_requests.c.listener_id
+            connection.execute(delete(deletion_requests).where(asked.in_(listener_ids)))
     overwrite_deleted(settings, engine)
+
+
+def _drop_hashes(connection: Connection, hashes: Sequence[str]) -> None:
+    own = deleted_listeners.c.listener_hash.in_(hashes)
+    connection.execute(delete(deleted_listeners).where(own))
 
 
 def overwrite_deleted(settings: Settings, engine: Engine) -> None:

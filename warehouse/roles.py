@@ -104,7 +104,8 @@ SCHEMAS: Mapping[str, Schema] = {
                 for table in (
                     *("departures", "friend_leagues", "friend_league_members"),
                     *("accounts", "account_sessions", "account_tokens"),
-                    *("account_logins", "jobs", "serve_state", "deletion_requests"),
+                    *("account_logins", "jobs", "serve_state"),
+                    *("deletion_requests", "deleted_listeners"),
                 )
             },
         },

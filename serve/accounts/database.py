@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from serve.settings import ServeSettings
-from warehouse.forgetting import deletion_requests
+from warehouse.forgetting import deleted_listeners, deletion_requests
 from warehouse.ops import configure_sqlite, keep_private
 from warehouse.tables import add_missing
 
@@ -119,6 +119,7 @@ jobs = Table(
 
 # The warehouse's: the transaction that deletes an account asks for the rest.
 requests = deletion_requests.to_metadata(metadata)
+deleted_listeners.to_metadata(metadata)
 
 serve_state = Table(
     "serve_state",

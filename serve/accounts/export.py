@@ -23,6 +23,7 @@ from serve.queries import export
 from serve.store.contract import StoreUnavailable
 
 MEMORY_BYTES = 4 * 2**20
+PIECE_BYTES = 2**16
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 # What the tables keep of secrets is of use to nobody but a thief.
 _HIDDEN = frozenset({"session_hash", "token_hash"})
@@ -55,6 +56,13 @@ def write(shared: Services, account: Account) -> IO[bytes]:
         raise
     file.seek(0)
     return file
+
+
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """The file in pieces; closes it after the last one."""
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def _of_account(shared: Services, account: Account) -> Tables:
@@ -90,7 +98,9 @@ def _write_tables(file: Any, tables: Tables) -> None:
     for number, (name, rows) in enumerate(tables):
         file.write((b"," if number else b"") + _json(name) + b":[")
         for count, row in enumerate(rows):
-            file.write((b"," if count else b"") + _json(row))
+            # SQLAlchemy's names of columns are texts of its own kind.
+            plain = {str(column): value for column, value in row.items()}
+            file.write((b"," if count else b"") + _json(plain))
         file.write(b"]")
     file.write(b"}")
 

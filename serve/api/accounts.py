@@ -194,9 +194,7 @@ def export_account(query: Nothing) -> Response:
     if asked_format() != "json":
         raise Problem("format_not_available", "this answer is JSON only")
     file = export.write(services(), asking)
-    response = Response(
-        iter(lambda: file.read(1 << 16), b""), mimetype="application/json"
-    )
+    response = Response(export.chunks(file), mimetype="application/json")
     response.call_on_close(file.close)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Disposition"] = 'attachment; filename="scrobble.json"'

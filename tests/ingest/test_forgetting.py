@@ -1,4 +1,4 @@
-"""Landing files without a listener: what is theirs, what names them, what only looks."""
+"""Landing files without a listener: answers about them, and lists that name them."""
 
 from __future__ import annotations
 
