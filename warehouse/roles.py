@@ -81,11 +81,10 @@ SCHEMAS: Mapping[str, Schema] = {
         only={
             **{
                 table: {"serve": _APPEND}
-                for table in (
-                    *("postings", "transactions", "trades", "answers"),
-                    "market_events",
-                )
+                for table in (*("postings", "transactions", "trades", "market_events"),)
             },
+            # A trigger lets only those of players who left go.
+            "answers": {"serve": _APPEND | {"DELETE"}},
             **{
                 table: {"serve": _KEEP, "job": _WRITE}
                 for table in ("players", "holdings", "orders")
