@@ -29,7 +29,6 @@ pytestmark = pytest.mark.long
 
 #: One with an account, one whom another's list of friends names, and one who stays.
 LEAVES, FRIEND, STAYS = "martal-morning", "polwen42", "Margor"
-LISTED = "a" * 32
 
 
 @contextmanager
@@ -49,15 +48,17 @@ def service(data_dir: Path, url: str | None = None) -> Iterator[Flask]:
         app.extensions["exchange"].database.dispose()
 
 
-def list_artist(app: Flask) -> None:
+def list_artist(app: Flask) -> str:
     """Put an artist on the market: a panel this small has none that is worth it."""
+    chart = app.test_client().get("/api/v1/charts/global_artists").get_json()
+    artist_id = str(chart["data"][0]["entity_id"])
     price = dict.fromkeys(
         ("fundamental_price_units", "price_units", "close_price_units"), 1_000_000
     )
     with app.extensions["exchange"].database.write() as connection:
         connection.execute(
             insert(schema.listings).values(
-                artist_id=LISTED,
+                artist_id=artist_id,
                 artist_name="Low",
                 depth_shares=1000,
                 listed_date=FIRST_DAY,
@@ -65,13 +66,14 @@ def list_artist(app: Flask) -> None:
                 **price,
             )
         )
+    return artist_id
 
 
-def buy(browser: FlaskClient) -> str:
+def buy(browser: FlaskClient, artist_id: str) -> str:
     """Make one's lists public, become a player and buy; gives the player's key."""
     headers = csrf(browser)
     browser.patch("/api/v1/account", json={"is_public": True}, headers=headers)
-    terms = {"artist_id": LISTED, "side": "buy", "shares": 3}
+    terms = {"artist_id": artist_id, "side": "buy", "shares": 3}
     own = browser.get("/api/v1/exchange/portfolio").get_json()["data"]
     quoted = browser.post("/api/v1/exchange/quotes", json=terms, headers=headers)
     assert quoted.status_code == 200, quoted.text
@@ -124,9 +126,9 @@ def test_nothing_stays_of_whoever_was_deleted_in_any_file(
 ) -> None:
     books = first.data_dir / "exchange.sqlite"
     with service(first.data_dir) as app:
-        list_artist(app)
+        artist_id = list_artist(app)
         mine, other = log_in(app, LEAVES), log_in(app, STAYS)
-        player, theirs = buy(mine), buy(other)
+        player, theirs = buy(mine, artist_id), buy(other, artist_id)
         # The control: all these places hold the listener, and the search finds them.
         before = traces_in_files(first.data_dir, LEAVES)
         assert len(schemas_of(before)) == 9, before
@@ -213,9 +215,9 @@ def test_nothing_stays_of_whoever_was_deleted_in_postgres(
     )
     daily.run("daily", "--as-of", str(FIRST_DAY))
     with service(daily.data_dir, postgres_url) as app:
-        list_artist(app)
+        artist_id = list_artist(app)
         mine, other = log_in(app, LEAVES), log_in(app, STAYS)
-        buy(mine), buy(other)
+        buy(mine, artist_id), buy(other, artist_id)
         before = traces_in_postgres(postgres_url, LEAVES)
         found = {place.partition(".")[0] for place in before}
         assert found == {
