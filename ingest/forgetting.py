@@ -224,7 +224,7 @@ def forget_raw(raw: Raw, keys: Collection[str], parts: Iterable[Part]) -> int:
     names = _spellings(raw, keys, listed)
     raw.run(
         "create temporary table forgotten_names as"
-        f" select name from {SCHEMA}.lastfm__name_keys where false"
+        f" select name from {SCHEMA}.lastfm__name_keys where name in ({names})"
     )
     gone = _forget_passing(raw, keys, names)
     for table in ROW_TABLES:
