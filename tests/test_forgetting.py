@@ -222,7 +222,7 @@ def test_nothing_stays_of_whoever_was_deleted_in_postgres(
         found = {place.partition(".")[0] for place in before}
         assert found == {
             *("raw", "staging", "intermediate", "marts_build", "marts_store"),
-            *("ops", "exchange", "pg_catalog"),
+            *("ops", "exchange", "pg_statistic"),
         }
         delete_account(mine)
         assert not sees(app.test_client(), LEAVES)

@@ -56,7 +56,7 @@ def traces_in_postgres(url: str, word: str) -> Counter[str]:
                 "select nspname, relname from pg_class inner join pg_namespace"
                 " on pg_namespace.oid = relnamespace where relkind = 'r'"
                 " and nspname not in ('pg_catalog', 'information_schema')"
-                " or relname in ('pg_statistic', 'pg_description')"
+                " or relname = 'pg_description'"
             )
         ).all()
         for schema, table in tables:
@@ -69,6 +69,14 @@ def traces_in_postgres(url: str, word: str) -> Counter[str]:
             ).scalar_one()
             if count:
                 found[f"{schema}.{table}"] = int(count)
+        noted = connection.execute(
+            text(
+                "select starelid::regclass::text, count(*) from pg_statistic as noted"
+                " where noted::text ilike :word group by 1"
+            ),
+            {"word": f"%{word}%"},
+        )
+        found.update({f"pg_statistic.{table}": int(count) for table, count in noted})
     engine.dispose()
     return found
 

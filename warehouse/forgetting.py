@@ -155,14 +155,19 @@ def overwrite_deleted(settings: Settings, engine: Engine) -> None:
                 connection.exec_driver_sql(
                     "select format('%%I.%%I', nspname, relname) from pg_class"
                     " inner join pg_namespace on pg_namespace.oid = relnamespace"
-                    " where relkind = 'r'"
+                    # A partitioned table has statistics of all its months, too.
+                    " where relkind in ('r', 'p') and not relispartition"
                     " and nspname !~ '^(pg_|information_schema$)'"
                 )
                 .scalars()
                 .all()
             )
             for name in names:
-                connection.exec_driver_sql(f"vacuum (analyze, skip_locked) {name}")
+                # What was noted of a table's values stays when its last row goes.
+                is_kept = not name.endswith(f".{deletion_requests.name}")
+                connection.exec_driver_sql(
+                    f"vacuum (analyze {is_kept}, skip_locked) {name}"
+                )
         return
     for file_name in _EMBEDDED:
         path = settings.data_dir / file_name
