@@ -241,6 +241,10 @@ def leave(request: PlayerRequest, clock: Clock) -> dict[str, Any]:
             left_at=now,
         )
     )
+    # They repeat names that the player chose; the trigger lets a leaver's go.
+    connection.execute(
+        delete(schema.answers).where(schema.answers.c.player_id == player_id)
+    )
     return {"player_id": player_id, "state": "left"}
 
 

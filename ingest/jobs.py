@@ -23,10 +23,11 @@ from ingest.lastfm.fetch import FetchCancelled, FetchResult, Progress, fetch
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import retry_policy
 from ingest.steps import lastfm_server
-from warehouse import ops
-from warehouse.errors import Busy, LeaseLost
+from warehouse import forgetting, ops
+from warehouse.errors import Busy, FetchFailed, LeaseLost
 from warehouse.hooks import Job
 from warehouse.lease import JOB, Lease
+from warehouse.names import name_key
 
 WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 6 * 3600.0
@@ -39,11 +40,19 @@ def fetch_listener(job: Job) -> Mapping[str, int]:
 
     Raises:
         Busy: a daily run held the lock for six hours.
-        FetchFailed: last.fm refused, or the job was cancelled.
+        FetchFailed: last.fm refused, the job was cancelled, or the listener's deletion
+            is not done yet.
     """
     settings = job.settings
     engine = ops.open_ops(settings)
     try:
+        key = name_key(job.listener_name)
+        if key in forgetting.asked_for(settings, engine):
+            raise FetchFailed(
+                "what is kept of you is still being deleted, as you asked; the next"
+                " daily run ends that: ask again after it"
+            )
+        forgetting.take_back(settings, engine, key)
         Queue(engine, settings.data_dir / "landing").join_panel(job.listener_name)
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while True:

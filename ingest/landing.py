@@ -205,10 +205,7 @@ class PartWriter:
         Raises:
             DiskFull: there is no room; the file is as long as before.
         """
-        press = zlib.compressobj(COMPRESSION, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-        pieces = [press.compress(line) for line in lines]
-        pieces.append(press.flush())
-        rest = memoryview(b"".join(pieces))
+        rest = memoryview(packed(lines))
         try:
             while rest:
                 rest = rest[self._file.write(rest) :]
@@ -249,6 +246,14 @@ class PartWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def packed(lines: Iterable[bytes]) -> bytes:
+    """These lines as one member of a part."""
+    press = zlib.compressobj(COMPRESSION, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    pieces = [press.compress(line) for line in lines]
+    pieces.append(press.flush())
+    return b"".join(pieces)
 
 
 def write_part(

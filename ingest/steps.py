@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 
 import httpx2
@@ -15,6 +16,7 @@ from sqlalchemy import Engine
 
 from ingest import clocks, landing
 from ingest.exchange.export import export_step
+from ingest.forgetting import forget_loaded
 from ingest.lastfm.client import ROOT_URL, Client, user_agent
 from ingest.lastfm.plan import FetchPlan
 from ingest.lastfm.queue import Queue
@@ -24,6 +26,7 @@ from ingest.recovery import salvage
 from ingest.retention import expire_landing, require_history
 from warehouse import ops
 from warehouse.errors import FetchFailed, LoadFailed, SettingsError
+from warehouse.forgetting import left_out
 from warehouse.journal import first_day
 from warehouse.names import name_key
 from warehouse.run import Run, StepResult
@@ -109,10 +112,12 @@ def load(run: Run) -> StepResult:
         if not _salvage(run):
             raise
         loaded = load_step(run)
-    copied = export_step(run)
+    results = [loaded, export_step(run)]
+    if run.forgets:
+        results.append(forget_loaded(run))
     return StepResult(
-        "; ".join(text for text in (loaded.text, copied.text) if text),
-        {**loaded.detail, **copied.detail},
+        "; ".join(result.text for result in results if result.text),
+        {name: of for result in results for name, of in result.detail.items()},
     )
 
 
@@ -122,13 +127,23 @@ def lastfm_server(
 ) -> Iterator[Server]:
     """The server the settings name; without a key one of our own on loopback."""
     joined = Queue(engine, settings.data_dir / "landing").panel()
+    is_left_out = left_out(settings, engine)
+
+    def configured(url: str, is_local: bool) -> Server:
+        server = _configured(settings, joined, url, is_local)
+        kept = tuple(n for n in server.plan.listeners if not is_left_out(n))
+        if gone := len(server.plan.listeners) - len(kept):
+            say(f"left out: {gone} listeners of the panel who asked to be deleted")
+        plan = replace(server.plan, listeners=kept, is_left_out=is_left_out)
+        return replace(server, plan=plan)
+
     if settings.lastfm_url is not None:
         is_local = _host(settings.lastfm_url) in LOOPBACK
         if settings.lastfm_api_key is None and not is_local:
             raise missing("lastfm_api_key", f"{_host(settings.lastfm_url)} wants a key")
-        yield _configured(settings, joined, settings.lastfm_url, is_local)
+        yield configured(settings.lastfm_url, is_local)
     elif settings.lastfm_api_key is not None:
-        yield _configured(settings, joined, ROOT_URL, is_local=False)
+        yield configured(ROOT_URL, is_local=False)
     else:
         from local_lastfm import start_process
 
@@ -141,7 +156,7 @@ def lastfm_server(
         except RuntimeError as error:
             raise FetchFailed(str(error)) from error
         with process:
-            yield _configured(settings, joined, process.as_of_url, is_local=True)
+            yield configured(process.as_of_url, is_local=True)
 
 
 def _configured(

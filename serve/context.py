@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from flask import current_app, request
 
@@ -31,6 +31,10 @@ class Figure:
 
 
 Measure = Callable[[], Iterable[Figure]]
+Keeps: TypeAlias = (
+    "Callable[[Account], AbstractContextManager["
+    "Iterable[tuple[str, Iterator[dict[str, Any]]]]]]"
+)
 
 
 @dataclass
@@ -38,8 +42,9 @@ class Services:
     """Built once by the factory; reached with :func:`services`.
 
     `leaving` is what other parts do, with the account, before an account is deleted;
-    if one raises, nothing is deleted. `measures` are the figures that parts give to
-    monitoring, `counting` is told what the cache did with each request.
+    if one raises, nothing is deleted. `kept` is what they keep of an account, by name:
+    its tables and their rows, for its owner. `measures` are the figures that parts give
+    to monitoring, `counting` is told what the cache did with each request.
     """
 
     settings: ServeSettings
@@ -50,6 +55,7 @@ class Services:
     leaving: list[Callable[[Account], None]] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
     counting: list[Callable[[str], None]] = field(default_factory=list)
+    kept: dict[str, Keeps] = field(default_factory=dict)
     cache: Cache = field(init=False)
 
 

@@ -7,7 +7,8 @@ becomes a player at its first visit.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -21,7 +22,8 @@ from exchange.clock import Clock, utc_now
 from exchange.database import Database
 from exchange.player_request import Answer, PlayerRequest
 from exchange.settings import ExchangeSettings
-from serve.accounts import Account, current_account, require, require_in_person
+from exchange.views import own_records
+from serve.accounts import Account, current_account, require, require_fresh
 from serve.context import reading
 from serve.problems import Problem
 from serve.queries import listeners
@@ -148,13 +150,15 @@ def write_once(
     A refusal is an answer too; its status is 400 or more.
 
     Args:
-        in_person: no token may do it, because it cannot be taken back.
+        in_person: no token may do it and no old login, because it cannot be taken
+            back.
 
     Raises:
         Problem: nobody is logged in, the token lacks the scope `trade` or may not do
             this, or a browser sent no CSRF token.
     """
-    account = require_in_person("trade") if in_person else require("trade")
+    page = "/exchange/profile"
+    account = require_fresh("trade", page) if in_person else require("trade")
     shared = exchange()
     with shared.database.read() as connection:
         player_id = _find_player(connection, account)
@@ -200,6 +204,19 @@ def leave_with_account(account: Account) -> None:
             "warehouse_unavailable",
             "the exchange cannot be reached, so the account was not deleted",
         ) from error
+
+
+@contextmanager
+def kept_of(
+    account: Account,
+) -> Iterator[Iterable[tuple[str, Iterator[dict[str, Any]]]]]:
+    """What the books hold of the account's player; nothing where there is none."""
+    with exchange().database.read() as connection:
+        player_id = _find_player(connection, account)
+        if player_id is None:
+            yield ()
+        else:
+            yield own_records.tables(connection, player_id)
 
 
 def recommended_artists(account: Account) -> list[str]:

@@ -30,6 +30,7 @@ CODES: dict[str, tuple[int, str]] = {
     "forbidden": (403, "This is not yours to read or change"),
     "missing_scope": (403, "The token lacks a scope"),
     "csrf_failed": (403, "The CSRF token is missing or wrong"),
+    "fresh_login_needed": (403, "Log in again to do what cannot be taken back"),
     "not_found": (404, "There is no such thing"),
     "format_not_available": (404, "This answer has no such format"),
     "method_not_allowed": (405, "The method is not allowed here"),

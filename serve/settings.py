@@ -6,8 +6,6 @@ Owns the names and defaults of what only the service needs; the mechanism is
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
@@ -17,6 +15,7 @@ from pydantic import Field, IPvAnyAddress, field_validator
 
 from warehouse.names import name_key
 from warehouse.redact import protect
+from warehouse.secret_file import made_once
 from warehouse.settings import (
     SECRET,
     Names,
@@ -167,18 +166,6 @@ def signing_key(settings: ServeSettings) -> str:
     """The key that signs cookies; made once in DATA_DIR where none is set."""
     if settings.secret_key is not None:
         return settings.secret_key
-    path = settings.data_dir / "serve.secret"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-    try:
-        os.link(fresh, path)  # fails where another process was first: its key counts
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
-    key = path.read_text(encoding="utf-8").strip()
+    key = made_once(settings.data_dir / "serve.secret")
     protect(key)
     return key

@@ -26,7 +26,7 @@ import duckdb
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from warehouse import gates, hooks, ops, storage, store
+from warehouse import forgetting, gates, hooks, ops, storage, store
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.engines import open_store
@@ -121,7 +121,9 @@ def daily(
             )
             for mended in recover(settings, engine):
                 said.line(f"mended:   {mended}")
-            done = None if force else _already_done(settings, engine, order, said)
+            if _has_to_forget(settings, engine, order):
+                order = replace(order, force=True)
+            done = None if order.force else _already_done(settings, engine, order, said)
             if done is not None:
                 said.line(done.text)
                 return done
@@ -141,6 +143,17 @@ def _day(engine: Engine, as_of: date | None) -> date:
     if as_of is not None and as_of > today:
         raise SettingsError(f"--as-of {as_of} is in the future; today is {today} (UTC)")
     return as_of or today
+
+
+def _has_to_forget(settings: Settings, engine: Engine, order: _Order) -> bool:
+    """Whether the day that is published has to be done again without somebody."""
+    current = _published(engine)
+    return (
+        "publish" in order.steps
+        and current is not None
+        and current.as_of_date == order.as_of
+        and bool(forgetting.asked_for(settings, engine))
+    )
 
 
 def _published(engine: Engine) -> store.Version | None:
@@ -236,6 +249,8 @@ def _locked(
         journal.open(lease.fence, order.command, order.as_of)
         warehouse = open_store(settings, engine)
         run = _run(settings, engine, lease, order.as_of, base, said)
+        if "publish" in order.steps:
+            run.forgets = forgetting.asked_for(settings, engine)
         day = _Day(run, warehouse, journal, base, order.accept, order.full_refresh)
         try:
             outcome = day.walk(order.steps)
@@ -291,6 +306,8 @@ class _Day:
         said.line(
             f"run:      {run.run_id}, day {run.as_of_date}, fence {run.lease.fence}"
         )
+        if run.forgets:
+            _plugged(run, "forget")
         # A day is settled on a closed market, whether or not this run fetches.
         if {"fetch", "settle"} & set(steps):
             _plugged(run, "close")
@@ -339,6 +356,7 @@ class _Day:
             base is not None
             and base.project_hash == self.hash
             and not self.full_refresh
+            and not run.forgets
             and not run.target.rebuild
         ):
             run.built_through = base.built_through
@@ -370,7 +388,8 @@ class _Day:
     def _check(self, run: Run) -> StepResult:
         self.audit = self.warehouse.seal(run)
         with run.engine.begin() as connection:
-            earlier = store.kept_versions(connection)[:14]
+            # Without some listeners there are fewer rows, and nothing to compare with.
+            earlier = [] if run.forgets else store.kept_versions(connection)[:14]
         days, ages = _evidence_of_marts(run)
         verdicts = gates.judge(
             gates.Evidence(
@@ -429,14 +448,23 @@ class _Day:
         )
 
     def _tidy(self) -> int:
-        """Thin versions and journal; returns how many versions went."""
+        """Thin versions and journal; returns how many versions went.
+
+        Where listeners were deleted every older version goes: they are in it.
+        """
         run, settings = self.run, self.run.settings
         spare = storage.measure(settings, run.engine).spare_bytes
         dropped = store.drop_old_versions(
             self.warehouse,
             run.engine,
-            lambda kept: storage.chosen(settings, kept, spare),
+            lambda kept: [] if run.forgets else storage.chosen(settings, kept, spare),
         )
+        if run.forgets:
+            forgetting.finish(settings, run.engine, run.forgets)
+            run.reporter.line(
+                f"forgot:   {len(run.forgets)} listeners who asked to be deleted;"
+                f" {len(dropped)} older versions with them"
+            )
         forget_old_runs(run.engine, settings.keep_journal_days)
         return len(dropped)
 

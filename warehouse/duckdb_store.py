@@ -196,7 +196,15 @@ class DuckDBStore:
         before, which still has it.
         """
         path = run.work_dir / FILE
-        _compact(path)
+        if run.forgets:
+            with duckdb.connect(str(path)) as connection:
+                # What the run before said of itself, which may name them.
+                connection.execute("drop schema if exists about cascade")
+        if not _compact(path, always=bool(run.forgets)) and run.forgets:
+            raise DiskFull(
+                f"there is no room to write {path} anew, and as it is its free blocks"
+                " still hold deleted listeners; free some space and run again"
+            )
         with duckdb.connect(str(path)) as connection:
             for name, kind in _relations(connection).items():
                 if name not in run.marts:
@@ -307,8 +315,11 @@ def published_path(data_dir: Path) -> Path:
         ) from None
 
 
-def _compact(path: Path) -> bool:
+def _compact(path: Path, *, always: bool = False) -> bool:
     """Write the file anew where much of it is free, or an older DuckDB's; whether so.
+
+    Args:
+        always: whatever is free, because free blocks hold what was deleted.
 
     DuckDB uses free blocks again, but only gives those at the end of the file back, and
     a file keeps the storage version that it was made with. The new file replaces the
@@ -323,7 +334,9 @@ def _compact(path: Path) -> bool:
             " from pragma_database_size() where database_name = current_database()"
         ).fetchall()
         free, total, name = found[0]
-        is_loose = free >= COMPACTED_BLOCKS and free >= COMPACTED_SHARE * total
+        is_loose = always or (
+            free >= COMPACTED_BLOCKS and free >= COMPACTED_SHARE * total
+        )
         try:
             quoted = str(fresh).replace("'", "''")
             connection.execute(f"attach '{quoted}' as fresh")

@@ -27,10 +27,12 @@ class StepHook(Protocol):
     """A step of the daily run.
 
     ``fetch`` and ``load`` must be there. ``settle`` is called on the sealed candidate,
-    ``close`` before the fetch, ``open`` after the publishing, ``failed`` when a run
-    ended early, ``mend`` where the day turns out to be published already: it does what
-    a run that died after publishing left undone. Called in the process that holds the
-    lease; it must be safe to run again after a kill at any moment. Only ``ready`` is
+    ``forget`` and ``close`` before the fetch, ``open`` after the publishing, ``failed``
+    when a run ended early, ``mend`` where the day turns out to be published already: it
+    does what a run that died after publishing left undone. ``forget`` is called only
+    where ``Run.forgets`` names listeners, and deletes what the package keeps of them.
+    Called in the process that holds the lease; it must be safe to run again after a
+    kill at any moment. Only ``ready`` is
     called before there is a lease: it refuses what cannot work and changes nothing.
     """
 

@@ -130,7 +130,7 @@ def open_ops(settings: Settings) -> Engine:
             raise SettingsError(
                 f"DATA_DIR {settings.data_dir} cannot be made ({error.strerror})"
             ) from error
-        engine = _open_sqlite(path)
+        engine = open_sqlite(path)
     else:
         engine = create_engine(settings.warehouse_url, pool_pre_ping=True)
         event.listen(engine, "begin", _never_idle)
@@ -248,7 +248,8 @@ def _never_idle(connection: Connection) -> None:
     connection.exec_driver_sql("set local idle_in_transaction_session_timeout = '60s'")
 
 
-def _open_sqlite(path: Path) -> Engine:
+def open_sqlite(path: Path) -> Engine:
+    """One of our SQLite files; each of its transactions takes the write lock."""
     keep_private(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
 
@@ -279,6 +280,8 @@ def configure_sqlite(connection: sqlite3.Connection, sync: str = "full") -> None
     _use_wal(connection)
     connection.execute(f"pragma synchronous = {sync}")
     connection.execute("pragma foreign_keys = on")
+    # What is deleted is overwritten, at once.
+    connection.execute("pragma secure_delete = on")
 
 
 # The first connections to a new file: SQLite does not queue for this lock by itself.

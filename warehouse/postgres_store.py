@@ -86,7 +86,8 @@ class PostgresStore:
             mart_store.ensure_bookkeeping(connection)
             bench = connection.execute(select(workbench)).first()
             rebuild = (
-                bench is None
+                bool(run.forgets)
+                or bench is None
                 or bench.project_hash != project_hash()
                 or bench.as_of_date > run.as_of_date
             )

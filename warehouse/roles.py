@@ -54,7 +54,8 @@ class Schema:
 
 # `only`: rights on single tables, for duties that must not have them on all.
 SCHEMAS: Mapping[str, Schema] = {
-    "raw": Schema("ingest", {"ingest": _APPEND, "transform": _READ, "job": _READ}),
+    # Appended to, and taken from where a listener is deleted.
+    "raw": Schema("ingest", {"ingest": _WRITE, "transform": _READ, "job": _READ}),
     "staging": Schema("transform", {"transform": _REBUILD}),
     "intermediate": Schema("transform", {"transform": _REBUILD}),
     "marts_build": Schema("transform", {"transform": _REBUILD, "job": _READ}),
@@ -80,11 +81,10 @@ SCHEMAS: Mapping[str, Schema] = {
         only={
             **{
                 table: {"serve": _APPEND}
-                for table in (
-                    *("postings", "transactions", "trades", "answers"),
-                    "market_events",
-                )
+                for table in (*("postings", "transactions", "trades", "market_events"),)
             },
+            # A trigger lets only those of players who left go.
+            "answers": {"serve": _APPEND | {"DELETE"}},
             **{
                 table: {"serve": _KEEP, "job": _WRITE}
                 for table in ("players", "holdings", "orders")
@@ -104,6 +104,7 @@ SCHEMAS: Mapping[str, Schema] = {
                     *("departures", "friend_leagues", "friend_league_members"),
                     *("accounts", "account_sessions", "account_tokens"),
                     *("account_logins", "jobs", "serve_state"),
+                    *("deletion_requests", "deleted_listeners"),
                 )
             },
         },

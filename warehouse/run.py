@@ -47,6 +47,7 @@ class Run:
 
     `marts` are those that the build step made, by name; nothing else is published.
     `digest` is the hash of the file that was published, '' where there is none.
+    `forgets` are the keys of the listeners of whom nothing may be left when it ends.
     """
 
     settings: Settings
@@ -63,6 +64,7 @@ class Run:
     built_through: int = 0
     marts: dict[str, Mart] = field(default_factory=dict)
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
+    forgets: tuple[str, ...] = ()
 
     @property
     def landing_dir(self) -> Path:

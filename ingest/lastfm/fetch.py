@@ -29,7 +29,7 @@ from sqlalchemy import Engine
 
 from ingest import landing
 from ingest.landing import PART_BYTES, PartWriter, Record
-from ingest.lastfm import completeness
+from ingest.lastfm import completeness, friends
 from ingest.lastfm import plan as planning
 from ingest.lastfm.breaker import Breaker
 from ingest.lastfm.client import (
@@ -259,8 +259,10 @@ class _Workers:
         breaker: Breaker,
         run_id: str,
         most: int,
+        is_left_out: Callable[[str], bool],
     ) -> None:
         self.client = client
+        self.is_left_out = is_left_out
         self.limiter = limiter
         self.breaker = breaker
         self.run_id = run_id
@@ -418,6 +420,9 @@ class _Workers:
         digest = None
         if verdict.action is Action.DATA and call.method in planning.FOLLOWED:
             digest = planning.digest(call.method, verdict.payload)
+        body = answer.body
+        if call.method.lower() == friends.METHOD:
+            body = friends.without(body, self.is_left_out)
         record = Record(
             call_id=queued.call_id,
             run_id=self.run_id,
@@ -428,7 +433,7 @@ class _Workers:
             attempt=queued.attempts + 1,
             fetched_at=answer.fetched_at,
             status=answer.status,
-            body=answer.body,
+            body=body,
             verdict=verdict.reason,
         )
         # The parsed answer is let go here: a page of scrobbles is megabytes of objects.
@@ -497,7 +502,9 @@ class _Fetcher:
         self.breaker = Breaker(
             policy.outage_calls, policy.first_seconds, policy.max_seconds
         )
-        self.workers = _Workers(client, limiter, self.breaker, run_id, max_workers)
+        self.workers = _Workers(
+            client, limiter, self.breaker, run_id, max_workers, plan.is_left_out
+        )
         self.requests = 0
         self.retries = 0
         self.answered = 0

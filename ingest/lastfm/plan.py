@@ -109,6 +109,8 @@ class FetchPlan:
     full_walk_days: int = 0
     """walk each whole history again after so many days, which alone shows old edits
     that leave the number of scrobbles as it was; 0 never (raw keeps every walk)"""
+    is_left_out: Callable[[str], bool] = field(default=lambda _name: False)
+    """of whom nothing is landed, in others' lists of friends either"""
 
 
 @dataclass(frozen=True, slots=True)

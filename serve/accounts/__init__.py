@@ -15,9 +15,11 @@ Usage inside a request::
 `require(scope)` also checks the CSRF token (header ``X-CSRF-Token`` or form field
 ``csrf_token``; templates get it from :func:`csrf_token`) of an unsafe request that came
 with the session cookie; a bearer token needs none. ``required(scope)`` is the same as a
-decorator, and ``require_in_person(scope)`` refuses every token: for what cannot be
-taken back, and for making private things public. What another part does before an
-account is deleted it appends to ``Services.leaving``.
+decorator, ``require_in_person(scope)`` refuses every token, and
+``require_fresh(scope, back)`` every login that is older than some minutes too: for what
+cannot be taken back, and for making private things public. What another part does
+before an account is deleted it appends to ``Services.leaving``, and what it keeps of an
+account it tells by ``Services.kept``.
 
 Scopes: ``read`` (own lists), ``write`` (own settings, panel, jobs), ``trade`` (the
 exchange), ``admin`` (drop caches; only for accounts the operator named). A browser
@@ -38,6 +40,7 @@ from serve.accounts.current import (
     forget_answers,
     named_listeners,
     require,
+    require_fresh,
     require_in_person,
     required,
 )
@@ -52,6 +55,7 @@ __all__ = [
     "forget_answers",
     "named_listeners",
     "require",
+    "require_fresh",
     "require_in_person",
     "required",
 ]

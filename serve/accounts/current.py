@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import wraps
 from hashlib import sha256
 from typing import ParamSpec, TypeVar
@@ -13,6 +14,7 @@ from flask import g, has_request_context, request
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from serve.accounts import store
+from serve.accounts.database import utcnow
 from serve.accounts.store import Account
 from serve.context import services
 from serve.problems import Problem
@@ -20,6 +22,8 @@ from serve.store.contract import StoreUnavailable
 from serve.visibility import Named
 
 COOKIE = "scrobble_session"
+#: How long after a login that is done which cannot be taken back.
+FRESH = timedelta(minutes=15)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 Parameters = ParamSpec("Parameters")
@@ -85,6 +89,24 @@ def require_in_person(scope: str) -> Account:
     account = require(scope)
     if account.via != "cookie":
         raise Problem("forbidden", "only a browser session may do this; log in")
+    return account
+
+
+def require_fresh(scope: str, back: str) -> Account:
+    """The account, where a person has just logged in: a browser may be left open.
+
+    Args:
+        back: the page to come back to after logging in, one of :data:`login.PAGES`.
+    """
+    account = require_in_person(scope)
+    if utcnow() - account.logged_in_at > FRESH:
+        minutes = int(FRESH.total_seconds()) // 60
+        raise Problem(
+            "fresh_login_needed",
+            "This cannot be taken back. Log in again and do it within"
+            f" {minutes} minutes.",
+            log_in_at=f"/login?back={back}",
+        )
     return account
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from serve.settings import ServeSettings
+from warehouse.forgetting import deleted_listeners, deletion_requests
 from warehouse.ops import configure_sqlite, keep_private
 from warehouse.tables import add_missing
 
@@ -115,6 +116,10 @@ jobs = Table(
     Column("heartbeat_at", DateTime),
     Column("finished_at", DateTime),
 )
+
+# The warehouse's: the transaction that deletes an account asks for the rest.
+requests = deletion_requests.to_metadata(metadata)
+deleted_listeners.to_metadata(metadata)
 
 serve_state = Table(
     "serve_state",

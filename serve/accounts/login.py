@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 STATE_COOKIE = "scrobble_login"
 STATE_SECONDS = 600
+#: Where a login may lead back to; no other address is taken from a link.
+PAGES = ("/", "/me", "/exchange/profile")
 
 
 def states(signing_key: str) -> URLSafeTimedSerializer:
@@ -53,19 +55,26 @@ def address(settings: ServeSettings, callback_url: str, signed_state: str) -> st
     return f"{settings.login_url}{joint}{query}"
 
 
-def read_state(signing_key: str, signed: str) -> str:
-    """The state inside a signed one.
+def sign_state(signing_key: str, state: str, back: str | None) -> str:
+    """A state for the browser to carry, with the page to come back to."""
+    page = back if back in PAGES else PAGES[0]
+    return str(states(signing_key).dumps(f"{state} {page}"))
+
+
+def read_state(signing_key: str, signed: str) -> tuple[str, str]:
+    """The state inside a signed one, and the page to come back to.
 
     Raises:
         Problem: it was not signed here, or more than ten minutes ago.
     """
     try:
-        state = states(signing_key).loads(signed, max_age=STATE_SECONDS)
+        signed_state = states(signing_key).loads(signed, max_age=STATE_SECONDS)
     except BadSignature as error:
         raise Problem(
             "forbidden", "the login was not begun here or took too long; log in again"
         ) from error
-    return str(state)
+    state, _, page = str(signed_state).partition(" ")
+    return state, page if page in PAGES else PAGES[0]
 
 
 def listener_of(settings: ServeSettings, token: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, func, insert, select, update
@@ -19,12 +19,14 @@ from serve.accounts.database import (
     accounts,
     jobs,
     logins,
+    requests,
     sessions,
     tokens,
     utcnow,
     writing,
 )
 from serve.visibility import Named
+from warehouse.forgetting import ask
 from warehouse.names import name_key
 
 SCOPES = ("read", "write", "trade", "admin")
@@ -39,7 +41,10 @@ _USED_AGAIN = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Account:
-    """Who asks. `scopes` are those of this request, `via` is cookie or token."""
+    """Who asks. `scopes` are those of this request, `via` is cookie or token.
+
+    `logged_in_at` is when the session was opened, or the token made.
+    """
 
     account_id: int
     listener_id: str
@@ -48,6 +53,7 @@ class Account:
     scopes: frozenset[str]
     via: str
     secret_hash: str
+    logged_in_at: datetime
 
 
 def digest(secret: str) -> str:
@@ -170,7 +176,11 @@ def by_session(
     used_at = func.coalesce(sessions.c.last_used_at, sessions.c.created_at)
     with engine.begin() as connection:
         row = connection.execute(
-            select(accounts, used_at.label("used_at"))
+            select(
+                accounts,
+                used_at.label("used_at"),
+                sessions.c.created_at.label("logged_in_at"),
+            )
             .join(sessions, sessions.c.account_id == accounts.c.account_id)
             .where(
                 sessions.c.session_hash == key,
@@ -198,6 +208,7 @@ def by_session(
         frozenset(scopes),
         "cookie",
         key,
+        row.logged_in_at,
     )
 
 
@@ -209,7 +220,12 @@ def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | Non
     now = utcnow()
     with engine.begin() as connection:
         row = connection.execute(
-            select(accounts, tokens.c.scopes, tokens.c.last_used_at)
+            select(
+                accounts,
+                tokens.c.scopes,
+                tokens.c.last_used_at,
+                tokens.c.created_at.label("logged_in_at"),
+            )
             .join(tokens, tokens.c.account_id == accounts.c.account_id)
             .where(
                 tokens.c.token_hash == key,
@@ -238,6 +254,7 @@ def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | Non
         frozenset(scopes),
         "token",
         key,
+        row.logged_in_at,
     )
 
 
@@ -334,28 +351,45 @@ def set_public(engine: Engine, account_id: int, is_public: bool) -> None:
 
 
 def visibility(engine: Engine, listener_id: str) -> tuple[int, bool] | None:
-    """(account_id, is_public) of a listener with an account, else None."""
+    """(account_id, is_public) of a listener with an account, else None.
+
+    A listener who is to be deleted is private, and nobody's where the account is gone.
+    """
+    leaving = requests.c.listener_id == listener_id
     with engine.begin() as connection:
         row = connection.execute(
             select(accounts.c.account_id, accounts.c.is_public).where(
                 accounts.c.listener_id == listener_id
             )
         ).first()
-    return None if row is None else (row.account_id, bool(row.is_public))
+        if row is None:
+            is_leaving = connection.execute(select(requests).where(leaving)).first()
+            return None if is_leaving is None else (0, False)
+    return row.account_id, bool(row.is_public)
 
 
 def named_listeners(engine: Engine, *, public_panel: bool) -> Named:
     """Whom answers to everybody may name; `public_panel`: those without an account too.
 
-    Read at every question: who takes consent back is named no more.
+    Read at every question: who takes consent back is named no more, nor is who is to
+    be deleted.
     """
+    listed = select(accounts.c.listener_id).where(
+        accounts.c.is_public.is_(not public_panel)
+    )
+    query: Any = listed.union(select(requests.c.listener_id))
+    if not public_panel:
+        query = listed.where(accounts.c.listener_id.not_in(select(requests.c[0])))
     with engine.begin() as connection:
-        rows = connection.execute(
-            select(accounts.c.listener_id).where(
-                accounts.c.is_public.is_(not public_panel)
-            )
-        ).all()
+        rows = connection.execute(query).all()
     return Named(frozenset(row[0] for row in rows), is_except=public_panel)
+
+
+def is_leaving(engine: Engine, listener_id: str) -> bool:
+    """Whether the listener is to be deleted and is not yet."""
+    with engine.begin() as connection:
+        own = requests.c.listener_id == listener_id
+        return connection.execute(select(requests).where(own)).first() is not None
 
 
 def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:
@@ -376,13 +410,38 @@ def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:
     }
 
 
+def of_listener(engine: Engine, listener_id: str) -> Account | None:
+    """The account of a listener, for the operator; it has no right of its own."""
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(accounts).where(accounts.c.listener_id == listener_id)
+        ).first()
+    if row is None:
+        return None
+    return Account(
+        row.account_id,
+        row.listener_id,
+        row.listener_name,
+        bool(row.is_public),
+        frozenset(),
+        "operator",
+        "",
+        row.last_login_at,
+    )
+
+
 def delete_account(
     engine: Engine, account: Account, leaving: Iterable[Callable[[Account], None]]
 ) -> None:
-    """Delete the account, its sessions, tokens and jobs; first what others keep."""
+    """Delete the account, its sessions, tokens and jobs; first what others keep.
+
+    What the warehouse holds of the listener is asked to be deleted with it: from here
+    on nobody reads it, and the next run has nothing of it any more.
+    """
     for let_go in leaving:
         let_go(account)
     with writing(engine).begin() as connection:
+        ask(connection, account.listener_id, utcnow())
         for table in (sessions, tokens, jobs, accounts):
             connection.execute(
                 delete(table).where(table.c.account_id == account.account_id)

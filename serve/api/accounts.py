@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,14 +16,16 @@ from serve.accounts import (
     Account,
     change_visibility,
     csrf_token,
+    export,
     forget_answers,
     login,
     require,
+    require_fresh,
     require_in_person,
     store,
 )
 from serve.accounts.current import COOKIE, session_secret, signer
-from serve.answers import account_answer
+from serve.answers import account_answer, asked_format
 from serve.api.description import Row, own
 from serve.api.parameters import Nothing, Parameters, Whole
 from serve.context import services
@@ -97,6 +99,24 @@ class AccountRow(Row):
     last_login_at: datetime
 
 
+class ListeningTables(Row):
+    version: str
+    as_of: date
+    tables: dict[str, list[dict[str, Any]]] = Field(description="rows by mart")
+
+
+class ExportDocument(Row):
+    made_at: datetime
+    account: dict[str, list[dict[str, Any]]] = Field(description="rows by table")
+    exchange: dict[str, list[dict[str, Any]]] | None = Field(
+        None, description="the player's rows by table, where there is an exchange"
+    )
+    listening: ListeningTables | None = Field(description="null before a version is")
+    answers_kept_days: int | None = Field(
+        description="what last.fm answered is kept word for word for so many days"
+    )
+
+
 class TokenRow(Row):
     token_id: int
     name: str
@@ -146,20 +166,38 @@ def account(query: Nothing) -> Response:
 
 @api.patch("/account", responses=own(AccountRow))
 def change_account(query: Nothing, body: SettingsBody) -> Response:
-    """Make one's lists public (in a browser session only) or private."""
-    asking = require_in_person("write") if body.is_public else require("write")
+    """Make one's lists public (in a browser, just logged in) or private."""
+    asking = require_fresh("write", "/me") if body.is_public else require("write")
     change_visibility(asking.account_id, body.is_public)
     return account_answer(_account_row(asking))
 
 
 @api.delete("/account", responses=own(Done))
 def delete_account(query: Nothing) -> Response:
-    """Delete the account and all its data."""
-    asking = require_in_person("write")
+    """Delete the account and all that is kept of its listener.
+
+    In a browser, just logged in. The account is gone at once, what last.fm answered
+    with the next daily run; until then nobody reads it.
+    """
+    asking = require_fresh("write", "/me")
     store.delete_account(services().accounts, asking, services().leaving)
     forget_answers()
     response = account_answer({"is_done": True})
     response.delete_cookie(COOKIE)
+    return response
+
+
+@api.get("/account/export", responses=own(ExportDocument))
+def export_account(query: Nothing) -> Response:
+    """Everything that is kept about oneself, as one JSON document."""
+    asking = require("read")
+    if asked_format() != "json":
+        raise Problem("format_not_available", "this answer is JSON only")
+    file = export.write(services(), asking)
+    response = Response(export.chunks(file), mimetype="application/json")
+    response.call_on_close(file.close)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Disposition"] = 'attachment; filename="scrobble.json"'
     return response
 
 
@@ -212,6 +250,11 @@ def log_out_everywhere(query: Nothing) -> Response:
 def join_panel(query: Nothing) -> Response:
     """Add oneself to the panel: fetches the whole library as a background job."""
     asking = require("write")
+    if store.is_leaving(services().accounts, asking.listener_id):
+        raise Problem(
+            "conflict",
+            "what was kept of you is still being deleted; ask after the next daily run",
+        )
     job, is_new = services().jobs.start(
         asking.account_id, "fetch_listener", asking.listener_name
     )
@@ -253,16 +296,20 @@ def cancel_job(path: JobPath, query: Nothing) -> Response:
 
 @browser.get("/login")
 def begin() -> Any:
-    """Send the browser to last.fm."""
+    """Send the browser to last.fm; `back` is the page it returns to."""
     shared = services()
     if not login.is_configured(shared.settings):
         login.address(shared.settings, "", "")  # raises, naming the settings
-    signed = login.states(shared.signing_key).dumps(store.begin_login(shared.accounts))
-    address = login.address(shared.settings, _public("/login/callback"), str(signed))
+    signed = login.sign_state(
+        shared.signing_key,
+        store.begin_login(shared.accounts),
+        request.args.get("back"),
+    )
+    address = login.address(shared.settings, _public("/login/callback"), signed)
     response = redirect(address, 303)
     response.set_cookie(
         login.STATE_COOKIE,
-        store.digest(str(signed)),
+        store.digest(signed),
         max_age=login.STATE_SECONDS,
         httponly=True,
         samesite="Lax",
@@ -280,7 +327,7 @@ def callback() -> Any:
     signed, token = request.args.get("state", ""), request.args.get("token", "")
     if not token or len(token) > 200:
         raise Problem("invalid_parameter", "last.fm sent no token")
-    state = login.read_state(shared.signing_key, signed)
+    state, page = login.read_state(shared.signing_key, signed)
     cookie = request.cookies.get(login.STATE_COOKIE, "")
     if not hmac.compare_digest(cookie.encode(), store.digest(signed).encode()):
         raise Problem(
@@ -305,7 +352,7 @@ def callback() -> Any:
         ) from None
     if shared.settings.public_panel:
         forget_answers()  # a new account is private
-    response = redirect("/", 303)
+    response = redirect(page, 303)
     response.set_cookie(
         COOKIE,
         str(signer("session").dumps(secret)),

@@ -90,6 +90,7 @@ from serve.context import Figure
 from serve.exchange_access import (
     Exchange,
     exchange,
+    kept_of,
     leave_with_account,
     read,
     read_as_viewer,
@@ -126,6 +127,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_api(api)  # type: ignore[attr-defined]
     shared.leaving.append(leave_with_account)
+    shared.kept["exchange"] = kept_of
     shared.measures.append(lambda: _figures(app.extensions["exchange"]))
 
 

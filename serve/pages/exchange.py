@@ -16,7 +16,7 @@ from exchange.views import pages as views
 from exchange.views.boards import Near
 from exchange.views.market import LISTS
 from serve import exchange_actions as actions
-from serve.accounts import current_account, require
+from serve.accounts import current_account, require, require_fresh
 from serve.api import exchange_models as models
 from serve.exchange_access import (
     exchange,
@@ -271,8 +271,8 @@ def change_settings() -> Any:
 
 
 def reset() -> Any:
-    """Start again; asks whether that is meant."""
-    require("trade")
+    """Start again; asks whether that is meant, and by whom."""
+    require_fresh("trade", "/exchange/profile")
     if request.form.get("sure") != "yes":
         return _ask_again("reset")
     require_done(actions.reset(form_key()))
@@ -280,8 +280,8 @@ def reset() -> Any:
 
 
 def leave() -> Any:
-    """Stop playing; asks whether that is meant."""
-    require("trade")
+    """Stop playing; asks whether that is meant, and by whom."""
+    require_fresh("trade", "/exchange/profile")
     if request.form.get("sure") != "yes":
         return _ask_again("leave")
     require_done(actions.leave(form_key()))

@@ -17,10 +17,14 @@ from serve.accounts import (
     change_visibility,
     csrf_token,
     current_account,
+    forget_answers,
     login,
     named_listeners,
     require,
+    require_fresh,
+    store,
 )
+from serve.accounts.current import COOKIE
 from serve.api.listeners import allowed
 from serve.api.parameters import ListenerPath, Year
 from serve.api.rankings import RankingQuery
@@ -68,6 +72,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/me")(me)
     pages.post("/me/panel")(join_panel)
     pages.post("/me/visibility")(choose_visibility)
+    pages.post("/me/delete")(delete_account)
     pages.post("/me/jobs/<job_id>/cancel")(cancel_job)
 
 
@@ -554,9 +559,26 @@ def cancel_job(job_id: str) -> Any:
 
 def choose_visibility() -> Any:
     """Make one's lists public or private."""
-    asking = require("write")
     wanted = request.form.get("is_public")
+    is_public = wanted == "true"
+    asking = require_fresh("write", "/me") if is_public else require("write")
     if wanted not in ("true", "false"):
         raise Problem("invalid_parameter", "is_public is true or false")
-    change_visibility(asking.account_id, wanted == "true")
+    change_visibility(asking.account_id, is_public)
     return redirect("/me", 303)
+
+
+def delete_account() -> Any:
+    """Delete the account and all that is kept of its listener; asks first."""
+    asking = require_fresh("write", "/me")
+    if request.form.get("sure") != "yes":
+        return _answer_private(
+            "delete_account.html",
+            csrf=csrf_token(asking),
+            has_exchange=bool(services().leaving),
+        )
+    store.delete_account(services().accounts, asking, services().leaving)
+    forget_answers()
+    response = redirect("/", 303)
+    response.delete_cookie(COOKIE)
+    return response

@@ -335,7 +335,8 @@ def wrap_problems(app: Flask) -> None:
             title=told.get("title") or CODES["internal_error"][1],
             detail=told.get("detail", ""),
             advice=_ADVICE.get(code),
-            can_log_in=code == "unauthenticated" and account is None,
+            log_in_at=told.get("log_in_at")
+            or ("/login" if code == "unauthenticated" and account is None else None),
         )
         response.set_data(body.encode())
         response.headers["Content-Type"] = "text/html; charset=utf-8"

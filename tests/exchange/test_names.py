@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from exchange import players, schema
 from tests.exchange.game import Game
@@ -18,6 +20,13 @@ def choose(game: Game, player_id: str, name: str) -> dict[str, Any]:
         {"operation": "settings", "name": name, "at": str(game.now)},
         lambda request: players.change_settings(request, game.clock, name=name),
     ).body
+
+
+def answers_of(game: Game, player_id: str) -> list[Any]:
+    answer = schema.answers
+    with game.database.read() as connection:
+        own = select(answer).where(answer.c.player_id == player_id)
+        return list(connection.execute(own))
 
 
 def test_a_newcomer_has_a_drawn_name_and_no_two_the_same(game: Game) -> None:
@@ -78,5 +87,10 @@ def test_a_name_that_will_not_do_is_refused_with_the_reason(
 def test_a_name_is_free_again_when_its_player_leaves(game: Game) -> None:
     ann, bob = game.join("ann"), game.join("bob")
     choose(game, ann, "The Kinks")
+    assert answers_of(game, ann)
     game.once(ann, {"operation": "leave"}, lambda r: players.leave(r, game.clock))
+    # What was answered held the names; only that the player left is kept.
+    assert [row.body for row in answers_of(game, ann)] == [
+        json.dumps({"player_id": ann, "state": "left"}, separators=(",", ":"))
+    ]
     assert choose(game, bob, "The Kinks")["player_name"] == "The Kinks"

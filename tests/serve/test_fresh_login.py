@@ -1,0 +1,135 @@
+"""What cannot be taken back needs a person who has just logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from exchange.database import Database
+from serve.accounts import login
+from serve.accounts.current import FRESH
+from serve.accounts.database import requests, sessions, utcnow
+from serve.api.exchange import Exchange
+from serve.app import create_app
+from tests.exchange.game import Game
+from tests.serve.conftest import bearer, close, csrf, log_in, make_settings, shared
+
+#: Method, path, body or form, and the page that logging in leads back to.
+IRREVERSIBLE = [
+    ("DELETE", "/api/v1/account", None, "/me"),
+    ("PATCH", "/api/v1/account", {"is_public": True}, "/me"),
+    ("DELETE", "/api/v1/exchange/player", None, "/exchange/profile"),
+    ("POST", "/api/v1/exchange/player/reset", None, "/exchange/profile"),
+    ("POST", "/me/delete", {"sure": "yes"}, "/me"),
+    ("POST", "/me/visibility", {"is_public": "true"}, "/me"),
+    ("POST", "/exchange/profile/leave", {"sure": "yes"}, "/exchange/profile"),
+    ("POST", "/exchange/profile/reset", {"sure": "yes"}, "/exchange/profile"),
+]
+
+
+@pytest.fixture
+def app(data_dir: Path, tmp_path: Path) -> Iterator[Flask]:
+    """The whole service and an open market."""
+    made = create_app(make_settings(data_dir))
+    database = Database(f"sqlite:///{tmp_path / 'market.sqlite'}", sync="OFF")
+    database.upgrade()
+    game = Game(database).opened()
+    made.extensions["exchange"] = Exchange(
+        game.settings, lambda: game.database, game.clock
+    )
+    yield made
+    close(made)
+    database.dispose()
+
+
+def grow_old(app: Flask, age: timedelta) -> None:
+    """Let all sessions have been opened so long ago."""
+    with shared(app).accounts.begin() as connection:
+        connection.execute(update(sessions).values(created_at=utcnow() - age))
+
+
+def ask(
+    browser: FlaskClient, method: str, path: str, body: dict[str, object] | None
+) -> tuple[int, str]:
+    """The status and the text of an answer."""
+    headers = {**csrf(browser), "Idempotency-Key": "once"}
+    if path.startswith("/api/"):
+        answer = browser.open(path, method=method, json=body, headers=headers)
+    else:
+        headers["Accept"] = "text/html"
+        answer = browser.open(path, method=method, data=body, headers=headers)
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize(("method", "path", "body", "page"), IRREVERSIBLE)
+def test_an_old_login_is_asked_again_and_a_fresh_one_is_not(
+    app: Flask, method: str, path: str, body: dict[str, object] | None, page: str
+) -> None:
+    browser = log_in(app, "bert")
+    grow_old(app, FRESH + timedelta(seconds=1))
+    status, said = ask(browser, method, path, body)
+    assert status == 403
+    assert f"/login?back={page}" in said
+    # The control: the same of a login that is just young enough.
+    grow_old(app, FRESH - timedelta(minutes=1))
+    status, said = ask(browser, method, path, body)
+    assert status in (200, 303), said
+
+
+def test_taking_back_what_is_public_needs_no_fresh_login(app: Flask) -> None:
+    browser = log_in(app, "bert")
+    grow_old(app, timedelta(days=1))
+    assert ask(browser, "PATCH", "/api/v1/account", {"is_public": False})[0] == 200
+
+
+def test_no_token_does_what_cannot_be_taken_back(app: Flask) -> None:
+    headers = bearer(app, "bert", "read", "write", "trade")
+    for method, path, body, _ in IRREVERSIBLE[:4]:
+        answer = app.test_client().open(
+            path,
+            method=method,
+            json=body,
+            headers={**headers, "Idempotency-Key": "once"},
+        )
+        assert answer.status_code == 403, path
+
+
+@pytest.mark.parametrize(
+    ("back", "led"),
+    [
+        ("/me", "/me"),
+        ("/exchange/profile", "/exchange/profile"),
+        ("https://example.org/", "/"),
+        ("//example.org", "/"),
+        ("/logout", "/"),
+    ],
+)
+def test_a_login_leads_back_to_a_known_page_only(
+    make_service: Callable[..., Flask], back: str, led: str
+) -> None:
+    keys = {"lastfm_api_key": "a" * 32, "lastfm_shared_secret": "b" * 32}
+    service = make_service(warehouse=keys)
+    answer = service.test_client().get("/login", query_string={"back": back})
+    callback = parse_qs(urlsplit(answer.headers["Location"]).query)["cb"][0]
+    signed = parse_qs(urlsplit(callback).query)["state"][0]
+    _, page = login.read_state(shared(service).signing_key, signed)
+    assert page == led
+
+
+def test_a_deleted_account_asks_for_the_rest_in_one_transaction(app: Flask) -> None:
+    browser = log_in(app, "bert")
+    assert ask(browser, "DELETE", "/api/v1/account", None)[0] == 200
+    with shared(app).accounts.begin() as connection:
+        asked = connection.execute(select(requests.c.listener_id)).scalars().all()
+    assert asked == ["bert"]
+    # Who logs in again meanwhile is not fetched before that is done.
+    again = log_in(app, "bert")
+    status, said = ask(again, "POST", "/api/v1/panel", None)
+    assert status == 409 and "still being deleted" in said
