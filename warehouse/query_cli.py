@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 import sqlparse
+from sqlparse import lexer
+from sqlparse import tokens as tokens_of
 
 from warehouse.errors import WarehouseError
 from warehouse.published import query_published
@@ -158,9 +160,14 @@ class _Shell:
 
 def _is_ended(text: str) -> bool:
     """Whether a text ends with the `;` of a statement, not one inside a string."""
-    if not text.rstrip().endswith(";"):
-        return False
-    return len(sqlparse.split(f"{text} select 1")) > len(sqlparse.split(text))
+    tokens = [
+        (kind, value)
+        for kind, value in lexer.tokenize(text)  # type: ignore[no-untyped-call]
+        if kind not in tokens_of.Whitespace and kind not in tokens_of.Comment
+    ]
+    # The sign of a string that is still open is an error of its own.
+    is_open = any(kind in tokens_of.Error for kind, _ in tokens)
+    return bool(tokens) and not is_open and tokens[-1][1] == ";"
 
 
 @click.command()

@@ -60,13 +60,12 @@ def _table(names: Names, rows: Rows, out: TextIO, width: int) -> None:
     table = Table(*names)
     for row in rows[:SHOWN_ROWS]:
         table.add_row(*map(_text, row))
-    console = Console(file=out, markup=False, highlight=False, width=width or 1 << 16)
+    console = Console(file=out, markup=False, highlight=False, width=1 << 20)
     needed = Measurement.get(console, console.options, table).maximum
     if width and needed > width:
         _vertical(names, rows[:SHOWN_ROWS], out, width)
     else:
-        table_width = max(needed, 1)
-        Console(file=out, markup=False, highlight=False, width=table_width).print(table)
+        console.print(table)
     if len(rows) > SHOWN_ROWS:
         out.write(f"… {len(rows):,} rows; --format csv writes them all\n")
 
