@@ -484,3 +484,23 @@ def streaming_standby(primary: PostgresServer) -> Iterator[PostgresServer]:
         yield standby
     finally:
         standby.stop()
+
+
+@contextmanager
+def small_disk(disk: Path, size: int) -> Iterator[str]:
+    """A disk of so many bytes in this folder; gives why there is none, if so."""
+    if os.geteuid() != 0:
+        yield "only root can mount the small disk this test fills"
+        return
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        yield f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}"
+        return
+    try:
+        yield ""
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)

@@ -9,8 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 
 from local_lastfm import Fault, LocalLastfm
 from tests.daily_runs import FIRST_DAY, SECOND_DAY, Daily, copy_of
+from tests.system import small_disk
 
 pytestmark = pytest.mark.long
 TODAY = SECOND_DAY
@@ -340,26 +340,6 @@ def test_a_run_that_lost_its_server_was_stopped_or_froze_is_gone_on_with(
         assert "lost the lock" in said
     assert daily.published() == pointer
     assert daily.fingerprint() == today.fingerprint()
-
-
-@contextmanager
-def small_disk(disk: Path, size: int) -> Iterator[str]:
-    """A disk of so many bytes in this folder; gives why there is none, if so."""
-    if os.geteuid() != 0:
-        yield "only root can mount the small disk this test fills"
-        return
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        yield f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}"
-        return
-    try:
-        yield ""
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
 def test_a_full_disk_is_a_clear_error_and_running_again_by_force_changes_no_mart(

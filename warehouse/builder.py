@@ -43,7 +43,13 @@ class Builder:
         self._connection, there = Pipe()
         with there:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "warehouse.builder", str(there.fileno())],
+                [
+                    sys.executable,
+                    # dbt's semaphores are given back by Python's tracker, with a word
+                    # of warning where the process ends before dbt has begun.
+                    *("-W", "ignore:resource_tracker:UserWarning"),
+                    *("-m", "warehouse.builder", str(there.fileno())),
+                ],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
                 # Ctrl-C is for the run, which says when to stop.

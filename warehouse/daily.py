@@ -37,6 +37,7 @@ from warehouse.errors import (
     DatabaseLost,
     DiskFull,
     GateRefused,
+    LoadFailed,
     NotWritable,
     SettingsError,
     WarehouseError,
@@ -575,16 +576,14 @@ def _rows_of(target: Target) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
 def outages_said_clearly() -> Iterator[None]:
     try:
         yield
-    except WarehouseError:
+    except WarehouseError as error:
+        # dlt and dbt tell what the database said in words only.
+        if isinstance(error, LoadFailed | BuildFailed) and _is_disk_full(error):
+            raise _disk_full() from error
         raise
     except (OSError, duckdb.Error, sqlite3.Error, SQLAlchemyError) as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        message = str(error).lower()
-        if full or "no space left" in message or "disk is full" in message:
-            raise DiskFull(
-                "the disk is full; nothing was published and nothing landed is lost."
-                " Free some space (`scrobble status` shows the sizes) and run again"
-            ) from error
+        if _is_disk_full(error):
+            raise _disk_full() from error
         if isinstance(error, PermissionError) or _is_read_only(error):
             raise NotWritable(
                 f"the data folder cannot be written ({redact(str(error))[:200]});"
@@ -606,6 +605,19 @@ def outages_said_clearly() -> Iterator[None]:
                 " nothing landed is lost. Run again when it answers"
             ) from error
         raise
+
+
+def _is_disk_full(error: Exception) -> bool:
+    said = str(error).lower()
+    is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    return is_full or "no space left" in said or "disk is full" in said
+
+
+def _disk_full() -> DiskFull:
+    return DiskFull(
+        "the disk is full; nothing was published and nothing landed is lost."
+        " Free some space (`scrobble status` shows the sizes) and run again"
+    )
 
 
 def _is_read_only(error: Exception) -> bool:

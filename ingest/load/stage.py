@@ -123,13 +123,22 @@ def fill_stage(
             if connection is not None:
                 connection.close()
             # Its text and its causes can hold the URL with the password.
-            said = redact(str(error))
+            said = redact(_cause_of(str(error)))
             if target.url is not None and (password := make_url(target.url).password):
                 said = said.replace(str(password), "***")
             raise LoadFailed(f"dlt could not fill the stage: {said}") from None
         finally:
             pipeline.deactivate()
     return Stage(name, connection)
+
+
+def _cause_of(said: str) -> str:
+    """What dlt was told in the end: its own text holds the traceback of a worker.
+
+    The last line that names an exception, without the name; else the first line.
+    """
+    causes = re.findall(r"^\s*(?:\w+\.)+\w+: (.+)$", said, re.MULTILINE)
+    return str(causes[-1]) if causes else said.partition("\n")[0]
 
 
 def _open_duckdb(work_dir: Path) -> duckdb.DuckDBPyConnection:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +21,12 @@ from sqlalchemy.exc import OperationalError
 
 from local_lastfm import LocalLastfm
 from tests.daily_runs import COMPARED, Daily, make_daily
-from tests.system import PostgresServer, SystemLacks, transaction_pooler
+from tests.system import (
+    PostgresServer,
+    SystemLacks,
+    small_disk,
+    transaction_pooler,
+)
 from warehouse.daily import STEPS
 from warehouse.roles import bring_about, parse_login
 
@@ -85,6 +92,38 @@ def wait_for(database: Engine, step: str, process: subprocess.Popen[str]) -> Non
     process.kill()
     said, _ = process.communicate(timeout=30)
     raise AssertionError(f"the run did not come to step {step}: {said}")
+
+
+@pytest.mark.chaos
+def test_a_full_disk_of_the_database_loses_nothing(
+    lastfm: LocalLastfm, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """The database's files are on a small disk, which fills while a day is built."""
+    disk = Path(tempfile.mkdtemp(prefix="scrobble-disk-"))
+    with small_disk(disk, 2**31) as reason:
+        if reason:
+            pytest.skip(reason)
+        shutil.chown(disk, "postgres", "postgres")
+        postgres_server.run_sql(f"create tablespace small location '{disk}'")
+        url = postgres_server.new_database("tablespace small")
+        database = create_engine(url)
+        daily = new_daily(lastfm, tmp_path / "data", url)
+        try:
+            daily.run("daily", "--as-of", str(TODAY))
+            before = fingerprint(database)
+            ballast = disk / "ballast"
+            with ballast.open("wb") as file:
+                file.write(b"\0" * (shutil.disk_usage(disk).free - 2**20))
+            said = daily.run("daily", "--as-of", str(TODAY), "--force", expect=74)
+            assert "the disk is full" in said and "Traceback" not in said
+            assert fingerprint(database) == before
+            ballast.unlink()
+            daily.run("daily", "--as-of", str(TODAY), "--force")
+            assert fingerprint(database) == before
+        finally:
+            database.dispose()
+            postgres_server.drop_database(url)
+            postgres_server.run_sql("drop tablespace small")
 
 
 Kill = Callable[[Engine, subprocess.Popen[str]], None]
