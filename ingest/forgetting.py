@@ -29,7 +29,7 @@ from ingest.lastfm.recipes import ROW_TABLES, SCHEMA
 from ingest.lastfm.spellings import KEYED_COLUMNS
 from ingest.load import dead_letters
 from ingest.load.item_sql import text_literal
-from ingest.load.promote import Raw, open_raw
+from ingest.load.promote import Raw, analyze, open_raw
 from ingest.published.tables import METHOD
 from warehouse import ops
 from warehouse.names import name_key
@@ -211,6 +211,9 @@ def forget_loaded(run: Run) -> StepResult:
         parts = list_parts(connection)
     with open_raw(run.target, run.lease.check) as raw:
         rows = forget_raw(raw, run.forgets, parts)
+        if run.target.url is not None:
+            # The planner's samples hold names as well.
+            analyze(raw, {table.name: True for table in ROW_TABLES})
     return StepResult(f"{rows:,} rows of deleted listeners", {"forgotten_rows": rows})
 
 

@@ -33,6 +33,7 @@ _READ = frozenset({"SELECT"})
 _APPEND = frozenset({"SELECT", "INSERT"})
 _KEEP = frozenset({"SELECT", "INSERT", "UPDATE"})
 _WRITE = _KEEP | {"DELETE"}
+_TAKE = _READ | {"UPDATE", "DELETE"}
 _REBUILD = _WRITE | {"TRUNCATE"}
 
 
@@ -54,8 +55,9 @@ class Schema:
 
 # `only`: rights on single tables, for duties that must not have them on all.
 SCHEMAS: Mapping[str, Schema] = {
-    # Appended to, and taken from where a listener is deleted.
-    "raw": Schema("ingest", {"ingest": _WRITE, "transform": _READ, "job": _READ}),
+    # Its tables are the owner's: who loads appends, and may neither change nor empty
+    # them. Rows are taken out where a listener is deleted.
+    "raw": Schema("owner", {"ingest": _APPEND, "transform": _READ, "job": _TAKE}),
     "staging": Schema("transform", {"transform": _REBUILD}),
     "intermediate": Schema("transform", {"transform": _REBUILD}),
     "marts_build": Schema("transform", {"transform": _REBUILD, "job": _READ}),

@@ -29,6 +29,7 @@ from ingest.load.stage import STAGE_PREFIX, Stage
 from warehouse import fence
 from warehouse.errors import LoadFailed
 from warehouse.names import name_key
+from warehouse.roles import role_of
 from warehouse.run import Target
 
 # The attached file; a schema must not share its name.
@@ -142,7 +143,8 @@ def open_raw(
         with engine.begin() as transaction:
             # The lease's row is locked last and not from here on: it must be renewed.
             fence.guard(transaction, target.fence)
-            # Two loads that both create what is missing would collide.
+            # One after the other: what is missing is created once, and load ids and
+            # name keys are counted from what is there.
             transaction.execute(text("select pg_advisory_xact_lock(7365627375)"))
             raw = _PostgresRaw(transaction)
             _create_missing(raw, "postgres")
@@ -153,25 +155,91 @@ def open_raw(
         engine.dispose()
 
 
-def _create_missing(raw: Raw, dialect: Dialect) -> None:
-    """Create what raw lacks: tables, and columns that are new (null in old rows)."""
+def _create_missing(raw: Raw, dialect: Dialect) -> bool:
+    """Create what raw lacks: tables, and columns that are new (null in old rows).
+
+    Whether anything was missing.
+
+    Raises:
+        LoadFailed: something is, and this login may not create it.
+    """
+    missing = [*_missing(raw, dialect)]
+    if not missing:
+        return False
+    if dialect == "postgres" and not _may_create(raw):
+        raise LoadFailed(
+            f"schema {SCHEMA} lacks tables or columns of this release, and this login"
+            " may not make them: run `scrobble db init`, then run again"
+        )
+    for statement in missing:
+        raw.run(statement)
+    return True
+
+
+def _missing(raw: Raw, dialect: Dialect) -> Iterator[str]:
     found = raw.rows(
         "select table_name, column_name from information_schema.columns"
         f" where table_catalog = current_database() and table_schema = '{SCHEMA}'"
     )
     columns, tables = set(found), {table for table, _ in found}
     if not tables >= TABLES.keys():
-        for statement in raw_ddl(dialect):
-            raw.run(statement)
+        yield from raw_ddl(dialect)
     for table in TABLES.values():
         if table.name not in tables:
             continue
         for column in table.columns:
             if (table.name, column.name) not in columns:
-                raw.run(
+                yield (
                     f"alter table {SCHEMA}.{table.name} add column"
                     f" {name_literal(column.name)} {SQL_TYPES[dialect][column.kind]}"
                 )
+
+
+def _may_create(raw: Raw) -> bool:
+    rows = raw.rows(
+        "select coalesce((select has_schema_privilege(oid, 'create')"
+        f" from pg_namespace where nspname = '{SCHEMA}'),"
+        " has_database_privilege(current_database(), 'create'))"
+    )
+    return bool(rows[0][0])
+
+
+def create_tables(connection: Connection) -> bool:
+    """Create or complete schema raw in PostgreSQL, for `scrobble db init`.
+
+    Who loads may append to these tables and no more: to let the planner know of new
+    rows it calls a function of their owner.
+
+    Returns:
+        Whether anything was missing.
+    """
+    is_there = text("select to_regprocedure(:function)")
+    name = {"function": f"{SCHEMA}.analyze_table(text, boolean)"}
+    was_there = connection.execute(is_there, name).scalar() is not None
+    was_incomplete = _create_missing(_PostgresRaw(connection), "postgres")
+    for statement in _ANALYZE_FUNCTION:
+        connection.execute(text(statement))
+    return was_incomplete or not was_there
+
+
+_OWNER, _LOADER, _PURGER = (role_of(duty) for duty in ("owner", "ingest", "job"))
+_ANALYZE_FUNCTION = (
+    f"""
+    create or replace function {SCHEMA}.analyze_table(name text, is_whole boolean)
+    returns void language plpgsql security definer set search_path = pg_catalog as $$
+    begin
+        if is_whole then
+            execute format('analyze {SCHEMA}.%I', name);
+        else
+            execute format('analyze {SCHEMA}.%I (load_id)', name);
+        end if;
+    end $$
+    """,
+    f"alter function {SCHEMA}.analyze_table(text, boolean) owner to {_OWNER}",
+    f"revoke all on function {SCHEMA}.analyze_table(text, boolean) from public",
+    f"grant execute on function {SCHEMA}.analyze_table(text, boolean)"
+    f" to {_LOADER}, {_PURGER}",
+)
 
 
 def promote(
@@ -187,9 +255,6 @@ def promote(
     """
     schema = stage.schema if stage.duckdb is None else f"memory.{stage.schema}"
     with open_raw(target, fence_check, stage) as raw:
-        # One after the other: load ids and name keys are counted from what is there.
-        if target.url is not None:
-            raw.run(f"lock table {SCHEMA}.loads in exclusive mode")
         load_id = int(
             raw.rows(f"select coalesce(max(load_id), 0) + 1 from {SCHEMA}.loads")[0][0]
         )
@@ -222,10 +287,28 @@ def _analyze(raw: Raw, rows_by_table: Mapping[str, int]) -> None:
             f" where relnamespace = '{SCHEMA}'::regnamespace"
         )
     )
-    for table, rows in rows_by_table.items():
-        has_grown = rows > before[table] * ANALYZED_GROWTH
-        only = "" if has_grown else " (load_id)"
-        raw.run(f"analyze {SCHEMA}.{table}{only}")
+    analyze(
+        raw,
+        {
+            table: rows > before[table] * ANALYZED_GROWTH
+            for table, rows in rows_by_table.items()
+        },
+    )
+
+
+def analyze(raw: Raw, is_whole: Mapping[str, bool]) -> None:
+    """Make PostgreSQL's statistics of tables anew, as their owner where possible.
+
+    Args:
+        is_whole: by table; the load ids alone where false.
+    """
+    function = f"{SCHEMA}.analyze_table(text, boolean)"
+    by_owner = raw.rows(f"select to_regprocedure('{function}') is not null")[0][0]
+    for table, of_all in is_whole.items():
+        if by_owner:
+            raw.rows(f"select {SCHEMA}.analyze_table('{table}', {of_all})")
+        else:
+            raw.run(f"analyze {SCHEMA}.{table}{'' if of_all else ' (load_id)'}")
 
 
 def _move(raw: Raw, table: str, schema: str, load_id: int) -> int:
