@@ -185,7 +185,11 @@ def asked(model: type[Query], **given: Any) -> Query:
 
 
 def pick(
-    path: str, name: str, choices: Iterable[tuple[str, str]], chosen: str, **rest: Any
+    path: str,
+    name: str,
+    choices: Iterable[tuple[str, str]],
+    chosen: str | None,
+    **rest: Any,
 ) -> list[dict[str, Any]]:
     """Links that change one word of the address: for `picker` in the templates."""
     return [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ from exchange import cast
 from exchange.database import Database
 from local_lastfm.auth import API_KEY, SHARED_SECRET
 from local_lastfm.local import LocalLastfm
+from serve.accounts.current import COOKIE
 from serve.api.exchange import Exchange
 from serve.app import create_app
 from tests.exchange.game import SETTINGS, Game, artist
@@ -45,7 +47,8 @@ from tests.serve.pages.conftest import Browser
 WIDTH, HEIGHT = 390, 844
 LEAST_TARGET = 44
 """Pixels a button is high at least (WCAG 2.5.5)."""
-MOST_TABS = 3
+TABS = 2
+"""From the top of an artist's page to the amount: one link is skipped, one taken."""
 LOW = artist("Low")
 PLAYER = "Margor"
 
@@ -92,6 +95,7 @@ class Phone:
     browser: Browser
     film: Path
     steps: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
 
     def look(self) -> None:
         """Take the shape of a phone that is touched."""
@@ -156,24 +160,29 @@ class Phone:
         touch.perform()
         return at
 
+    def pause(self) -> None:
+        """Take longer than the half second in which a second tap is an echo."""
+        time.sleep(0.6)
+
     def type(self, text: str) -> None:
         """Keys go to what has the focus."""
+        self.keys.extend(text)
         ActionChains(self.browser.driver).send_keys(text).perform()
 
     def replace(self, selector: str, text: str) -> None:
         """Tap a field and type over what is in it."""
         self.tap(selector)
-        self.until(lambda: self.browser.ask(
-            "return document.activeElement.matches(arguments[0])", selector
-        ))
+        self.until(
+            lambda: self.browser.ask(
+                "return document.activeElement.matches(arguments[0])", selector
+            )
+        )
         self.browser.ask("document.activeElement.select()")
         self.type(text)
 
     def focused(self, script: str) -> Any:
         """What a script says of `node`, the element that has the focus."""
-        return self.browser.ask(
-            f"const node = document.activeElement; return {script}"
-        )
+        return self.browser.ask(f"const node = document.activeElement; return {script}")
 
     def shoot(self, name: str) -> None:
         """One step: what the player sees and the whole page, checked and kept."""
@@ -183,10 +192,6 @@ class Phone:
         path = self.film / f"{number}.png"
         assert self.browser.driver.save_screenshot(str(path))
         shutil.copy(path, self.browser.shots / path.name)
-        import base64  # TEMP
-        size = self.browser.ask("return document.documentElement.scrollHeight")  # TEMP
-        r = self.browser.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": 390, "height": min(size, 4000), "scale": 1}})  # TEMP
-        Path(f"/tmp/film/{number}.png").write_bytes(base64.b64decode(r["data"]))  # TEMP
 
     # What is asked of each step ---------------------------------------------------
 
@@ -203,8 +208,8 @@ class Phone:
         name = node.text or node.get_attribute("name")
         assert box["height"] >= LEAST_TARGET, f"{name}: {box['height']} pixels high"
         assert box["width"] >= LEAST_TARGET, f"{name}: {box['width']} pixels wide"
-        assert 0 <= box["y"] and box["bottom"] <= HEIGHT, f"{name} is out of sight"
-        assert 0 <= box["x"] and box["right"] <= WIDTH, f"{name} is cut off"
+        assert box["y"] >= 0 and box["bottom"] <= HEIGHT, f"{name} is out of sight"
+        assert box["x"] >= 0 and box["right"] <= WIDTH, f"{name} is cut off"
 
     def check_no_second_tap(self, at: tuple[float, float], text: str) -> None:
         """Where a finger has just tapped there is not the button with this text."""
@@ -329,10 +334,7 @@ def _buy(phone: Phone) -> None:
     phone.check_no_second_tap(at, "Buy now")
     phone.check_target(phone.find(".quote button", "Buy now"))
     phone.shoot("quote")
-    # A finger takes longer than the half second in which a second tap is an echo.
-    phone.until(lambda: phone.browser.ask(
-        "return performance.now() - (window.since ??= performance.now()) > 600"
-    ))
+    phone.pause()
     phone.tap(".quote button", "Buy now")
     phone.sees("You bought 12 shares of Low for")
     phone.shoot("bought")
@@ -350,9 +352,13 @@ def _queue_and_cancel(phone: Phone) -> None:
     phone.tap(".done a", "Orders")
     phone.sees("Orders for the open")
     phone.shoot("orders")
+    # It lies there without a swipe to the side.
+    box = phone.browser.ask(_BOX, phone.find("td button", "Cancel"))
+    assert box["right"] <= WIDTH
     phone.tap("td button", "Cancel")
     phone.sees("Ended")
     phone.sees("cancelled")
+    assert phone.find("td", "cancelled").rect["x"] < WIDTH / 2
     phone.shoot("order-cancelled")
 
 
@@ -368,10 +374,7 @@ def _sell(phone: Phone) -> None:
     phone.tap(".ticket button", "Sell")
     phone.sees("Sell 5 shares for")
     phone.shoot("quote-of-a-sale")
-    phone.browser.ask("window.since = undefined")
-    phone.until(lambda: phone.browser.ask(
-        "return performance.now() - (window.since ??= performance.now()) > 600"
-    ))
+    phone.pause()
     phone.tap(".quote button", "Sell now")
     phone.sees("You sold 5 shares of Low for")
     phone.sees("You now hold 7 shares")
@@ -391,7 +394,7 @@ def _compare(phone: Phone) -> None:
     phone.sees("Simulated friends")
     phone.shoot("league-joined")
     phone.tap("#leagues a", "Simulated friends")
-    phone.sees("Boards")
+    phone.sees("the players of one league among friends")
     phone.shoot("board-of-the-league")
     phone.tap(".parts a", "Boards")
     phone.sees("By time-weighted return")
@@ -412,14 +415,13 @@ def _nearly_reset(phone: Phone) -> None:
 
 
 def _go(phone: Phone) -> None:
-    phone.tap(".menu a", "My listening")
-    phone.shoot("own-page")
-    phone.tap("button", "Log out")
-    phone.until(
-        lambda: not phone.browser.driver.get_cookie("scrobble_session")
-        and phone.browser.driver.current_url.endswith("/")
-    )
+    phone.tap("#settings button", "Log out")
+    phone.until(lambda: phone.browser.driver.get_cookie(COOKIE) is None)
+    phone.sees("What people played")
     phone.shoot("logged-out")
+    phone.tap(".menu a", "Exchange")
+    phone.sees("Log in to play")
+    assert not phone.is_in_sight("Cash")
 
 
 def test_a_new_player_s_session_by_touch_is_filmed(phone: Phone, game: Game) -> None:
@@ -427,3 +429,151 @@ def test_a_new_player_s_session_by_touch_is_filmed(phone: Phone, game: Game) -> 
         part(phone)
     assert len(list(phone.film.glob("session-*.png"))) == len(phone.steps) >= 25
     assert game.violations() == []
+
+
+# By keyboard ---------------------------------------------------------------------
+
+
+def _tab_to_amount(phone: Phone) -> int:
+    """Tab from the top of the page to the field; gives how often Tab was pressed.
+
+    A link that skips to the field is taken when it comes.
+    """
+    for pressed in range(1, 100):
+        phone.type(Keys.TAB)
+        assert phone.focused("getComputedStyle(node).outlineStyle !== 'none'")
+        if phone.focused("node.matches('a.skip[href=\"#shares\"]')"):
+            assert phone.focused("node.getBoundingClientRect().top >= 0")
+            phone.type(Keys.ENTER)
+        if phone.focused("node.id === 'shares'"):
+            return pressed
+    raise AssertionError("Tab does not reach the amount")
+
+
+def _heard(phone: Phone, words: str) -> list[str]:
+    """The live regions that said something with these words, once each time."""
+    heard = phone.browser.ask("return window.heard")
+    return [region for region, text in heard if words in text]
+
+
+def _quote_by_keyboard(phone: Phone, shares: str) -> None:
+    """Type an amount over the one there is, and ask for a quote."""
+    keys = ActionChains(phone.browser.driver).key_down(Keys.CONTROL).send_keys("a")
+    keys.key_up(Keys.CONTROL).send_keys(shares).perform()
+    said = "return document.getElementById('said').textContent"
+    words = f"Buying {shares} shares costs"
+    phone.until(lambda: words in phone.browser.ask(said), words)
+    phone.browser.ask(_LISTEN)
+    phone.type(Keys.ENTER)
+    phone.until(lambda: phone.focused("node.closest('.quote') !== null"), "no quote")
+
+
+@pytest.fixture
+def player(phone: Phone) -> Phone:
+    """The same phone, with its player logged in, at the top of an artist's page."""
+    phone.browser.open("/login")
+    phone.browser.open(f"/exchange/artists/{LOW}")
+    return phone
+
+
+def test_shares_are_bought_by_keyboard_in_two_steps(player: Phone) -> None:
+    assert _tab_to_amount(player) == TABS
+    player.shoot("keyboard-amount")
+    player.keys.clear()
+    _quote_by_keyboard(player, "4")
+    assert player.focused("node.innerText") == "Buy now"
+    assert player.is_in_sight("Buy now") and player.is_in_sight("Buy 4 shares for")
+    assert _heard(player, "Buy 4 shares for") == ["said"]
+    # Nothing beside the live region says it again when the button gets the focus.
+    assert not player.focused("node.hasAttribute('aria-describedby')")
+    assert not player.focused("!!node.closest('[aria-labelledby=quote-h]')")
+    player.shoot("keyboard-quote")
+    player.pause()
+    player.type(Keys.ENTER)
+    player.sees("You bought 4 shares of Low for")
+    assert player.focused("node.id") == "done"
+    assert player.keys == [Keys.ENTER, Keys.ENTER]
+    player.shoot("keyboard-bought")
+
+
+def test_after_the_purchase_tab_goes_on_to_what_comes_next(player: Phone) -> None:
+    _tab_to_amount(player)
+    _quote_by_keyboard(player, "2")
+    player.pause()
+    player.type(Keys.ENTER)
+    player.sees("You bought 2 shares of Low for")
+    player.type(Keys.TAB)
+    assert player.focused("node.innerText") == "Portfolio"
+    # And back on a quote, Tab leads to the other offer, Escape and typing buy nothing.
+    player.browser.open(f"/exchange/artists/{LOW}")
+    _tab_to_amount(player)
+    _quote_by_keyboard(player, "2")
+    player.type(Keys.TAB)
+    assert player.focused("node.innerText") == "Buy at the open"
+    player.type(Keys.ESCAPE + "5")
+    assert "done=" not in player.browser.driver.current_url
+
+
+# Controls: each check fails where what it guards is broken --------------------------
+
+
+def test_the_check_of_the_width_sees_what_sticks_out(player: Phone) -> None:
+    player.check_page()
+    player.browser.ask(
+        "const wide = document.createElement('p'); wide.style.width = '500px';"
+        "wide.textContent = 'wide'; document.querySelector('main').append(wide)"
+    )
+    with pytest.raises(AssertionError, match="stick out"):
+        player.check_page()
+
+
+def test_the_check_of_the_console_sees_an_error(player: Phone) -> None:
+    player.check_page()
+    player.browser.ask("setTimeout(() => { throw new Error('broken') })")
+    with pytest.raises(AssertionError, match="broken"):
+        player.until(player.check_page)
+
+
+def test_the_check_of_targets_sees_small_ones_and_hidden_ones(player: Phone) -> None:
+    button = player.find(".ticket button", "Buy")
+    player.scroll_to(button)
+    player.check_target(button)
+    player.browser.ask("arguments[0].style.height = '30px'", button)
+    with pytest.raises(AssertionError, match="Buy: 30 pixels high"):
+        player.tap(".ticket button", "Buy")
+    player.browser.ask("arguments[0].style.height = ''; scrollTo(0, 0)", button)
+    player.browser.ask("document.querySelector('main').style.marginTop = '900px'")
+    with pytest.raises(AssertionError, match="out of sight"):
+        player.check_target(button)
+    assert not player.is_in_sight("credits a share")
+
+
+def test_the_check_of_a_second_tap_sees_the_button_under_the_finger(
+    player: Phone,
+) -> None:
+    at = player.tap(".parts a", "Profile")
+    at = player.tap("button", "Reset my account")
+    player.sees("Start again?")
+    player.check_no_second_tap(at, "Yes, reset my account")
+    player.browser.ask(
+        "const yes = [...document.querySelectorAll('button')].at(-1);"
+        "yes.style.position = 'fixed'; yes.style.left = '0'; yes.style.zIndex = 9;"
+        "yes.style.top = `${arguments[0] - 20}px`; yes.style.width = '100%'",
+        at[1],
+    )
+    with pytest.raises(AssertionError, match="second tap"):
+        player.check_no_second_tap(at, "Yes, reset my account")
+
+
+def test_without_the_skip_link_the_amount_is_far_away(player: Phone) -> None:
+    player.browser.ask("document.querySelector('a.skip[href=\"#shares\"]').remove()")
+    assert _tab_to_amount(player) > 10
+
+
+def test_the_check_of_announcements_sees_a_second_one(player: Phone) -> None:
+    player.browser.ask(
+        "document.getElementById('offer').setAttribute('aria-live', 'polite')"
+    )
+    _tab_to_amount(player)
+    _quote_by_keyboard(player, "2")
+    assert sorted(_heard(player, "Buy 2 shares for")) == ["offer", "said"]
