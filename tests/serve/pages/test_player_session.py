@@ -293,14 +293,9 @@ def _arrive(phone: Phone) -> None:
     phone.sees("The exchange")
     phone.shoot("market-of-a-visitor")
     phone.tap("a.button", "Log in to play")
-    phone.until(lambda: not phone.browser.driver.current_url.endswith("/exchange"))
-    phone.tap(".menu a", "Exchange")
-    phone.sees("Take your 20,000 credits")
-    phone.shoot("logged-in")
-    phone.tap("a.button", "Take your 20,000 credits")
     phone.sees("Cash")
     phone.sees("Choose the name others see")
-    phone.shoot("first-portfolio")
+    phone.shoot("logged-in-at-the-portfolio")
     phone.replace("input[name=player_name]", "Slow Hands")
     phone.tap("button", "Take it")
     phone.sees("Slow Hands")
@@ -422,6 +417,14 @@ def _go(phone: Phone) -> None:
     phone.tap(".menu a", "Exchange")
     phone.sees("Log in to play")
     assert not phone.is_in_sight("Cash")
+    # Who goes on reading gets to the login, and from there back to the same page.
+    phone.tap(".parts a", "Orders")
+    phone.sees("Log in with last.fm")
+    phone.browser.console()  # says that the page is refused
+    phone.shoot("asked-to-log-in")
+    phone.tap("a.button", "Log in with last.fm")
+    phone.sees("Orders for the open")
+    phone.shoot("back-at-the-orders")
 
 
 def test_a_new_player_s_session_by_touch_is_filmed(phone: Phone, game: Game) -> None:
