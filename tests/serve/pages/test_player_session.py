@@ -102,6 +102,8 @@ class Phone:
         command = self.browser.driver.execute_cdp_cmd
         shape = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1}
         command("Emulation.setDeviceMetricsOverride", {**shape, "mobile": True})
+        light = {"name": "prefers-color-scheme", "value": "light"}
+        command("Emulation.setEmulatedMedia", {"features": [light]})
         command(
             "Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 5}
         )
@@ -419,7 +421,7 @@ def _go(phone: Phone) -> None:
     assert not phone.is_in_sight("Cash")
     # Who goes on reading gets to the login, and from there back to the same page.
     phone.tap(".parts a", "Orders")
-    phone.sees("Log in with last.fm")
+    phone.sees("This page is your own")
     phone.browser.console()  # says that the page is refused
     phone.shoot("asked-to-log-in")
     phone.tap("a.button", "Log in with last.fm")
