@@ -133,7 +133,9 @@ def tickets(
     if known.holding is not None and known.holding.shares > 0:
         sides.append("sell")
     most = [_largest(known, side) for side in sides]
-    amount = shares if shares is not None else max(1, min(_FIRST_SHARES, max(most)))
+    # What nobody has typed yet is an amount that no side refuses.
+    possible = [largest for largest in most if largest > 0] or [1]
+    amount = shares if shares is not None else min(_FIRST_SHARES, *possible)
     return tuple(
         _ticket(known, side, amount, largest)
         for side, largest in zip(sides, most, strict=True)

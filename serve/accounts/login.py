@@ -8,6 +8,7 @@ dropped at once; only the name it belongs to is kept.
 from __future__ import annotations
 
 import logging
+import re
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
@@ -23,7 +24,15 @@ log = logging.getLogger(__name__)
 STATE_COOKIE = "scrobble_login"
 STATE_SECONDS = 600
 #: Where a login may lead back to; no other address is taken from a link.
-PAGES = ("/", "/me", "/exchange/profile")
+PAGES = (
+    "/",
+    "/me",
+    *(
+        f"/exchange{page}"
+        for page in ("", "/portfolio", "/orders", "/profile", "/tour")
+    ),
+)
+_ARTIST = re.compile(r"/exchange/artists/[0-9a-f]{32}")
 
 
 def states(signing_key: str) -> URLSafeTimedSerializer:
@@ -57,8 +66,7 @@ def address(settings: ServeSettings, callback_url: str, signed_state: str) -> st
 
 def sign_state(signing_key: str, state: str, back: str | None) -> str:
     """A state for the browser to carry, with the page to come back to."""
-    page = back if back in PAGES else PAGES[0]
-    return str(states(signing_key).dumps(f"{state} {page}"))
+    return str(states(signing_key).dumps(f"{state} {_page(back)}"))
 
 
 def read_state(signing_key: str, signed: str) -> tuple[str, str]:
@@ -74,7 +82,13 @@ def read_state(signing_key: str, signed: str) -> tuple[str, str]:
             "forbidden", "the login was not begun here or took too long; log in again"
         ) from error
     state, _, page = str(signed_state).partition(" ")
-    return state, page if page in PAGES else PAGES[0]
+    return state, _page(page)
+
+
+def _page(path: str | None) -> str:
+    """The path where a login may lead there, else home."""
+    known = path is not None and (path in PAGES or _ARTIST.fullmatch(path))
+    return path if path is not None and known else PAGES[0]
 
 
 def listener_of(settings: ServeSettings, token: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 
 from exchange.views import pages as views
-from exchange.views.boards import Near
+from exchange.views.boards import Near, NotRanked
 from exchange.views.market import LISTS
 from serve import exchange_actions as actions
 from serve.accounts import current_account, require, require_fresh
@@ -220,6 +220,7 @@ def all_boards() -> Response:
         figure=board_figure(page.board.rows, page.board.board_date, query),
         near=board_figure(near.rows, near.board_date, query, "near") if near else None,
         position=near.position if near else None,
+        is_missing=isinstance(page.near, NotRanked),
     )
 
 

@@ -78,10 +78,17 @@ def moved(ppm: int | None) -> Markup:
 
 
 def when(moment: datetime | None) -> str:
-    """A time of the exchange, UTC without a zone, as people read it."""
+    """A time of the exchange, UTC without a zone, as people read it.
+
+    A narrow column breaks it between the day and the hour, nowhere else.
+    """
     if moment is None:
         return formatting.NOTHING
-    return formatting.moment(moment.replace(tzinfo=UTC))
+    moment = moment.replace(tzinfo=UTC)
+    day, hour = formatting.moment(moment).split(" ", 1)
+    return Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>').format(
+        moment.isoformat(timespec="seconds"), day, hour
+    )
 
 
 def stock_link(artist_id: str, name: str) -> Markup:
@@ -490,7 +497,11 @@ def board_pickers(query: BoardsQuery, *, is_player: bool) -> dict[str, Any]:
             "/exchange/boards", "board", BOARD_WORDS.items(), query.board, **kept
         ),
         "leagues": pick(
-            "/exchange/boards", "league", leagues, query.league or "", board=query.board
+            "/exchange/boards",
+            "league",
+            leagues,
+            None if query.friends_league else query.league or "",
+            board=query.board,
         ),
     }
 

@@ -185,7 +185,11 @@ def asked(model: type[Query], **given: Any) -> Query:
 
 
 def pick(
-    path: str, name: str, choices: Iterable[tuple[str, str]], chosen: str, **rest: Any
+    path: str,
+    name: str,
+    choices: Iterable[tuple[str, str]],
+    chosen: str | None,
+    **rest: Any,
 ) -> list[dict[str, Any]]:
     """Links that change one word of the address: for `picker` in the templates."""
     return [
@@ -303,7 +307,7 @@ def choose_theme(choice: str) -> Any:
 
 
 _ADVICE = {
-    "unauthenticated": "Log in with last.fm to see your own lists.",
+    "unauthenticated": "This page is your own: log in with last.fm to see it.",
     "forbidden": "Only the owner can open this, unless it is made public.",
     "not_found": "Look for the artist by name above, or start from the charts.",
     "nothing_published": "Run `make daily` once; then this page has something to show.",
@@ -326,6 +330,10 @@ def wrap_problems(app: Flask) -> None:
         account = None
         if code in ("unauthenticated", "forbidden"):
             account = current_account()
+        if code == "unauthenticated" and account is None:
+            # In words for people: they send no tokens.
+            log_in_at = formatting.address("/login", back=request.path)
+            told |= {"title": "Log in first", "detail": "", "log_in_at": log_in_at}
         body = render_template(
             "problem.html",
             **_shared(),
@@ -335,8 +343,7 @@ def wrap_problems(app: Flask) -> None:
             title=told.get("title") or CODES["internal_error"][1],
             detail=told.get("detail", ""),
             advice=_ADVICE.get(code),
-            log_in_at=told.get("log_in_at")
-            or ("/login" if code == "unauthenticated" and account is None else None),
+            log_in_at=told.get("log_in_at"),
         )
         response.set_data(body.encode())
         response.headers["Content-Type"] = "text/html; charset=utf-8"

@@ -70,6 +70,28 @@ def test_a_login_at_last_fm_opens_a_session_under_that_name(app: Flask) -> None:
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
 
 
+@pytest.mark.parametrize(
+    ("asked", "leads"),
+    [
+        ("/exchange/portfolio", "/exchange/portfolio"),
+        (f"/exchange/artists/{'0a' * 16}", f"/exchange/artists/{'0a' * 16}"),
+        ("//other.invalid/exchange", "/"),
+        ("https://other.invalid/exchange", "/"),
+        ("/exchange/../logout", "/"),
+        (f"/exchange/artists/{'0a' * 16}\n", "/"),
+        ("/exchange/profile/reset", "/"),
+        ("/theme/dark", "/"),
+    ],
+)
+def test_a_login_leads_back_to_a_page_of_the_exchange_and_nowhere_else(
+    app: Flask, asked: str, leads: str
+) -> None:
+    browser = app.test_client()
+    begun = browser.get("/login", query_string={"back": asked})
+    done = browser.get(allow(begun.headers["Location"]))
+    assert (done.status_code, done.headers["Location"]) == (303, leads)
+
+
 def test_last_fms_session_key_is_kept_nowhere(app: Flask, data_dir: Path) -> None:
     browser = app.test_client()
     browser.get(begin(browser))

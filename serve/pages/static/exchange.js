@@ -109,8 +109,10 @@ if (form) {
   const show = (part, terms) => {
     const quote = part.querySelector("form[data-seconds]");
     const first = part.querySelector("[autofocus]");
-    // Said once, below; a description would have it read with the button again.
+    // Said once, below; a description, or the name of the part around the button, would
+    // have it read with the button again.
     first?.removeAttribute("aria-describedby");
+    part.querySelector(".quote")?.removeAttribute("aria-labelledby");
     first?.removeAttribute("autofocus");
     const text = words(part);
     offer.replaceChildren(part);

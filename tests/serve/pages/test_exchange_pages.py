@@ -323,6 +323,27 @@ def test_a_private_player_is_not_shown(anna: FlaskClient, visitor: FlaskClient) 
     assert anna.get(f"/exchange/players/{player}", headers=HTML).status_code == 200
 
 
+def test_who_is_logged_in_and_no_player_yet_is_offered_the_credits(
+    service: Flask, anna: FlaskClient, visitor: FlaskClient
+) -> None:
+    says = "Take your 20,000 credits</a>"
+    fresh = log_in(service, "fresh")
+    assert says in fresh.get("/exchange", headers=HTML).text
+    assert fresh.get("/exchange/portfolio", headers=HTML).status_code == 200
+    for player in (fresh, anna, visitor):
+        player.get("/exchange/portfolio", headers=HTML)
+        assert says not in player.get("/exchange", headers=HTML).text
+
+
+def test_a_board_without_its_reader_says_so(service: Flask, game: Game) -> None:
+    late = log_in(service, "late")
+    late.get("/exchange/portfolio", headers=HTML)
+    says = "You are not on this board"
+    assert says in late.get("/exchange/boards", headers=HTML).text
+    game.next_day()
+    assert says not in late.get("/exchange/boards?board=worth", headers=HTML).text
+
+
 def test_the_header_says_how_one_stands(
     anna: FlaskClient, visitor: FlaskClient
 ) -> None:
