@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, bindparam, func, insert, select
+from sqlalchemy import Connection, DateTime, bindparam, delete, func, insert, select
 
 from exchange import ledger, market, schema
-from exchange.clock import Clock, iso
+from exchange.clock import Clock, iso, utc_now
 from exchange.errors import Refusal
 from exchange.prepared import Prepared
 
@@ -59,6 +59,8 @@ _keep_answer = Prepared(
 #: Answers kept of one player in 24 hours, but for trades that are done.
 MOST_ANSWERS = 5_000
 _DAY = timedelta(days=1)
+#: How long an answer is kept for a repeated key; the tables let none go before 30 days.
+KEPT = timedelta(days=31)
 _recent_answers = Prepared(
     select(
         func.count().label("answers"),
@@ -153,6 +155,15 @@ def _check_quota(connection: Connection, clock: Clock, player_id: str) -> None:
             f"{MOST_ANSWERS} requests in 24 hours are as many as one may send.",
             allowed_at=iso(found.oldest + _DAY),
         )
+
+
+def forget_old_answers(connection: Connection, clock: Clock) -> None:
+    """Delete answers that no client asks for again."""
+    # A clock that is ahead must not ask for what the tables do not let go.
+    before = min(clock(), utc_now()) - KEPT
+    connection.execute(
+        delete(schema.answers).where(schema.answers.c.answered_at < before)
+    )
 
 
 def find_answer(connection: Connection, player_id: str, key: str) -> Any:

@@ -85,8 +85,8 @@ SCHEMAS: Mapping[str, Schema] = {
                 table: {"serve": _APPEND}
                 for table in (*("postings", "transactions", "trades", "market_events"),)
             },
-            # A trigger lets only those of players who left go.
-            "answers": {"serve": _APPEND | {"DELETE"}},
+            # A trigger lets only old ones go, and those of players who left.
+            "answers": {"serve": _APPEND | {"DELETE"}, "job": _APPEND | {"DELETE"}},
             **{
                 table: {"serve": _KEEP, "job": _WRITE}
                 for table in ("players", "holdings", "orders")

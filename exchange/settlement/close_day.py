@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection, select
 
-from exchange import ledger, market, players, schema
+from exchange import ledger, market, player_request, players, schema
 from exchange.clock import Clock
 from exchange.errors import Refusal
 from exchange.settings import ExchangeSettings
@@ -93,6 +93,7 @@ def settle(
         raise Refusal("violated", "; ".join(broken[:5]), violations=broken)
     ledger.checkpoint(connection, close.session, day)
     begin_next_session(connection, close)
+    player_request.forget_old_answers(connection, clock)
     return Settled(
         day,
         close.outcome,

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, select, update
+from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from exchange import (
     auction,
@@ -26,6 +27,7 @@ from exchange import (
     schema,
     settlement,
 )
+from exchange.clock import utc_now
 from exchange.database import Database
 from exchange.errors import Refusal
 from exchange.settlement import SettlementInputs, close_day, split
@@ -725,3 +727,28 @@ def _without_triggers(game: Game, statement: object) -> None:
                 "alter table exchange.transactions disable trigger all"
             )
         connection.execute(statement)  # type: ignore[call-overload]
+
+
+def test_a_close_forgets_answers_that_no_client_asks_for_again(game: Game) -> None:
+    ann = game.join("ann")
+    now = game.clock()
+    ages = {"old": now - timedelta(days=40), "kept": now, "of today": utc_now()}
+    row = {"player_id": ann, "body_hash": "x", "status": 200, "body": "{}"}
+    with game.database.write() as connection:
+        for key, answered_at in ages.items():
+            connection.execute(
+                insert(schema.answers),
+                {**row, "idempotency_key": key, "answered_at": answered_at},
+            )
+    game.close()
+    game.settle()
+    assert {one.idempotency_key for one in game.rows(schema.answers)} >= {
+        "kept",
+        "of today",
+    }
+    assert "old" not in {one.idempotency_key for one in game.rows(schema.answers)}
+    # The control: the tables let no younger one go, whoever asks.
+    with pytest.raises(DBAPIError, match="append-only"), game.database.write() as asked:
+        asked.execute(
+            delete(schema.answers).where(schema.answers.c.idempotency_key == "of today")
+        )

@@ -1,5 +1,7 @@
 """First answers hold names that a player chose: they go when the player leaves.
 
+Those of more than 30 days may go as well: no client repeats a request so late.
+
 Revision ID: 0006
 Revises: 0005
 """
@@ -11,10 +13,15 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-_HAS_LEFT = (
-    "exists (select 1 from {schema}players where {schema}players.player_id"
-    " = old.player_id and {schema}players.left_at is not null)"
+_MAY_GO = (
+    "(old.answered_at < {long_ago} or exists (select 1 from {schema}players"
+    " where {schema}players.player_id = old.player_id"
+    " and {schema}players.left_at is not null))"
 )
+_POSTGRES = _MAY_GO.format(
+    schema="exchange.", long_ago="(now() at time zone 'utc') - interval '30 days'"
+)
+_SQLITE = _MAY_GO.format(schema="", long_ago="datetime('now', '-30 days')")
 
 
 def upgrade() -> None:
@@ -29,10 +36,10 @@ def upgrade() -> None:
         )
         op.execute(
             f"""
-            create function exchange.refuse_unless_left() returns trigger
+            create function exchange.refuse_unless_it_may_go() returns trigger
             language plpgsql as $$
             begin
-                if {_HAS_LEFT.format(schema="exchange.")} then
+                if {_POSTGRES} then
                     return old;
                 end if;
                 raise exception '% is append-only', tg_table_name
@@ -42,8 +49,8 @@ def upgrade() -> None:
         )
         op.execute(
             """
-            create trigger answers_of_leavers before delete on exchange.answers
-            for each row execute function exchange.refuse_unless_left()
+            create trigger answers_that_may_go before delete on exchange.answers
+            for each row execute function exchange.refuse_unless_it_may_go()
             """
         )
         return
@@ -51,7 +58,7 @@ def upgrade() -> None:
     op.execute(
         f"""
         create trigger answers_no_delete before delete on answers
-        when not {_HAS_LEFT.format(schema="")}
+        when not {_SQLITE}
         begin
             select raise(abort, 'answers is append-only');
         end
@@ -61,8 +68,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("drop trigger answers_of_leavers on exchange.answers")
-        op.execute("drop function exchange.refuse_unless_left()")
+        op.execute("drop trigger answers_that_may_go on exchange.answers")
+        op.execute("drop function exchange.refuse_unless_it_may_go()")
         op.execute("drop trigger answers_append_only on exchange.answers")
         op.execute(
             """
