@@ -12,7 +12,7 @@ from pathlib import Path
 
 NAMES = (
     *("fetch", "load", "build", "postgres", "days", "exchange", "serve"),
-    *("values", "planted", "recommendations"),
+    *("values", "planted", "recommendations", "slow_clients"),
 )
 
 
