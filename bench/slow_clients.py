@@ -2,10 +2,10 @@
 
     python -m bench.slow_clients [--seconds N] [--data-dir DIR]
 
-Before the service stands nginx with the file of the repository. 200 clients never finish
-their body, 200 read a large answer byte by byte, and 4 ask one computed answer after the
-other; the peer is the same service in the same run without them. DIR is a warehouse of
-the demo world; without it a small one is made.
+Before the service stands nginx with the file of the repository. 200 clients never
+finish their body, 200 read a large answer byte by byte, and 4 ask one computed answer
+after the other; the peer is the same service in the same run without them. DIR is a
+warehouse of the demo world; without it a small one is made.
 """
 
 from __future__ import annotations
