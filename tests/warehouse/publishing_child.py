@@ -84,7 +84,7 @@ def main(url: str, folder: str, day: str, step: str, host: str, guards: str) -> 
     lease_module.Lease.check = check  # type: ignore[method-assign]
     after(stores, "publish", lambda _: "published")
     settings = make_settings(url, Path(folder), lease_seconds=2, keep_versions=2)
-    version: store.Version = publish_day(settings, int(day), f"child-{host}")
+    version: store.Version = publish_day(settings, int(day), f"child-{host}-{day}")
     print(f"published {version.version}", flush=True)
 
 

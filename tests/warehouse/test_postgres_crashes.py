@@ -209,7 +209,7 @@ def test_of_two_machines_one_works_and_the_other_is_told_so(
     publish_day(settings, 0)
     elsewhere = tmp_path / "other-machine"
     with child_at(settings, "sealed", host="other", data_dir=elsewhere) as process:
-        with pytest.raises(Busy, match="run child-other on other holds the lock"):
+        with pytest.raises(Busy, match="run child-other-1 on other holds the lock"):
             publish_day(settings, 2)
         assert finish(process)[0] == 0
     assert day_shown(settings) == 1
