@@ -664,7 +664,9 @@ def test_a_hanging_request_is_made_up_for_by_another_worker() -> None:
     class Rate:
         rate = 5000.0
 
-    workers = _Workers(None, Rate(), None, "run", 64)  # type: ignore[arg-type]
+    workers = _Workers(  # type: ignore[arg-type]
+        None, Rate(), None, "run", 64, lambda _: False
+    )
     assert workers.wanted() == 4
     for seconds in [0.002, *[0.08] * 40]:
         workers._measure(seconds)
