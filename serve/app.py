@@ -88,7 +88,7 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
         # The library decides at its import where workers share their counts.
         from serve import metrics
 
-        metrics.install(app, shared)
+        metrics.install(app, shared, settings.metrics_token)
     for api in (
         charts.api,
         artists.api,

@@ -34,7 +34,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _RUN_STATES = ("running", "done", "failed", "abandoned")
 
 
-def install(app: Flask, shared: Services) -> None:
+def install(app: Flask, shared: Services, token: str) -> None:
     """Count what is answered, and tell who has the token."""
     registry = CollectorRegistry()
     outcomes = Counter(
@@ -76,16 +76,14 @@ def install(app: Flask, shared: Services) -> None:
     @app.get("/metrics", doc_ui=False)
     def metrics() -> Response:
         """The figures in the text format of Prometheus."""
-        _check(shared.settings.metrics_token)
+        _check(token)
         text = _requests(registry, shared.settings) + _figures(shared.measures)
         headers = {"Cache-Control": "no-store"}
         return Response(text, headers=headers, content_type=CONTENT_TYPE_LATEST)
 
 
-def _check(token: str | None) -> None:
-    """Refuse who does not have the token; without one there is no such page."""
-    if token is None:
-        raise Problem("not_found", "there is no such thing")
+def _check(token: str) -> None:
+    """Refuse who does not have the token."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not hmac.compare_digest(given.encode(), token.encode()):
         raise Problem("unauthenticated", "send SERVE_METRICS_TOKEN as bearer token")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from exchange import schema
+from exchange import ledger, schema
 
 #: The column of each table that says whose a row is.
 _OWNERS = {"friend_leagues": "owner_id"}
@@ -23,7 +23,7 @@ def tables(
         if owner in table.c:
             yield table.name, _rows(connection, table, owner, player_id)
     account = schema.postings.c.account
-    posted = select(schema.postings).where(account == f"player:{player_id}")
+    posted = select(schema.postings).where(account == ledger.player_account(player_id))
     yield "postings", _streamed(connection, posted)
 
 

@@ -11,11 +11,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from exchange.database import Database
 from serve.accounts import store as accounts
 from serve.accounts.current import COOKIE
+from serve.api.exchange import Exchange
 from serve.app import create_app
 from serve.context import Services
 from serve.settings import ServeSettings
+from tests.exchange.game import Game
 from tests.serve.marts import World, make_world, publish, version_path, write_duckdb
 from warehouse.settings import Settings
 
@@ -88,6 +91,21 @@ def service(make_service: Callable[..., Flask]) -> Flask:
 def client(service: Flask) -> FlaskClient:
     """A visitor without cookies."""
     return service.test_client()
+
+
+@pytest.fixture
+def open_market(data_dir: Path, tmp_path: Path) -> Iterator[Flask]:
+    """The whole service and an open market."""
+    made = create_app(make_settings(data_dir))
+    database = Database(f"sqlite:///{tmp_path / 'market.sqlite'}", sync="OFF")
+    database.upgrade()
+    game = Game(database).opened()
+    made.extensions["exchange"] = Exchange(
+        game.settings, lambda: game.database, game.clock
+    )
+    yield made
+    close(made)
+    database.dispose()
 
 
 def shared(app: Flask) -> Services:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from exchange.database import Database
-from serve.api.exchange import Exchange
 from serve.app import create_app
 from serve.queries import export
-from tests.exchange.game import Game
 from tests.serve.conftest import bearer, close, csrf, log_in, make_settings, shared
 from tests.serve.marts import World
 from tests.serve.test_privacy import TERMS
@@ -23,18 +19,8 @@ OTHERS = ("bert", "carl", "dora", "emil", "fred")
 
 
 @pytest.fixture
-def app(data_dir: Path, tmp_path: Path) -> Iterator[Flask]:
-    """The whole service and an open market."""
-    made = create_app(make_settings(data_dir))
-    database = Database(f"sqlite:///{tmp_path / 'market.sqlite'}", sync="OFF")
-    database.upgrade()
-    game = Game(database).opened()
-    made.extensions["exchange"] = Exchange(
-        game.settings, lambda: game.database, game.clock
-    )
-    yield made
-    close(made)
-    database.dispose()
+def app(open_market: Flask) -> Flask:
+    return open_market
 
 
 def played(app: Flask, name: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,14 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from exchange.database import Database
 from serve.accounts import login
 from serve.accounts.current import FRESH
 from serve.accounts.database import requests, sessions, utcnow
-from serve.api.exchange import Exchange
-from serve.app import create_app
-from tests.exchange.game import Game
-from tests.serve.conftest import bearer, close, csrf, log_in, make_settings, shared
+from tests.serve.conftest import bearer, csrf, log_in, shared
 
 #: Method, path, body or form, and the page that logging in leads back to.
 IRREVERSIBLE = [
@@ -35,18 +30,8 @@ IRREVERSIBLE = [
 
 
 @pytest.fixture
-def app(data_dir: Path, tmp_path: Path) -> Iterator[Flask]:
-    """The whole service and an open market."""
-    made = create_app(make_settings(data_dir))
-    database = Database(f"sqlite:///{tmp_path / 'market.sqlite'}", sync="OFF")
-    database.upgrade()
-    game = Game(database).opened()
-    made.extensions["exchange"] = Exchange(
-        game.settings, lambda: game.database, game.clock
-    )
-    yield made
-    close(made)
-    database.dispose()
+def app(open_market: Flask) -> Flask:
+    return open_market
 
 
 def grow_old(app: Flask, age: timedelta) -> None:
