@@ -43,8 +43,7 @@ def main() -> None:
     given = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from tests.serve import test_proxy
-    from tests.serve.test_command import free_port
-    from tests.system import nginx
+    from tests.system import free_port, nginx
 
     with tempfile.TemporaryDirectory() as folder:
         data = given.data_dir or _small_warehouse(Path(folder))
@@ -86,7 +85,8 @@ def _small_warehouse(folder: Path) -> Path:
 
 @contextmanager
 def _service(data: Path) -> Iterator[str]:
-    from tests.serve.test_command import PROGRAM, environment, free_port
+    from tests.serve.test_command import PROGRAM, environment
+    from tests.system import free_port
 
     port = free_port()
     address = f"http://127.0.0.1:{port}"

@@ -30,6 +30,14 @@ class SystemLacks(Exception):
     """The system has no such program and it cannot be installed; says what to do."""
 
 
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _installed(package: str) -> bool:
     """Install a Debian package where that is possible."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -254,9 +262,7 @@ def start_postgres() -> PostgresServer:
     )
     if made.returncode != 0:
         raise SystemLacks(f"initdb failed: {made.stderr.strip()}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = (folder / "server.log").open("wb")
     options = {
         "listen_addresses": "127.0.0.1",
@@ -309,9 +315,7 @@ def transaction_pooler(
         SystemLacks: there is no PgBouncer and it cannot be installed.
     """
     program = _pgbouncer()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="scrobble-pooler-"))
     known = folder / "users.txt"
     known.write_text(
@@ -443,9 +447,7 @@ def streaming_standby(primary: PostgresServer) -> Iterator[PostgresServer]:
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
         user = {"user": "postgres", "group": "postgres"}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     hba = primary.folder / "data" / "pg_hba.conf"
     with hba.open("a") as rules:
         rules.write("host replication postgres 127.0.0.1/32 scram-sha-256\n")

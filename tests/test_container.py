@@ -28,7 +28,7 @@ from click import Command, Group
 
 from local_lastfm import LocalLastfm
 from tests.daily_runs import FIRST_DAY, SMALL
-from tests.serve.test_command import free_port
+from tests.system import free_port
 from warehouse.cli import cli
 
 ROOT = Path(__file__).parents[1]

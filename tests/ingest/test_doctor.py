@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from sqlalchemy import insert, update
 
 from ingest import doctor
 from local_lastfm import LocalLastfm
+from tests.system import free_port
 from warehouse import ops
 from warehouse.settings import Settings
 
@@ -65,10 +65,7 @@ def test_a_wrong_key_is_named(ask: Ask, demo: LocalLastfm) -> None:
 
 
 def test_a_server_that_is_down_and_a_name_without_address_are_named(ask: Ask) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    done = ask(LASTFM_URL=f"http://127.0.0.1:{port}/2.0/")
+    done = ask(LASTFM_URL=f"http://127.0.0.1:{free_port()}/2.0/")
     assert "127.0.0.1 does not answer" in done.output
     assert "cannot be reached" in done.output
     done = ask(LASTFM_URL="http://nowhere.invalid/2.0/", LASTFM_API_KEY="f" * 32)

@@ -44,11 +44,16 @@ def marts_file(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_dir(marts_file: Path, world: World, tmp_path: Path) -> Path:
     """A data folder with that file published."""
     folder = tmp_path / "data"
+    publish_copy(folder, marts_file, world)
+    return folder
+
+
+def publish_copy(folder: Path, marts_file: Path, world: World) -> None:
+    """Make a data folder with a copy of the world's file as its version."""
     path = version_path(folder, VERSION)
     path.parent.mkdir(parents=True)
     shutil.copy(marts_file, path)
     publish(folder, VERSION, world.as_of)
-    return folder
 
 
 def make_settings(data_dir: Path, **given: Any) -> ServeSettings:

@@ -15,9 +15,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.serve.test_command import free_port
 from tests.serve.test_command import running as running
-from tests.system import nginx
+from tests.system import free_port, nginx
 
 ROOT = Path(__file__).parents[2]
 UNFINISHED = (

@@ -19,8 +19,7 @@ from serve.store import open_store
 from serve.store.contract import Store, StoreUnavailable
 from tests.serve.conftest import bearer, make_settings, shared
 from tests.serve.marts import World, publish, version_path
-from tests.serve.test_command import free_port
-from tests.system import PostgresServer, redis_server, streaming_standby
+from tests.system import PostgresServer, free_port, redis_server, streaming_standby
 
 PATH = "/api/v1/tags?limit=3"
 STATE = ("v1", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from werkzeug.serving import make_server
 
 from serve.accounts.current import COOKIE
 from serve.app import create_app
-from tests.serve.conftest import VERSION, close, log_in, make_settings
-from tests.serve.marts import World, publish, version_path
+from tests.serve.conftest import close, log_in, make_settings, publish_copy
+from tests.serve.marts import World
 from tests.system import SystemLacks, chromedriver, chromium
 
 PARTS = ("serve.pages",)
@@ -50,10 +49,7 @@ def pages_app(
 ) -> Iterator[Flask]:
     """One service for all tests here that only read."""
     folder = tmp_path_factory.mktemp("pages") / "data"
-    path = version_path(folder, VERSION)
-    path.parent.mkdir(parents=True)
-    shutil.copy(marts_file, path)
-    publish(folder, VERSION, world.as_of)
+    publish_copy(folder, marts_file, world)
     app = create_app(make_settings(folder, docs_site=folder / "site"), parts=PARTS)
     yield app
     close(app)

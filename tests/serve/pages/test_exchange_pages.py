@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,8 +28,8 @@ from exchange.database import Database
 from serve.api.exchange import Exchange
 from serve.app import create_app
 from tests.exchange.game import Game, artist, values
-from tests.serve.conftest import VERSION, close, log_in, make_settings
-from tests.serve.marts import World, publish, version_path
+from tests.serve.conftest import close, log_in, make_settings, publish_copy
+from tests.serve.marts import World
 from tests.serve.pages.conftest import Browser
 from tests.serve.pages.test_browser import _CONTRAST, _WIDTHS, _quiet
 
@@ -75,10 +74,7 @@ def service(
 ) -> Iterator[Flask]:
     """The service with pages and that market."""
     folder = tmp_path_factory.mktemp("exchange-pages") / "data"
-    path = version_path(folder, VERSION)
-    path.parent.mkdir(parents=True)
-    shutil.copy(marts_file, path)
-    publish(folder, VERSION, world.as_of)
+    publish_copy(folder, marts_file, world)
     app = create_app(make_settings(folder))
     app.extensions["exchange"] = Exchange(
         game.settings, lambda: game.database, game.clock

@@ -40,8 +40,8 @@ from serve.accounts.current import COOKIE
 from serve.api.exchange import Exchange
 from serve.app import create_app
 from tests.exchange.game import SETTINGS, Game, artist
-from tests.serve.conftest import VERSION, close, make_settings
-from tests.serve.marts import World, publish, version_path
+from tests.serve.conftest import close, make_settings, publish_copy
+from tests.serve.marts import World
 from tests.serve.pages.conftest import Browser
 
 WIDTH, HEIGHT = 390, 844
@@ -248,10 +248,7 @@ def session_address(
 ) -> Iterator[str]:
     """Where a service with that market and a last.fm to log in at answers."""
     folder = tmp_path_factory.mktemp("session-pages") / "data"
-    path = version_path(folder, VERSION)
-    path.parent.mkdir(parents=True)
-    shutil.copy(marts_file, path)
-    publish(folder, VERSION, world.as_of)
+    publish_copy(folder, marts_file, world)
     with LocalLastfm(world="demo") as lastfm:
         app: Flask = create_app(
             make_settings(
