@@ -51,7 +51,8 @@ def prepare(url: str, clients: int) -> list[str]:
         utc_now().date(),
         "bench",
         utc_now(),
-        [ArtistValue(one, one[:8], 1_000_000) for one in ARTISTS],
+        # Cheap enough for four shares of each: a refusal is no trade.
+        [ArtistValue(one, one[:8], 100_000) for one in ARTISTS],
     )
     database.run(lambda c: settlement.settle(c, utc_now, RULES, inputs))
     market.open_market(database, utc_now)
@@ -133,10 +134,19 @@ _INSERT_TRADE = (
     " (?, ?, ?, 'buy', 1, 0, 0, 0, 'bare', ?, 1, '2024-01-01 00:00:00')"
     " on conflict (quote_id) do nothing"
 )
+# What is kept of a player and what was posted: every write compares them.
+_BOOKS = (
+    " returning (select cash_units from {s}players where player_id = ?),"
+    " (select shares from {s}holdings where player_id = ? and artist_id = ?),"
+    " (select basis_nanos from {s}holdings where player_id = ? and artist_id = ?),"
+    " (select sum(amount) from {s}postings where account = ? and asset = 'cash'),"
+    " (select sum(amount) from {s}postings where account = ? and asset = 'x'),"
+    " (select sum(amount) from {s}postings where account = ? and asset = 'basis:x')"
+)
 _INSERT_POSTINGS = (
     "insert into {s}postings (transaction_id, line, account, asset, amount) values"
-    " (?, 0, 'a', 'cash', -3), (?, 1, 'b', 'cash', 2), (?, 2, 'c', 'cash', 1),"
-    " (?, 3, 'a', 'x', 1), (?, 4, 'b', 'x', -1), (?, 5, 'a', 'basis:x', 1),"
+    " (?, 0, ?, 'cash', -3), (?, 1, 'b', 'cash', 2), (?, 2, 'c', 'cash', 1),"
+    " (?, 3, ?, 'x', 1), (?, 4, 'b', 'x', -1), (?, 5, ?, 'basis:x', 1),"
     " (?, 6, 'b', 'basis:x', -1)"
 )
 
@@ -164,7 +174,8 @@ def _write_trade(
     run: Callable[..., None], player_id: str, artist: str, trade_id: str
 ) -> None:
     run(_INSERT_TRADE, trade_id, player_id, artist, trade_id)
-    run(_INSERT_POSTINGS, *[trade_id] * 7)
+    t, who = trade_id, player_id
+    run(_INSERT_POSTINGS, t, who, t, t, t, who, t, t, who, t)
     run(
         "insert into {s}transactions (transaction_id, kind, session, occurred_at)"
         " values (?, 'bare', 1, '2024-01-01 00:00:00')",
@@ -187,9 +198,13 @@ def _write_trade(
     )
     run(
         "insert into {s}answers (player_id, idempotency_key, body_hash, status,"
-        " body, answered_at) values (?, ?, 'x', 200, 'x', '2024-01-01 00:00:00')",
+        " body, answered_at) values (?, ?, 'x', 200, 'x', '2024-01-01 00:00:00')"
+        + _BOOKS,
         player_id,
         trade_id,
+        player_id,
+        *[player_id, artist] * 2,
+        *[player_id] * 3,
     )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from exchange import pricing, schema
 from exchange.clock import iso
 from exchange.errors import Refusal
-from exchange.prepared import Prepared
+from exchange.prepared import Prepared, Write, together
 
 CASH = "cash"
 BANK = "bank"
@@ -116,37 +116,46 @@ _move_house = (
 
 def record(connection: Connection, entry: Entry) -> None:
     """Write the postings and the header that seals them; moves no balance."""
-    lines = merge(entry.postings)
-    if len(lines) in _insert_few:
-        binds: dict[str, Any] = {}
-        for line, (account, asset, amount) in enumerate(lines):
-            binds[f"transaction_id_{line}"] = entry.transaction_id
-            binds[f"line_{line}"] = line
-            binds[f"account_{line}"] = account
-            binds[f"asset_{line}"] = asset
-            binds[f"amount_{line}"] = amount
-        _insert_few[len(lines)].run(connection, **binds)
-    elif lines:
-        connection.execute(
-            _insert_postings,
-            [
-                {
-                    "transaction_id": entry.transaction_id,
-                    "line": line,
-                    "account": account,
-                    "asset": asset,
-                    "amount": amount,
-                }
-                for line, (account, asset, amount) in enumerate(lines)
-            ],
-        )
-    _insert_transaction.run(
-        connection,
-        transaction_id=entry.transaction_id,
-        kind=entry.kind,
-        session=entry.session,
-        occurred_at=entry.occurred_at,
+    if len(merge(entry.postings)) <= _FEW:
+        together(connection, *recording(entry))
+        return
+    connection.execute(
+        _insert_postings,
+        [
+            {
+                "transaction_id": entry.transaction_id,
+                "line": line,
+                "account": account,
+                "asset": asset,
+                "amount": amount,
+            }
+            for line, (account, asset, amount) in enumerate(merge(entry.postings))
+        ],
     )
+    connection.execute(insert(schema.transactions), _header(entry))
+
+
+def recording(entry: Entry) -> list[Write]:
+    """What records an entry of a few postings."""
+    lines = merge(entry.postings)
+    binds: dict[str, Any] = {}
+    for line, (account, asset, amount) in enumerate(lines):
+        binds[f"transaction_id_{line}"] = entry.transaction_id
+        binds[f"line_{line}"] = line
+        binds[f"account_{line}"] = account
+        binds[f"asset_{line}"] = asset
+        binds[f"amount_{line}"] = amount
+    postings = [(_insert_few[len(lines)], binds)] if lines else []
+    return [*postings, (_insert_transaction, _header(entry))]
+
+
+def _header(entry: Entry) -> dict[str, Any]:
+    return {
+        "transaction_id": entry.transaction_id,
+        "kind": entry.kind,
+        "session": entry.session,
+        "occurred_at": entry.occurred_at,
+    }
 
 
 def post(connection: Connection, entry: Entry) -> None:
@@ -173,13 +182,13 @@ def post(connection: Connection, entry: Entry) -> None:
         )
 
 
-def add_shares(connection: Connection, **bought: Any) -> None:
-    """Add shares, their cost and their basis to a holding, or make it.
+def adding_shares(connection: Connection, **bought: Any) -> Write:
+    """What adds shares, their cost and their basis to a holding, or makes it.
 
     Args:
         bought: the columns of `holdings` up to `held_since`.
     """
-    _buy_holding[connection.dialect.name].run(connection, **bought)
+    return _buy_holding[connection.dialect.name], bought
 
 
 @dataclass(frozen=True)
@@ -207,21 +216,16 @@ def part_sold(holding: Any, shares: int) -> Sold:
     )
 
 
-def take_shares(
-    connection: Connection, player_id: str, artist_id: str, shares: int, sold: Sold
-) -> None:
-    """Take shares and what goes with them out of a holding."""
-    changed = _sell_holding.run(
-        connection,
-        n=shares,
-        cost=sold.cost_units,
-        basis=sold.basis_nanos,
-        fresh=sold.session_basis_nanos,
-        p=player_id,
-        a=artist_id,
-    )
-    if changed != 1:
-        raise Refusal("insufficient_shares", "You do not hold these shares.")
+def taking_shares(player_id: str, artist_id: str, shares: int, sold: Sold) -> Write:
+    """What takes shares and what goes with them out of a holding."""
+    return _sell_holding, {
+        "n": shares,
+        "cost": sold.cost_units,
+        "basis": sold.basis_nanos,
+        "fresh": sold.session_basis_nanos,
+        "p": player_id,
+        "a": artist_id,
+    }
 
 
 _held = schema.holdings.c

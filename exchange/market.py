@@ -28,25 +28,29 @@ _EVENTS_READ = 60
 _RUNS_COUNTED = 7
 _LEAST_RUNS = 3
 
-_plain = select(schema.market, schema.closing.c.is_closing).join(
+#: The market's row, for statements that read more than it.
+ROW = select(schema.market, schema.closing.c.is_closing).join(
     schema.closing, schema.closing.c.market_id == schema.market.c.market_id
 )
-_exclusive = _plain.with_for_update(of=schema.market)
-_shared = Prepared(_plain.with_for_update(read=True, of=schema.market))
-_unlocked = Prepared(_plain)
+COLUMNS = len(ROW.selected_columns)
+SHARED = ROW.with_for_update(read=True, of=schema.market)
+_exclusive = ROW.with_for_update(of=schema.market)
+_shared = Prepared(SHARED)
+_unlocked = Prepared(ROW)
 
 
 def lock_shared(connection: Connection) -> Market:
     """The market's row under a shared lock, for as long as the transaction lasts."""
-    return _require_founded(_shared.first(connection))
+    return require_founded(_shared.first(connection))
 
 
 def read_state(connection: Connection) -> Market:
     """The market's row as it is, without a lock."""
-    return _require_founded(_unlocked.first(connection))
+    return require_founded(_unlocked.first(connection))
 
 
-def _require_founded(row: Any) -> Market:
+def require_founded(row: Any) -> Market:
+    """Refuse where there is no market yet."""
     if row is None:
         raise Refusal("market_closed", "The exchange has not been founded yet.")
     return row

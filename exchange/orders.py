@@ -172,7 +172,7 @@ def _check_concentration(
         )
     ).scalar_one()
     total = (holding.shares if holding else 0) + int(waiting) + shares
-    worth = trading.net_worth(connection, player.player_id, player.cash_units)
+    worth = trading.worth_of(connection, player)
     trading.check_concentration(
         settings, player, listing, total * listing.price_units, worth, now
     )

@@ -38,11 +38,20 @@ class Answer:
     is_replay: bool = False
 
 
-_player = Prepared(
-    select(schema.players)
-    .where(schema.players.c.player_id == bindparam("player_id"))
-    .with_for_update()
-)
+def market_and_player(*, is_locked: bool = True) -> Prepared:
+    """The rows of market and player, as the locks are taken: one after the other.
+
+    PostgreSQL works out a common table expression that locks before what reads it.
+    """
+    state = (market.SHARED if is_locked else market.ROW).cte("state")
+    who = schema.players.c.player_id == bindparam("player_id")
+    found = select(state, schema.players).select_from(state.join(schema.players, who))
+    if is_locked:
+        found = found.with_for_update(of=schema.players)
+    return Prepared(found, parts=(market.COLUMNS, len(schema.players.c)))
+
+
+_market_and_player = market_and_player()
 _first_answer = Prepared(
     select(schema.answers).where(
         schema.answers.c.player_id == bindparam("player_id"),
@@ -76,11 +85,13 @@ _NOT_KEPT = ("transient", "service", "authentication")
 
 def lock(connection: Connection, player_id: str) -> PlayerRequest:
     """Lock what every write locks, in the order every write locks it."""
-    state = market.lock_shared(connection)
-    player = _player.first(connection, player_id=player_id)
-    if player is None or player.left_at is not None:
-        raise Refusal("unknown_player", "There is no such player.")
-    return PlayerRequest(connection, state, player)
+    found = _market_and_player.first(connection, player_id=player_id)
+    if found is None:
+        # Without a market there is nobody, and that is what to say.
+        market.read_state(connection)
+    elif found[1].left_at is None:
+        return PlayerRequest(connection, *found)
+    raise Refusal("unknown_player", "There is no such player.")
 
 
 def answer_once(

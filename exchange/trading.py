@@ -5,18 +5,19 @@ the price from what is locked, checks everything, and only then writes. All amou
 integers; see `pricing` for rounding and for what a sale pays.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from exchange import ledger, market, pricing, quotes, schema
 from exchange.clock import Clock, iso, new_id
 from exchange.errors import Refusal
 from exchange.player_request import PlayerRequest
-from exchange.prepared import Prepared
+from exchange.prepared import Prepared, Write, together
 from exchange.quotes import Quote, Side
 from exchange.settings import (
     MICROS_PER_SHARE,
@@ -25,6 +26,8 @@ from exchange.settings import (
 )
 
 Listing = Any
+Worth = Callable[[], int]
+"""Tells a player's net worth in units; asked only where a limit goes by it."""
 TradeKind = Literal["now", "open", "delisted", "reset", "left"]
 
 _listed = schema.listings.c
@@ -32,20 +35,45 @@ _held = schema.holdings.c
 _listing = Prepared(
     select(schema.listings).where(_listed.artist_id == bindparam("artist_id"))
 )
-_locked_listing = Prepared(
-    select(schema.listings)
-    .where(_listed.artist_id == bindparam("artist_id"))
-    .with_for_update()
+_is_listing = _listed.artist_id == bindparam("artist_id")
+_is_holding = and_(
+    _held.player_id == bindparam("player_id"),
+    _held.artist_id == bindparam("artist_id"),
 )
-_quoting_player = Prepared(
-    select(schema.players).where(schema.players.c.player_id == bindparam("player_id"))
+_is_player = schema.players.c.player_id == bindparam("player_id")
+#: What a quote goes by, in one statement: market, player, listing, holding.
+_quoted = Prepared(
+    select(
+        *market.ROW.selected_columns, schema.players, schema.listings, schema.holdings
+    ).select_from(
+        market.ROW.get_final_froms()[0]
+        .outerjoin(schema.players, _is_player)
+        .outerjoin(schema.listings, _is_listing)
+        .outerjoin(schema.holdings, _is_holding)
+    ),
+    parts=(
+        market.COLUMNS,
+        *(len(table.c) for table in (schema.players, schema.listings, schema.holdings)),
+    ),
 )
-_holding = Prepared(
-    select(schema.holdings).where(
-        _held.player_id == bindparam("player_id"),
-        _held.artist_id == bindparam("artist_id"),
+
+
+def traded(*, is_locked: bool = True) -> Prepared:
+    """What a trade goes by: the listing, locked; the holding; the quote's first use."""
+    used = schema.trades.c
+    found = select(schema.listings, schema.holdings, used.trade_id).select_from(
+        schema.listings.outerjoin(schema.holdings, _is_holding).outerjoin(
+            schema.trades, used.quote_id == bindparam("quote_id")
+        )
     )
-)
+    if is_locked:
+        found = found.with_for_update(of=schema.listings)
+    parts = (len(schema.listings.c), len(schema.holdings.c), 1)
+    return Prepared(found.where(_is_listing), parts=parts)
+
+
+_traded = traded()
+_holding = Prepared(select(schema.holdings).where(_is_holding))
 _holdings = Prepared(
     select(
         _held.shares,
@@ -75,16 +103,7 @@ _move_curve = Prepared(
         traded_at=bindparam("now"),
     )
 )
-# Both databases say "on conflict" alike; the names of the classes differ.
-_insert_trade = {
-    name: Prepared(
-        module.insert(schema.trades).on_conflict_do_nothing(
-            index_elements=["quote_id"]
-        ),
-        schema.trades.c.keys(),
-    )
-    for name, module in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_insert_trade = Prepared(insert(schema.trades), schema.trades.c.keys())
 
 
 def quote(
@@ -103,22 +122,19 @@ def quote(
     Refuses what a trade would refuse.
     """
     check_shares(settings, side, shares)
-    state = market.read_state(connection)
+    found = _quoted.first(connection, player_id=player_id, artist_id=artist_id)
+    state, player, listing, holding = market.require_founded(found)
     market.require_open(state)
-    player = _quoting_player.first(connection, player_id=player_id)
     if player is None or player.left_at is not None:
         raise Refusal("unknown_player", "There is no such player.")
-    listing = _listing.first(connection, artist_id=artist_id)
     require_tradable(listing, artist_id)
     assert listing is not None
     now = clock()
     # A quote counts in milliseconds, and its spread must come out the same again.
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    holding = find_holding(connection, player_id, artist_id)
     terms = make_terms(settings, state, player, listing, holding, side, shares, now)
-    check_means(
-        settings, player, listing, holding, terms, _worth(connection, player, side), now
-    )
+    worth = worth_of(connection, player)
+    check_means(settings, player, listing, holding, terms, worth, now)
     made = Quote(
         quote_id=new_id(now),
         player_id=player_id,
@@ -227,21 +243,23 @@ def trade(
     made_at = quotes.check_alive(
         used, now, request.market.openings, settings.quote_seconds
     )
-    listing = _locked_listing.first(connection, artist_id=used.artist_id)
-    try:
-        require_tradable(listing, used.artist_id)
-        assert listing is not None
-        holding = find_holding(connection, player.player_id, used.artist_id)
-        known = (settings, request.market, player, listing, holding)
-        terms = make_terms(*known, used.side, used.shares, made_at)
-        _check_agreed(terms, used)
-        worth = _worth(connection, player, used.side)
-        check_means(settings, player, listing, holding, terms, worth, now)
-    except Refusal:
-        # A used quote is refused by the unique key below; but when something else is
-        # wrong with it by now, its first use is the reason to name.
-        _refuse_if_used(connection, used)
-        raise
+    found = _traded.first(
+        connection,
+        artist_id=used.artist_id,
+        player_id=player.player_id,
+        quote_id=used.quote_id,
+    )
+    listing, holding, first_use = found or (None,) * 3
+    if first_use is not None:
+        # Whatever else may be wrong with it by now, its first use is what to name.
+        raise Refusal("quote_used", "This quote has been used.")
+    require_tradable(listing, used.artist_id)
+    assert listing is not None
+    known = (settings, request.market, player, listing, holding)
+    terms = make_terms(*known, used.side, used.shares, made_at)
+    _check_agreed(terms, used)
+    worth = worth_of(connection, player)
+    check_means(settings, player, listing, holding, terms, worth, now)
     trade_id = execute(
         connection,
         player.player_id,
@@ -290,79 +308,54 @@ def execute(
     The listing must be locked and as given. Gives the trade's identifier.
     """
     trade_id = new_id(now)
-    written = _insert_trade[connection.dialect.name].run(
-        connection,
-        trade_id=trade_id,
-        player_id=player_id,
-        artist_id=listing.artist_id,
-        side=side,
-        shares=shares,
-        value_units=value_units,
-        fee_units=fee_units,
-        price_units=value_units // shares,
-        kind=kind,
-        quote_id=quote_id,
-        order_id=order_id,
-        version=version,
-        session=session,
-        traded_at=now,
-    )
-    if written != 1:
-        raise Refusal("quote_used", "This quote has been used.")
     sign = 1 if side == "buy" else -1
     signed, house = sign * shares, sign * value_units
-    basis = _change_holding(
+    known = (player_id, listing, holding, signed, value_units, fee_units, kind, now)
+    basis, change_holding = _changed_holding(connection, *known)
+    legs = trade_postings(player_id, listing.artist_id, signed, basis, house, fee_units)
+    entry = ledger.Entry(trade_id, f"trade:{kind}", session, now, legs)
+    together(
         connection,
-        player_id,
-        listing,
-        holding,
-        signed,
-        value_units,
-        fee_units,
-        kind,
-        now,
-    )
-    ledger.record(
-        connection,
-        ledger.Entry(
-            trade_id,
-            f"trade:{kind}",
-            session,
-            now,
-            trade_postings(
-                player_id, listing.artist_id, signed, basis, house, fee_units
-            ),
+        (
+            _insert_trade,
+            {
+                "trade_id": trade_id,
+                "player_id": player_id,
+                "artist_id": listing.artist_id,
+                "side": side,
+                "shares": shares,
+                "value_units": value_units,
+                "fee_units": fee_units,
+                "price_units": value_units // shares,
+                "kind": kind,
+                "quote_id": quote_id,
+                "order_id": order_id,
+                "version": version,
+                "session": session,
+                "traded_at": now,
+            },
+        ),
+        change_holding,
+        *ledger.recording(entry),
+        (_change_cash, {"who": player_id, "amount": -house - fee_units}),
+        (
+            _move_curve,
+            {
+                "which": listing.artist_id,
+                "net": signed,
+                "basis": basis,
+                "house": house,
+                "fees": fee_units,
+                "price": price_after(listing, signed),
+                "traded": shares,
+                "now": now,
+            },
         ),
     )
-    _change_cash.run(connection, who=player_id, amount=-house - fee_units)
-    _move(connection, listing, signed, basis, house, fee_units, now)
     return trade_id
 
 
-def _move(
-    connection: Connection,
-    listing: Listing,
-    shares: int,
-    basis_nanos: int,
-    house_units: int,
-    fee_units: int,
-    now: datetime,
-) -> None:
-    """Move the curve by the shares bought (> 0) or sold (< 0), and book its money."""
-    _move_curve.run(
-        connection,
-        which=listing.artist_id,
-        net=shares,
-        basis=basis_nanos,
-        house=house_units,
-        fees=fee_units,
-        price=price_after(listing, shares),
-        traded=abs(shares),
-        now=now,
-    )
-
-
-def _change_holding(
+def _changed_holding(
     connection: Connection,
     player_id: str,
     listing: Listing,
@@ -372,17 +365,18 @@ def _change_holding(
     fee_units: int,
     kind: TradeKind,
     now: datetime,
-) -> int:
-    """Add what was bought to a holding, or take away what was sold (< 0).
+) -> tuple[int, Write]:
+    """What adds bought shares to a holding, or takes away what was sold (< 0).
 
-    Gives the basis that came, or went (< 0).
+    Gives the basis that comes, or goes (< 0), and the statement.
     """
     if shares < 0:
         sold = ledger.part_sold(holding, -shares)
-        ledger.take_shares(connection, player_id, listing.artist_id, -shares, sold)
-        return -sold.basis_nanos
+        return -sold.basis_nanos, ledger.taking_shares(
+            player_id, listing.artist_id, -shares, sold
+        )
     basis = pricing.basis_bought(value_units, listing.fundamental_price_units)
-    ledger.add_shares(
+    return basis, ledger.adding_shares(
         connection,
         player_id=player_id,
         artist_id=listing.artist_id,
@@ -392,7 +386,6 @@ def _change_holding(
         session_basis_nanos=basis if kind == "now" else 0,
         held_since=now,
     )
-    return basis
 
 
 def trade_postings(
@@ -488,15 +481,6 @@ def read_listing(connection: Connection, artist_id: str) -> Listing:
     return listing
 
 
-def _refuse_if_used(connection: Connection, used: Quote) -> None:
-    if connection.execute(
-        select(schema.trades.c.trade_id).where(
-            schema.trades.c.quote_id == used.quote_id
-        )
-    ).first():
-        raise Refusal("quote_used", "This quote has been used.")
-
-
 def _check_agreed(terms: Terms, agreed: Quote) -> None:
     """Refuse a trade that has become worse for the player than the quote."""
     if terms.is_worse_than(agreed):
@@ -559,11 +543,9 @@ def _check_impact(
         )
 
 
-def _worth(connection: Connection, player: Any, side: Side) -> int:
-    """Net worth where a limit goes by it: a sale asks for none."""
-    if side == "sell":
-        return 0
-    return net_worth(connection, player.player_id, player.cash_units)
+def worth_of(connection: Connection, player: Any) -> Worth:
+    """What tells the net worth of a player whose row has been read."""
+    return partial(net_worth, connection, player.player_id, player.cash_units)
 
 
 def check_means(
@@ -572,7 +554,7 @@ def check_means(
     listing: Listing,
     holding: Any,
     terms: Terms,
-    worth_units: int,
+    worth: Worth,
     now: datetime,
 ) -> None:
     """The cash for a purchase, and the limit of a holding; a sale needs neither."""
@@ -582,7 +564,7 @@ def check_means(
     held = holding.shares if holding else 0
     price = price_after(listing, terms.shares)
     check_concentration(
-        settings, player, listing, (held + terms.shares) * price, worth_units, now
+        settings, player, listing, (held + terms.shares) * price, worth, now
     )
 
 
@@ -607,12 +589,15 @@ def check_concentration(
     player: Any,
     listing: Listing,
     holding_units: int,
-    worth_units: int,
+    worth: Worth,
     now: datetime,
 ) -> None:
     """One holding is at most a share of net worth at the time of buying."""
     pct = holding_limit_pct(settings, player, now)
-    limit = worth_units * pct // 100
+    # Who could do it with the cash alone need not have every holding reckoned up.
+    if holding_units <= player.cash_units * pct // 100:
+        return
+    limit = worth() * pct // 100
     if holding_units > limit:
         raise Refusal(
             "limit_reached",

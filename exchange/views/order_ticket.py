@@ -93,7 +93,7 @@ class _Known:
             self.listing,
             self.holding,
             terms,
-            self.worth_units,
+            lambda: self.worth_units,
             self.now,
         )
         return terms

@@ -148,8 +148,10 @@ class Client:
 def switch_off(guard: str) -> None:
     """Break the exchange, for the controls."""
     if guard == "locks":
-        player_request._player = trading._quoting_player
-        trading._locked_listing = trading._listing
+        player_request._market_and_player = player_request.market_and_player(
+            is_locked=False
+        )
+        trading._traded = trading.traded(is_locked=False)
         trading._check_agreed = lambda terms, agreed: None  # type: ignore[assignment]
     elif guard == "gate":
         market.require_open = _let_in_when_closed  # type: ignore[assignment]

@@ -532,7 +532,6 @@ def _no_idempotency(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         player_request, "_keep_answer", Prepared(select(*ledger.PLAYER_BOOKS))
     )
-    patch.setattr(trading, "_refuse_if_used", lambda *_: None)
 
 
 def _no_gate(patch: pytest.MonkeyPatch) -> None:
