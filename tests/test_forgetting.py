@@ -118,7 +118,11 @@ def trades_of(books: Path, player: str) -> list[tuple[Any, ...]]:
 @pytest.fixture
 def first(demo: LocalLastfm, first_day: Path, tmp_path: Path) -> Daily:
     """A warehouse of the first day; its settings go on naming whom they named."""
-    return copy_of(demo, first_day, tmp_path / "warehouse")
+    daily = copy_of(demo, first_day, tmp_path / "warehouse")
+    # The copy for tools must not keep them either.
+    daily.environment["MARTS_FILE"] = "1"
+    daily.run("daily", "--as-of", str(FIRST_DAY))
+    return daily
 
 
 def test_nothing_stays_of_whoever_was_deleted_in_any_file(

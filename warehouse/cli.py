@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from warehouse import backup as backups
-from warehouse import ops, storage, store
+from warehouse import marts_file, ops, storage, store
 from warehouse.daily import STEPS, outages_said_clearly
 from warehouse.daily import daily as run_daily
 from warehouse.engines import open_store
@@ -194,6 +194,8 @@ def rollback(to: str | None, **options: Any) -> None:
     for mended in recover(settings, engine):
         click.echo(f"mended: {mended}")
     before, after = store.roll_back(open_store(settings, engine), engine, to)
+    if trouble := marts_file.bring(settings):
+        click.echo(f"warning: {trouble}", err=True)
     click.echo(f"readers now see {after.version} ({after.as_of_date})")
     click.echo(f"back again: scrobble rollback --to {before.version}")
 

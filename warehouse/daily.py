@@ -26,7 +26,7 @@ import duckdb
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from warehouse import forgetting, gates, hooks, ops, storage, store
+from warehouse import forgetting, gates, hooks, marts_file, ops, storage, store
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.engines import open_store
@@ -206,6 +206,12 @@ def _mend(settings: Settings, engine: Engine, lease: Lease, said: Reporter) -> N
         said.line(f"mended:   {mended}")
     for mended in open_store(settings, engine).repair():
         said.line(f"mended:   {mended}")
+    _bring_marts_file(settings, said)
+
+
+def _bring_marts_file(settings: Settings, said: Reporter) -> None:
+    if trouble := marts_file.bring(settings):
+        said.line(f"warning:  {trouble}")
 
 
 def _run(
@@ -454,6 +460,9 @@ class _Day:
         Where listeners were deleted every older version goes: they are in it.
         """
         run, settings = self.run, self.run.settings
+        if run.forgets:
+            marts_file.forget(settings)
+        _bring_marts_file(settings, run.reporter)
         spare = storage.measure(settings, run.engine).spare_bytes
         dropped = store.drop_old_versions(
             self.warehouse,

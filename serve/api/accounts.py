@@ -26,7 +26,7 @@ from serve.accounts import (
 )
 from serve.accounts.current import COOKIE, session_secret, signer
 from serve.answers import account_answer, asked_format
-from serve.api.description import Row, own
+from serve.api.description import Row, operation_id, own
 from serve.api.parameters import Nothing, Parameters, Whole
 from serve.context import services
 from serve.jobs import store as jobs
@@ -38,6 +38,7 @@ _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"session": []}]
 api = APIBlueprint(
     "account",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1",
     abp_tags=[Tag(name="account", description="one's own account, tokens and jobs")],
     abp_security=_SECURITY,

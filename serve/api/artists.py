@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 
 from serve import answers
 from serve.accounts import named_listeners
-from serve.api.description import AS_TABLE, Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, operation_id, single
 from serve.api.parameters import (
     ArtistPath,
     Day,
@@ -37,6 +37,7 @@ from serve.store.contract import Published, Reader, Result
 api = APIBlueprint(
     "artists",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/artists",
     abp_tags=[Tag(name="artists", description="search, one artist, series, compare")],
 )

@@ -13,7 +13,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import AS_TABLE, Row, listing
+from serve.api.description import AS_TABLE, Row, listing, operation_id
 from serve.api.parameters import (
     Day,
     Flag,
@@ -34,6 +34,7 @@ from serve.store.contract import Reader, Result, Status
 api = APIBlueprint(
     "charts",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/charts",
     abp_tags=[Tag(name="charts", description="ranked issues with their history")],
 )

@@ -16,6 +16,7 @@ from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from serve.answers import MEDIA_TYPES
+from serve.api import mart_words
 from serve.problems import ProblemDocument, from_validation
 
 #: Marks in an operation's responses, read when the description is made.
@@ -77,6 +78,12 @@ def own(row: Any, status: int = 200, name: str | None = None) -> dict[Any, Any]:
     return {status: create_model(f"{name or row.__name__}Answer", data=(row, ...))}
 
 
+def operation_id(bp_name: str, name: str, path: str, method: str) -> str:
+    """``charts_issue`` for the function `issue` in `charts`: a client's method name."""
+    del path, method
+    return f"{bp_name}_{name}"
+
+
 class Api(OpenAPI):
     """Flask with the description of its routes."""
 
@@ -118,6 +125,7 @@ class Api(OpenAPI):
             for method, operation in item.items():
                 _complete(path, method, operation)
             _add_formats(spec["paths"], path, item)
+        mart_words.add(spec, mart_words.read_marts())
 
 
 def _refuse(error: ValidationError) -> Response:

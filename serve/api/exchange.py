@@ -33,7 +33,7 @@ from serve import exchange_actions as actions
 from serve import problems
 from serve.accounts import require
 from serve.answers import account_answer, account_table
-from serve.api.description import AS_TABLE, own
+from serve.api.description import AS_TABLE, operation_id, own
 from serve.api.exchange_models import (
     ArtistPath,
     BoardPath,
@@ -106,6 +106,7 @@ __all__ = ["Exchange", "api", "install"]
 api = APIBlueprint(
     "exchange",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/exchange",
     abp_tags=[Tag(name="exchange", description="artists as shares: a game")],
 )

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from serve import answers
 from serve.accounts import named_listeners
-from serve.api.description import AS_TABLE, Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, operation_id, single
 from serve.api.parameters import LEAST, Page, PanelFilters, Parameters
 from serve.context import reading
 from serve.queries import insights as queries
@@ -22,6 +22,7 @@ from serve.visibility import NOBODY
 api = APIBlueprint(
     "insights",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/insights",
     abp_tags=[Tag(name="insights", description="totals and top lists of the panel")],
 )

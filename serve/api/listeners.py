@@ -16,7 +16,7 @@ from pydantic import Field
 from serve import answers
 from serve.accounts import current_account, named_listeners
 from serve.accounts import store as accounts
-from serve.api.description import AS_TABLE, Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, operation_id, single
 from serve.api.parameters import Filters, ListenerPath, Nothing, Page, Whole, Year
 from serve.api.trends import DayRow, TrendRow, WeekHourRow
 from serve.context import reading, services
@@ -31,6 +31,7 @@ from serve.visibility import may_see
 api = APIBlueprint(
     "listeners",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/listeners",
     abp_tags=[Tag(name="listeners", description="a listener's own lists")],
     abp_security=[{"bearer": []}, {"session": []}],

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from serve import answers
 from serve.accounts import named_listeners
-from serve.api.description import AS_TABLE, Row, listing
+from serve.api.description import AS_TABLE, Row, listing, operation_id
 from serve.api.parameters import Page, Text, Whole, Year
 from serve.context import reading
 from serve.queries import listeners as queries
@@ -20,6 +20,7 @@ from serve.queries.windows import Counted
 api = APIBlueprint(
     "rankings",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/rankings",
     abp_tags=[Tag(name="rankings", description="public listeners compared")],
 )

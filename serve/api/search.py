@@ -8,7 +8,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import AS_TABLE, Row, listing
+from serve.api.description import AS_TABLE, Row, listing, operation_id
 from serve.api.parameters import Page, Text
 from serve.context import reading
 from serve.queries import search as queries
@@ -16,6 +16,7 @@ from serve.queries import search as queries
 api = APIBlueprint(
     "search",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/search",
     abp_tags=[Tag(name="search", description="names of all kinds")],
 )

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from serve import answers
 from serve.accounts import require
 from serve.answers import account_answer
-from serve.api.description import AS_TABLE, Row, listing, own
+from serve.api.description import AS_TABLE, Row, listing, operation_id, own
 from serve.api.parameters import Day, Nothing, Page, Parameters
 from serve.context import reading, services
 from serve.problems import CODES, Problem
@@ -23,6 +23,7 @@ from serve.store.contract import Result
 api = APIBlueprint(
     "service",
     __name__,
+    operation_id_callback=operation_id,
     abp_tags=[Tag(name="service", description="health, versions, statistics")],
 )
 

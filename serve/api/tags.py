@@ -10,7 +10,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import AS_TABLE, Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, operation_id, single
 from serve.api.parameters import Key, Nothing, Page, Parameters, Text
 from serve.context import reading
 from serve.problems import Problem
@@ -20,6 +20,7 @@ from serve.store.contract import Result
 api = APIBlueprint(
     "tags",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/tags",
     abp_tags=[Tag(name="tags", description="tags -> artists -> tracks")],
 )

@@ -11,7 +11,7 @@ from flask_openapi.models.tag import Tag
 from pydantic import Field
 
 from serve import answers
-from serve.api.description import AS_TABLE, Row, listing, single
+from serve.api.description import AS_TABLE, Row, listing, operation_id, single
 from serve.api.parameters import LEAST, Page, PanelFilters, Parameters, Whole, Year
 from serve.context import reading
 from serve.queries import trends as queries
@@ -20,6 +20,7 @@ from serve.queries.windows import Counted
 api = APIBlueprint(
     "trends",
     __name__,
+    operation_id_callback=operation_id,
     url_prefix="/api/v1/trends",
     abp_tags=[Tag(name="trends", description="plays over time")],
 )

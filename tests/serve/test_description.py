@@ -23,6 +23,7 @@ from schemathesis.config import (
 )
 from schemathesis.core.failures import Failure, FailureGroup
 
+from serve.api import mart_words, words
 from serve.app import create_app
 from tests.serve.conftest import bearer, close, make_settings, shared
 from tests.serve.marts import World, key
@@ -65,6 +66,64 @@ def schema(app: Flask) -> Any:
     project.generation.update(modes=list(GenerationMode))
     config = SchemathesisConfig(projects=ProjectsConfig(default=project))
     return schemathesis.openapi.from_wsgi("/openapi.json", app, config=config)
+
+
+def wordless(spec: dict[str, Any]) -> list[str]:
+    """Operations, parameters and fields that nothing is said of."""
+    operations = [
+        operation for item in spec["paths"].values() for operation in item.values()
+    ]
+    found = [one["operationId"] for one in operations if not one.get("summary")]
+    for one in operations:
+        found += [
+            f"{one['operationId']}?{parameter['name']}"
+            for parameter in one.get("parameters", [])
+            if not parameter.get("description")
+        ]
+    for name, schema in spec["components"]["schemas"].items():
+        found += [
+            f"{name}.{field}"
+            for field, about in schema.get("properties", {}).items()
+            if not about.get("description")
+        ]
+    return found
+
+
+def test_everything_in_the_description_has_words_and_a_short_name(
+    tmp_path: Path,
+) -> None:
+    made = create_app(make_settings(tmp_path))
+    spec = made.test_client().get("/openapi.json").get_json()
+    close(made)
+    assert wordless(spec) == []
+    names = [
+        operation["operationId"]
+        for item in spec["paths"].values()
+        for operation in item.values()
+    ]
+    assert len(set(names)) == len(names) > 100
+    assert max(map(len, names)) < 50
+    # A column is told as its mart tells it.
+    row = spec["components"]["schemas"]["PositionRow"]["properties"]
+    assert row["rank"]["description"] != words.WORDS["rank"]
+
+
+def test_words_are_the_route_s_marts_then_what_all_marts_say_then_the_list() -> None:
+    def field(route: str, *told: mart_words.Described) -> Any:
+        rows = {"$ref": "#/components/schemas/Row"}
+        spec = {
+            "paths": {f"/api/v1{route}": {"get": {"responses": {"200": rows}}}},
+            "components": {"schemas": {"Row": {"properties": {"rank": {}}}}},
+        }
+        mart_words.add(spec, list(told))
+        about: Any = spec["components"]["schemas"]["Row"]["properties"]["rank"]
+        return about.get("description")
+
+    one = mart_words.Described({"rank": "Of one."}, frozenset({"/one"}))
+    two = mart_words.Described({"rank": "Of two."}, frozenset())
+    assert field("/one", two, one) == "Of one."
+    assert field("/other", two) == "Of two."
+    assert field("/other", one, two) == words.WORDS["rank"]
 
 
 def _failures(
