@@ -33,6 +33,7 @@ from serve.api import (
     description,
     insights,
     listeners,
+    listening,
     rankings,
     search,
     service,
@@ -98,6 +99,7 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
         search.api,
         tags.api,
         listeners.api,
+        listening.api,
         accounts.api,
         service.api,
     ):

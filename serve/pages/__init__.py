@@ -17,6 +17,7 @@ def install(app: Flask) -> None:
     from serve.pages import compare as compare_pages
     from serve.pages import home as home_pages
     from serve.pages import listeners as listener_pages
+    from serve.pages import listening as listening_pages
     from serve.pages import methods as method_pages
     from serve.pages import restatements as restatement_pages
     from serve.pages import tags as tag_pages
@@ -32,6 +33,7 @@ def install(app: Flask) -> None:
         trend_pages,
         tag_pages,
         listener_pages,
+        listening_pages,
         about_pages,
         method_pages,
         restatement_pages,

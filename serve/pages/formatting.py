@@ -186,6 +186,13 @@ def issue(period: str, start: date) -> str:
     return f"week of {day(start)}" if period == "week" else day(start)
 
 
+def short_issue(period: str, start: date) -> str:
+    """The same for an axis: `9 Mar`, `Mar 26`, `2026`."""
+    if period == "year":
+        return str(start.year)
+    return f"{start:%b %y}" if period == "month" else f"{start.day} {start:%b}"
+
+
 def sentence(text: str) -> str:
     """The same text with a capital at its beginning; the rest stays."""
     return text[:1].upper() + text[1:]
@@ -225,6 +232,16 @@ def clipped(name: str | None, length: int) -> str:
             text = text[: place - 1].rstrip() + "…"
             break
     return f"\u2068{text}\u2069"
+
+
+def quoted(name: str) -> str:
+    """A name as a part of a path."""
+    return quote(name, safe="")
+
+
+def link(address: str, name: str | None) -> Markup:
+    """A link with a foreign name."""
+    return Markup('<a href="{}">{}</a>').format(address, named(name))
 
 
 def artist_link(artist_id: str | None, name: str | None) -> Markup:

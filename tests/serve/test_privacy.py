@@ -30,6 +30,10 @@ OPEN += ("/api/v1/value-constants", "/privacy")
 # than that a listener keeps this private.
 OPEN_EXACTLY = {"/", "/api/", "/api/v1/", "/listeners", "/me"}
 OPEN_EXACTLY |= {"/listeners/<listener_name>"}
+OPEN_EXACTLY |= {
+    f"/listeners/<listener_name>/{rest}"
+    for rest in ("top/<entity>", "plays", "statistics/<part>", "<entity>/<entity_id>")
+}
 OPEN_EXACTLY |= {"/exchange", "/exchange/artists/<artist_id>", "/exchange/boards"}
 OPEN_EXACTLY |= {"/exchange/economy", "/exchange/tour", "/api/v1/exchange"}
 OPEN_EXACTLY |= {
@@ -50,6 +54,9 @@ PLACES = {
     "chart": "panel_artists",
     "entity": "artists",
     "grain": "month",
+    "part": "activity",
+    "track_id": key("Artist 00\x1fSong 0"),
+    "album_id": key("Artist 00\x1fAlbum"),
     "listener_name": "anna",
     "code": "not_found",
     "filename": "site.css",
