@@ -39,6 +39,7 @@ from serve.api import (
     service,
     tags,
     trends,
+    works,
 )
 from serve.cache import FORMAT, Cache
 from serve.context import Services
@@ -98,6 +99,7 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
         rankings.api,
         search.api,
         tags.api,
+        works.api,
         listeners.api,
         listening.api,
         accounts.api,

@@ -22,6 +22,7 @@ def install(app: Flask) -> None:
     from serve.pages import restatements as restatement_pages
     from serve.pages import tags as tag_pages
     from serve.pages import trends as trend_pages
+    from serve.pages import works as work_pages
     from serve.pages.site import make_pages, wrap_problems
 
     pages = make_pages()
@@ -32,6 +33,7 @@ def install(app: Flask) -> None:
         compare_pages,
         trend_pages,
         tag_pages,
+        work_pages,
         listener_pages,
         listening_pages,
         about_pages,

@@ -147,7 +147,13 @@ def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
         key="ranking",
         title="Listeners",
         summary=says,
-        picture=drawing.bars("ranking", "Public listeners of the panel", says, drawn),
+        picture=drawing.bars(
+            "ranking",
+            "Public listeners of the panel",
+            says,
+            drawn,
+            links=[formatting.listener_address(name) for name, _, _ in drawn],
+        ),
         table=table(
             rows,
             ("#", lambda row: formatting.number(row["rank"]), True),
@@ -212,6 +218,9 @@ def _pairs(reader: Reader, named: Named) -> Figure:
                     formatting.pct(100 * row["affinity"], 0),
                 )
                 for row in rows[:8]
+            ],
+            links=[
+                formatting.listener_address(row["listener_name"]) for row in rows[:8]
             ],
         ),
         table=table(
@@ -414,6 +423,7 @@ def _neighbours(reader: Reader, listener_id: str, root: str) -> Figure:
                 )
                 for row in rows
             ],
+            links=[formatting.listener_address(row["listener_name"]) for row in rows],
         ),
         table=table(
             rows,
@@ -462,6 +472,7 @@ def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Fi
                 )
                 for row in rows
             ],
+            links=[f"/{entity}/{row[f'{name}_id']}" for row in rows],
         ),
         table=table(
             rows,
@@ -470,7 +481,7 @@ def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Fi
                 lambda row: (
                     formatting.artist_link(row["artist_id"], row["artist_name"])
                     if entity == "artists"
-                    else formatting.named(row["track_name"])
+                    else formatting.track_link(row["track_id"], row["track_name"])
                     + formatting.by_artist(row["artist_id"], row["artist_name"])
                 ),
                 False,

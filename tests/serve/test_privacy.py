@@ -24,6 +24,7 @@ OPEN += ("/api/v1/rankings", "/api/v1/tags", "/api/v1/freshness", "/api/v1/versi
 OPEN += ("/api/v1/statistics", "/api/docs", "/problems", "/health", "/ready", "/login")
 OPEN += ("/openapi.json", "/static", "/favicon.ico", "/theme", "/about", "/docs/")
 OPEN += ("/artists", "/charts", "/compare", "/tags", "/trends")
+OPEN += ("/tracks/", "/albums/", "/api/v1/tracks/", "/api/v1/albums/")
 OPEN += ("/restatements", "/api/v1/restatements", "/api/v1/search", "/methods")
 OPEN += ("/api/v1/value-constants", "/privacy")
 # Beside these; an invitation to log in counts as open, and a page that says no more

@@ -22,6 +22,8 @@ PAGES = {
     "chart": "/charts/panel_artists",
     "artists": "/artists",
     "artist": f"/artists/{ARTIST}",
+    "track": "/tracks/" + key("Artist 03\x1fSong 0"),
+    "album": "/albums/" + key("Artist 03\x1fAlbum"),
     "compare": f"/compare?artists={ARTIST},{HOSTILE},{REVERSED}&days=90",
     "trends": "/trends",
     "tags": "/tags",

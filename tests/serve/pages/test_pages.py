@@ -93,7 +93,9 @@ def test_every_picture_has_names_a_table_and_a_csv_that_can_be_had(
     page = _document(visitor, PAGES[name])
     for figure in page.figures:
         tags = [tag for tag, _ in figure]
-        pictures = [given for tag, given in figure if given.get("role") == "img"]
+        pictures = [
+            given for tag, given in figure if "picture" in given.get("class", "")
+        ]
         if pictures:
             assert "table" in tags and "caption" in tags
             ids = {given.get("id") for tag, given in figure if tag in ("title", "desc")}
@@ -433,3 +435,34 @@ def test_files_of_our_own_are_kept_for_good_under_a_name_of_their_content(
     assert sheet is not None
     with client.get(sheet[1]) as answer:
         assert "immutable" in answer.headers["Cache-Control"]
+
+
+NAMED_BARS = {
+    "/artists": 12,
+    f"/artists/{ARTIST}": 4,
+    "/charts/panel_artists": 15,
+    "/tags": 3,
+    f"/tags/{key('jazz')}": 12,
+    f"/albums/{key('Artist 03' + chr(31) + 'Album')}": 3,
+}
+
+
+@pytest.mark.parametrize("path", NAMED_BARS)
+def test_the_names_in_pictures_are_links_that_lead_somewhere(
+    visitor: FlaskClient, path: str
+) -> None:
+    text = visitor.get(path, headers=HTML).text
+    pictures = re.findall(r'<svg class="picture".*?</svg>\s*(?=<)', text, re.S)
+    found = [
+        address
+        for picture in pictures
+        for address in re.findall(r'<a href="([^"]+)"', picture)
+    ]
+    assert len(found) >= NAMED_BARS[path]
+    # What is inside an image cannot be reached by keyboard.
+    assert not re.search(
+        r'<svg class="picture"[^>]*role="img"[^>]*>.*?<a ', pictures[0]
+    )
+    for address in dict.fromkeys(found[:: max(1, len(found) // 5)]):
+        answer = visitor.get(address.replace("&amp;", "&"), headers=HTML)
+        assert answer.status_code in (200, 301), address
