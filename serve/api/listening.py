@@ -359,7 +359,6 @@ class PaceRow(Row):
 class DiscoveryRow(Row):
     month_start: date
     new_artists: int
-    new_tracks: int
 
 
 class ForgottenRow(Row):

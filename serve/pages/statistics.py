@@ -37,6 +37,7 @@ _MEASURES = {
 }
 _CALENDAR_DAYS = 371  # 53 weeks: more would be too narrow to see
 _SHOWN = 10
+_FEW = 7  # rows of a table that is shown at once
 
 Row = dict[str, Any]
 #: The address of a thing of the listener, by entity and key.
@@ -106,6 +107,7 @@ def statistic_figure(question: Question, name: str, link: Link, csv: str) -> Fig
         summary=summary,
         picture=drawn.picture,
         table=drawn.table,
+        has_open_table=0 < len(found.rows) <= _FEW,
         csv=csv,
         empty="Nothing of this kind in this time. Choose a longer one.",
         legend=drawn.legend,
@@ -224,12 +226,12 @@ def _pace(canvas: Canvas, found: Result) -> Drawn:
     rows = found.records()
     if not rows:
         return Drawn(Markup(""), Table([], []))
-    row, played = rows[0], 0
+    row = rows[0]
+    played = row["library_scrobbles"] - row["scrobbles"]
     points: list[drawing.Point] = []
-    for day, count in canvas.question.all_days.items():
+    for day, count in canvas.question.days.items():
         played += count
-        if day >= row["first_day"]:
-            points.append((day, float(played)))
+        points.append((day, float(played)))
     says = f"{formatting.number(row['scrobbles_per_day'], 1)} plays a day;"
     says += f" play {formatting.number(row['next_milestone'])} is due "
     says += (
@@ -253,13 +255,14 @@ def _pace(canvas: Canvas, found: Result) -> Drawn:
 
 def _streaks(canvas: Canvas, found: Result) -> Drawn:
     rows = found.records()
+    is_now = canvas.question.end >= canvas.question.listening.as_of
     drawn = [
         (
             f"{row['kind'].capitalize()}: {formatting.short_day(row['first_day'])} to"
             f" {formatting.short_day(row['last_day'])}",
             row["days"],
             formatting.plural(row["days"], "day")
-            + (" so far" if row["is_current"] else ""),
+            + (" so far" if row["is_current"] and is_now else ""),
         )
         for kind in ("streak", "gap")
         for row in [row for row in rows if row["kind"] == kind][:5]
@@ -317,7 +320,8 @@ def _milestones(canvas: Canvas, found: Result) -> Drawn:
         ("Track", canvas.track, False),
         ("Artist", canvas.artist, False),
     )
-    picture = canvas.lines([drawing.Line("plays", points)]) if rows else Markup("")
+    line = drawing.Line("plays", points)
+    picture = drawing.lines(canvas.key, canvas.title, canvas.says, [line])
     return Drawn(picture, shown)
 
 
@@ -388,8 +392,7 @@ def _discoveries(canvas: Canvas, found: Result) -> Drawn:
             label,
             row["new_artists"],
             f"{row['month_start']:%B %Y}:"
-            f" {formatting.plural(row['new_artists'], 'new artist')},"
-            f" {formatting.plural(row['new_tracks'], 'new track')}",
+            f" {formatting.plural(row['new_artists'], 'new artist')}",
         )
         for label, row in zip(labels, rows, strict=True)
     ]
@@ -397,9 +400,8 @@ def _discoveries(canvas: Canvas, found: Result) -> Drawn:
         rows[::-1],
         ("Month", lambda row: f"{row['month_start']:%B %Y}", False),
         ("New artists", lambda row: formatting.number(row["new_artists"]), True),
-        ("New tracks", lambda row: formatting.number(row["new_tracks"]), True),
     )
-    return Drawn(canvas.columns(drawn), shown, "The bars show new artists.")
+    return Drawn(canvas.columns(drawn), shown)
 
 
 def _forgotten(canvas: Canvas, found: Result) -> Drawn:
@@ -431,7 +433,7 @@ def _wonders(canvas: Canvas, found: Result) -> Drawn:
 
 def _weekly(canvas: Canvas, found: Result) -> Drawn:
     rows = found.records()
-    labels = _spread(rows, [formatting.short_day(row["week_start"]) for row in rows])
+    labels = _spread(rows, [f"{row['week_start']:%b %y}" for row in rows])
     drawn = [
         (
             label,
@@ -489,9 +491,16 @@ def _evolution(canvas: Canvas, found: Result) -> Drawn:
 
 
 def _movers(canvas: Canvas, found: Result) -> Drawn:
+    rows = found.records()
+    # Five of each are drawn, and the table has all in the same order.
+    order = {"climber": 0, "faller": 0}
+    for row in rows:
+        order[row["kind"]] += 1
+        row["is_drawn"] = order[row["kind"]] <= _SHOWN // 2
+    rows.sort(key=lambda row: not row["is_drawn"])
     drawn = _of_artists(
         canvas,
-        found.records(),
+        rows,
         "change",
         lambda row: formatting.signed(row["change"], 0),
         ("Plays", lambda row: formatting.number(row["scrobbles"]), True),

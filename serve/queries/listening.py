@@ -136,7 +136,7 @@ class Listening:
         return f"""
             select
                 own.scrobble_id, own.artist_id, own.track_id, own.album_id,
-                own.scrobbled_at, {local} as local_at,
+                own.scrobbled_at, own.scrobbled_date, {local} as local_at,
                 cast({local} as date) as local_date, own.listening_seconds
             from marts.fct_scrobbles as own
             where own.listener_id = :listener_id {edges} {self._of_thing()}

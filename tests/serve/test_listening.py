@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -118,6 +119,17 @@ def make_library() -> World:
             "is_complete": True,
         }
     )
+    for name in {play["name"] for play in plays}:
+        own = [play["scrobbled_at"] for play in plays if play["name"] == name]
+        world["listener_artists"].append(
+            {
+                "listener_id": "zoe",
+                "artist_id": key(name),
+                "scrobbles": len(own),
+                "first_scrobbled_at": min(own),
+                "last_scrobbled_at": max(own),
+            }
+        )
     for day, count in Counter(play["scrobbled_date"] for play in plays).items():
         world["fct_listener_days"].append(
             {
@@ -591,17 +603,13 @@ def test_discoveries_stand_in_the_month_of_the_first_play(zoe: Zoe) -> None:
     for query, plays, until in cases(zoe):
         rows = zoe.rows("statistics/discoveries", **query)
         first = days_of(strip(query))[0]
-        for column, name in (("artist_id", "new_artists"), ("track_id", "new_tracks")):
-            firsts: dict[str, date] = {}
-            for play in until:
-                day = firsts.setdefault(play[column], play["day"])
-                firsts[play[column]] = min(day, play["day"])
-            counts = Counter(
-                day.replace(day=1).isoformat()
-                for day in firsts.values()
-                if day >= first
-            )
-            assert {r["month_start"]: r[name] for r in rows if r[name]} == counts, query
+        firsts: dict[str, date] = {}
+        for play in until:
+            firsts.setdefault(play["artist_id"], play["day"])
+        new = [day for day in firsts.values() if day >= first]
+        counts = Counter(day.replace(day=1).isoformat() for day in new)
+        found = {r["month_start"]: r["new_artists"] for r in rows if r["new_artists"]}
+        assert found == counts, query
         if plays:
             months = {play["day"].replace(day=1).isoformat() for play in plays}
             assert months <= {row["month_start"] for row in rows}
@@ -990,3 +998,10 @@ def test_a_page_of_nothing_says_so(duckdb_app: Flask) -> None:
     for path in ("top/cheeses", "statistics/moods", f"artists/{'0' * 32}", "cheeses/1"):
         page = client.get(f"/listeners/zoe/{path}", headers=HTML)
         assert page.status_code == 404, path
+
+
+def test_the_document_has_every_statistic_with_its_definition() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "listening.md").read_text()
+    for name, statistic in statistics.STATISTICS.items():
+        assert f"| {statistic.title} | `{name}` |" in document, name
+        assert f"| {statistic.definition} |" in document, name
