@@ -359,9 +359,7 @@ def _top(
     name: str,
     query: AskedListener,
 ) -> Figure:
-    rows = windows.top(
-        reader, listening, entity=entity, by="scrobbles", limit=_TOP, offset=0
-    ).records()
+    rows = windows.first_of(reader, listening, entity=entity, limit=_TOP).records()
     return top_figure(rows, entity, name, query, has_open_table=False)
 
 

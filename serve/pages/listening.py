@@ -5,6 +5,7 @@ The window and its time zone stand in the address and in each link to the next p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -234,22 +235,24 @@ def top_figure(
             ("#", lambda row: formatting.number(row["rank"]), True),
             (entity[:-1].capitalize(), named, False),
             ("Plays", lambda row: formatting.number(row["scrobbles"]), True),
-            (
-                "Minutes",
-                lambda row: formatting.number(row["listening_seconds"] / 60),
-                True,
-            ),
             ("Share", lambda row: formatting.pct(row["share_pct"]), True),
-            (
-                "Last played",
-                lambda row: formatting.short_day(row["last_played_at"].date()),
-                False,
-            ),
+            *(_MORE if rows and "listening_seconds" in rows[0] else ()),
         ),
         csv=formatting.address(f"{_api(name)}/top/{entity}.csv", **kept(query)),
         empty=f"No {entity} in this time. Choose a longer one.",
         has_open_table=has_open_table,
     )
+
+
+#: Columns that a list counted from the plays has.
+_MORE: tuple[tuple[str, Callable[[dict[str, Any]], str], bool], ...] = (
+    ("Minutes", lambda row: formatting.number(row["listening_seconds"] / 60), True),
+    (
+        "Last played",
+        lambda row: formatting.short_day(row["last_played_at"].date()),
+        False,
+    ),
+)
 
 
 def _said(by: str, row: dict[str, Any]) -> str:

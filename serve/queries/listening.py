@@ -233,6 +233,58 @@ def top(
     )
 
 
+def is_in_mart(listening: Listening) -> bool:
+    """Whether marts.listener_top has the window: its periods are of UTC days."""
+    days = listening.days
+    is_utc = listening.zone.name == "UTC"
+    return days.period == "all_time" or (is_utc and days.period is not None)
+
+
+def first_of(
+    reader: Reader, listening: Listening, *, entity: str, limit: int
+) -> Result:
+    """The first of a list, from the mart where it has the window, else counted.
+
+    Only the columns that both have.
+    """
+    if not is_in_mart(listening):
+        found = top(
+            reader, listening, entity=entity, by="scrobbles", limit=limit, offset=0
+        )
+        kept = [found.columns.index(name) for name in _FIRST]
+        rows = [tuple(row[index] for index in kept) for row in found.rows]
+        return Result(_FIRST, tuple(found.types[index] for index in kept), rows)
+    return reader.query(
+        f"""
+        select {", ".join(_FIRST[:-1])}, cast(share_pct as double precision)
+            as share_pct
+        from marts.listener_top
+        where listener_id = :listener_id and entity_type = :entity_type
+            and period = :period
+            and (:period = 'all_time' or period_start = :first)
+        order by rank, entity_id
+        limit :limit
+        """,
+        {
+            **listening.binds,
+            "entity_type": entity.removesuffix("s"),
+            "period": listening.days.period,
+            "limit": limit,
+        },
+    )
+
+
+_FIRST = (
+    "rank",
+    "entity_id",
+    "entity_name",
+    "artist_id",
+    "artist_name",
+    "scrobbles",
+    "share_pct",
+)
+
+
 def _entities(key: str) -> str:
     return f"""
         select
@@ -297,6 +349,11 @@ def plays(
 
 def totals(reader: Reader, listening: Listening) -> dict[str, Any]:
     """How much was played in the window, of how many different things."""
+    known = _different(reader, listening)
+    different = ", ".join(
+        f"cast({_count(key, known)} as bigint) as {entity}"
+        for entity, key in _KEYS.items()
+    )
     found = reader.query(
         f"""
         with plays as ({listening.sql})
@@ -304,18 +361,38 @@ def totals(reader: Reader, listening: Listening) -> dict[str, Any]:
         select
             cast(count(*) as bigint) as scrobbles,
             cast(coalesce(sum(listening_seconds), 0) as bigint) as listening_seconds,
-            cast(count(distinct artist_id) as bigint) as artists,
-            cast(count(distinct album_id) as bigint) as albums,
-            cast(count(distinct track_id) as bigint) as tracks,
+            {different},
             cast(count(distinct local_date) as bigint) as active_days,
             {listening.local_sql("min(scrobbled_at)")} as first_played_at,
             {listening.local_sql("max(scrobbled_at)")} as last_played_at
         from plays
         """,
-        listening.binds,
+        {**listening.binds, **known},
     ).first()
     assert found is not None
     return found
+
+
+def _different(reader: Reader, listening: Listening) -> dict[str, int]:
+    """How many different things all of time has, by their keys, where a mart says so.
+
+    Counting them costs more than the rest of the totals.
+    """
+    if listening.days.period != "all_time" or listening.entity is not None:
+        return {}
+    found = reader.query(
+        """
+        select entity_type, entities
+        from marts.listener_top
+        where listener_id = :listener_id and period = 'all_time' and place = 1
+        """,
+        listening.binds,
+    )
+    return {f"{row[0]}_id": row[1] for row in found.rows if row[0] != "tag"}
+
+
+def _count(key: str, known: dict[str, int]) -> str:
+    return f":{key}" if key in known else f"count(distinct {key})"
 
 
 def by_period(reader: Reader, listening: Listening, *, grain: str) -> Result:

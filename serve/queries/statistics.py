@@ -582,29 +582,36 @@ def weekly(question: Question) -> Result:
                 row_number() over (
                     partition by week_start
                     order by scrobbles desc, seconds desc, artist_id
-                ) as place,
-                lead(scrobbles) over (
-                    partition by week_start
-                    order by scrobbles desc, seconds desc, artist_id
-                ) as second_scrobbles,
-                sum(scrobbles) over (partition by week_start) as week_scrobbles
+                ) as place
             from weeks
+
+        ),
+
+        wholes as (
+
+            select week_start, sum(scrobbles) as scrobbles
+            from weeks
+            group by week_start
 
         )
 
         select
-            placed.week_start, placed.artist_id, artists.artist_name,
-            cast(placed.scrobbles as bigint) as scrobbles,
-            cast(placed.week_scrobbles as bigint) as week_scrobbles,
-            cast(placed.second_scrobbles as bigint) as second_scrobbles,
-            100.0 * cast(placed.scrobbles as double precision)
-                / placed.week_scrobbles as share_pct,
-            cast(placed.scrobbles as double precision)
-                / placed.second_scrobbles as dominance
-        from placed
-        left join marts.dim_artists as artists on artists.artist_id = placed.artist_id
-        where placed.place = 1
-        order by placed.week_start
+            leaders.week_start, leaders.artist_id, artists.artist_name,
+            cast(leaders.scrobbles as bigint) as scrobbles,
+            cast(wholes.scrobbles as bigint) as week_scrobbles,
+            cast(seconds.scrobbles as bigint) as second_scrobbles,
+            100.0 * cast(leaders.scrobbles as double precision)
+                / wholes.scrobbles as share_pct,
+            cast(leaders.scrobbles as double precision)
+                / seconds.scrobbles as dominance
+        from placed as leaders
+        inner join wholes on wholes.week_start = leaders.week_start
+        left join placed as seconds
+            on seconds.week_start = leaders.week_start and seconds.place = 2
+        left join marts.dim_artists as artists
+            on artists.artist_id = leaders.artist_id
+        where leaders.place = 1
+        order by leaders.week_start
         """
     )
     weeks = {row[0]: row for row in found.rows}

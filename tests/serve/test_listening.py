@@ -20,7 +20,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from serve.app import create_app
+from serve.queries import listening as queries
 from serve.queries import statistics
+from serve.queries.listening import Listening
+from serve.ranges import of_word
 from serve.zones import Zone
 from tests.serve.conftest import close, csrf, log_in, make_settings
 from tests.serve.marts import World, key, publish, version_path, write_duckdb
@@ -130,6 +133,7 @@ def make_library() -> World:
                 "last_scrobbled_at": max(own),
             }
         )
+    _top_lists(world)
     for day, count in Counter(play["scrobbled_date"] for play in plays).items():
         world["fct_listener_days"].append(
             {
@@ -140,6 +144,37 @@ def make_library() -> World:
             }
         )
     return world
+
+
+def _top_lists(world: World) -> None:
+    """What marts.listener_top has of them: all time, and the month before."""
+    months = {"all_time": date(2024, 11, 20), "month": date(2026, 2, 1)}
+    for period, start in months.items():
+        plays = [
+            play
+            for play in world["fct_scrobbles"]
+            if period == "all_time" or play["scrobbled_date"].replace(day=1) == start
+        ]
+        for thing in ("artist", "track", "album"):
+            counts = Counter(play[f"{thing}_id"] for play in plays)
+            del counts[None]
+            order = sorted(counts, key=lambda one: (-counts[one], one))
+            for place, one in enumerate(order[:50], 1):
+                world["listener_top"].append(
+                    {
+                        "listener_id": "zoe",
+                        "entity_type": thing,
+                        "period": period,
+                        "period_start": start,
+                        "rank": ranked(counts)[one],
+                        "place": place,
+                        "entity_id": one,
+                        "entity_name": "of the mart",
+                        "scrobbles": counts[one],
+                        "share_pct": 100 * counts[one] / counts.total(),
+                        "entities": len(counts),
+                    }
+                )
 
 
 def _names(world: World) -> None:
@@ -354,6 +389,30 @@ def test_top_lists_of_every_window_are_those_of_the_plays(zoe: Zoe) -> None:
                 if rows:
                     assert sum(r["share_pct"] for r in rows) == pytest.approx(100)
                     assert {r["entities"] for r in rows} == {len(counts)}
+
+
+def test_the_first_of_a_list_are_the_same_from_the_mart_and_from_the_plays(
+    app: Flask,
+) -> None:
+    for word, zone, is_mart in (
+        ("all_time", "UTC", True),
+        ("all_time", "Asia/Kolkata", True),
+        ("month", "UTC", True),
+        ("month", "Asia/Kolkata", False),
+    ):
+        with app.extensions["serve"].store.read() as reader:
+            listening = Listening("zoe", of_word(word, AS_OF), AS_OF, Zone(zone))
+            assert queries.is_in_mart(listening) is is_mart
+            for entity in ("artists", "tracks", "albums"):
+                found = queries.first_of(reader, listening, entity=entity, limit=20)
+                wanted = queries.top(
+                    reader, listening, entity=entity, by="share", limit=20, offset=0
+                )
+                for own, other in zip(found.records(), wanted.records(), strict=True):
+                    for name in ("rank", "entity_id", "scrobbles"):
+                        assert own[name] == other[name], (word, zone, entity)
+                    assert own["share_pct"] == pytest.approx(other["share_pct"])
+                    assert (own["entity_name"] == "of the mart") is is_mart
 
 
 def test_a_list_is_paged_to_its_end_without_loss_or_repetition(zoe: Zoe) -> None:
