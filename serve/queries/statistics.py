@@ -374,31 +374,22 @@ def week_hours(question: Question) -> Result:
 
 def first_and_last(question: Question) -> Result:
     """The first and the last play of the window."""
+    first_at, last_at = question.ask(
+        "select min(scrobbled_at) as first_at, max(scrobbled_at) as last_at from plays"
+    ).rows[0]
     found = question.ask(
         f"""
-        , ends as (
-
-            select min(scrobbled_at) as first_at, max(scrobbled_at) as last_at
-            from plays
-
-        ),
-
-        at_ends as (
-
-            select plays.*, plays.scrobbled_at = ends.first_at as is_first,
-                plays.scrobbled_at = ends.last_at as is_last
-            from plays
-            inner join ends on plays.scrobbled_at in (ends.first_at, ends.last_at)
-
-        )
-
         select
-            found.is_first, found.is_last, found.local_at as played_at,
+            found.scrobbled_at = :first_at as is_first,
+            found.scrobbled_at = :last_at as is_last, found.local_at as played_at,
             found.artist_id, artists.artist_name, found.track_id, tracks.track_name
-        from at_ends as found
+        from plays as found
         {_NAMED_PLAY}
+        where found.scrobbled_at in (:first_at, :last_at)
         order by found.scrobbled_at, found.scrobble_id
-        """
+        """,
+        first_at=first_at,
+        last_at=last_at,
     )
     rows = [("first", *row[2:]) for row in found.rows if row[0]][:1]
     rows += [("last", *row[2:]) for row in found.rows if row[1]][-1:]
