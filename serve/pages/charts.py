@@ -275,9 +275,7 @@ def _bump(
             key = entry["entity_id"]
             ranks.setdefault(key, {})[row["issue_date"]] = entry["rank"]
             names[key] = entry["entity_name"]
-            addresses[key] = formatting.entity_address(
-                kind, key, entry["entity_name"], entry["artist_id"]
-            )
+            addresses[key] = _address(kind, entry)
             if is_last:
                 top.append(key)
     order = top + [key for key in ranks if key not in top]
@@ -290,13 +288,6 @@ def _bump(
     )
     # Those that have left are drawn first, faint, under the others.
     drawn = [(names[key], ranks[key]) for key in order]
-    rows: list[list[Cell]] = [
-        [
-            _linked(addresses[key], names[key]),
-            *(str(ranks[key].get(day, "")) for day in dates),
-        ]
-        for key in order
-    ]
     return Figure(
         key="bump",
         title=title,
@@ -310,11 +301,7 @@ def _bump(
             _BUMP_DEPTH,
             links=[addresses[key] for key in order],
         ),
-        table=Table(
-            ["Name", *(formatting.short_day(day) for day in dates)],
-            rows,
-            frozenset(range(1, len(dates) + 1)),
-        ),
+        table=_bump_table(order, names, addresses, ranks, dates),
         csv=formatting.address(
             f"/api/v1/charts/{found['chart']}.csv",
             scope=found["scope"],
@@ -325,8 +312,36 @@ def _bump(
     )
 
 
+def _bump_table(
+    order: list[str],
+    names: dict[str, str],
+    addresses: dict[str, str | None],
+    ranks: dict[str, dict[date, int]],
+    dates: list[date],
+) -> Table:
+    """Each entry's rank at each issue, by key."""
+    return Table(
+        ["Name", *(formatting.short_day(day) for day in dates)],
+        [
+            [
+                _linked(addresses[key], names[key]),
+                *(str(ranks[key].get(day, "")) for day in dates),
+            ]
+            for key in order
+        ],
+        frozenset(range(1, len(dates) + 1)),
+    )
+
+
 def _linked(address: str | None, name: str) -> Markup:
     return formatting.named(name) if address is None else formatting.link(address, name)
+
+
+def _address(kind: str, row: dict[str, Any]) -> str | None:
+    """Where an entry of a chart leads."""
+    return formatting.entity_address(
+        kind, row["entity_id"], row["entity_name"], row["artist_id"]
+    )
 
 
 def _before(row: dict[str, Any]) -> str:
@@ -387,12 +402,7 @@ def _entries(
     title = formatting.chart(chart, found["scope"])
     summary = f"{title}, {formatting.issue(found['period'], found['issue_date'])}."
     drawn = []
-    links = [
-        formatting.entity_address(
-            kind, row["entity_id"], row["entity_name"], row["artist_id"]
-        )
-        for row in rows[:10]
-    ]
+    links = [_address(kind, row) for row in rows[:10]]
     if measure is not None:
         heading, say = _MEASURES[measure]
         summary += f" The bars show {_BARS.get(measure, heading.lower())}."
