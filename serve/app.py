@@ -33,11 +33,13 @@ from serve.api import (
     description,
     insights,
     listeners,
+    listening,
     rankings,
     search,
     service,
     tags,
     trends,
+    works,
 )
 from serve.cache import FORMAT, Cache
 from serve.context import Services
@@ -97,7 +99,9 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
         rankings.api,
         search.api,
         tags.api,
+        works.api,
         listeners.api,
+        listening.api,
         accounts.api,
         service.api,
     ):

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 CODES: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be read"),
     "invalid_range": (400, "The range cannot be"),
+    "invalid_time_zone": (400, "There is no such time zone"),
     "invalid_combination": (400, "These parameters do not go together"),
     "unauthenticated": (401, "Log in or send a token"),
     "forbidden": (403, "This is not yours to read or change"),

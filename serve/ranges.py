@@ -52,6 +52,24 @@ def start_of(period: str, day: date) -> date:
     return date(day.year, (day.month - 1) // months * months + 1, 1)
 
 
+def before(days: Range) -> Range | None:
+    """The period before: the calendar period before a named one, else as many days.
+
+    A named period that is not over is compared with as many days of the one before.
+    None before all of time.
+    """
+    if days.period == "all_time":
+        return None
+    last = days.first - timedelta(days=1)
+    if days.period is None:
+        return Range(days.first - timedelta(days=days.days), last)
+    first = start_of(days.period, last)
+    after = days.last + timedelta(days=1)
+    if start_of(days.period, after) != after:
+        last = min(first + timedelta(days=days.days - 1), last)
+    return Range(first, last, days.period)
+
+
 def of_word(word: str, as_of: date) -> Range:
     """The days of a word: `week` is the last whole one, `this_week` the running one."""
     if word == "all_time":

@@ -47,6 +47,8 @@ accounts = Table(
     # When last.fm says the name was registered, seconds since 1970; null until a login
     # has asked. A name that is registered anew belongs to somebody else.
     Column("registered_uts", BigInteger),
+    # Whose days and hours one's own pages show, as Europe/Oslo; null is UTC.
+    Column("time_zone", String(64)),
     sqlite_autoincrement=True,  # an id is never given twice
 )
 

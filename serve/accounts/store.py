@@ -43,7 +43,8 @@ _USED_AGAIN = timedelta(minutes=10)
 class Account:
     """Who asks. `scopes` are those of this request, `via` is cookie or token.
 
-    `logged_in_at` is when the session was opened, or the token made.
+    `logged_in_at` is when the session was opened, or the token made. `time_zone` is the
+    one of one's own pages, None for UTC.
     """
 
     account_id: int
@@ -54,6 +55,7 @@ class Account:
     via: str
     secret_hash: str
     logged_in_at: datetime
+    time_zone: str | None = None
 
 
 def digest(secret: str) -> str:
@@ -209,6 +211,7 @@ def by_session(
         "cookie",
         key,
         row.logged_in_at,
+        row.time_zone,
     )
 
 
@@ -255,6 +258,7 @@ def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | Non
         "token",
         key,
         row.logged_in_at,
+        row.time_zone,
     )
 
 
@@ -350,6 +354,16 @@ def set_public(engine: Engine, account_id: int, is_public: bool) -> None:
         )
 
 
+def set_time_zone(engine: Engine, account_id: int, time_zone: str | None) -> None:
+    """Choose whose days and hours one's own pages show; None is UTC."""
+    with writing(engine).begin() as connection:
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.account_id == account_id)
+            .values(time_zone=time_zone)
+        )
+
+
 def visibility(engine: Engine, listener_id: str) -> tuple[int, bool] | None:
     """(account_id, is_public) of a listener with an account, else None.
 
@@ -405,6 +419,7 @@ def account_row(engine: Engine, account_id: int) -> dict[str, Any] | None:
         "listener_id": row.listener_id,
         "listener_name": row.listener_name,
         "is_public": bool(row.is_public),
+        "time_zone": row.time_zone,
         "created_at": row.created_at,
         "last_login_at": row.last_login_at,
     }

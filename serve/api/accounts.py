@@ -27,7 +27,7 @@ from serve.accounts import (
 from serve.accounts.current import COOKIE, session_secret, signer
 from serve.answers import account_answer, asked_format
 from serve.api.description import Row, operation_id, own
-from serve.api.parameters import Nothing, Parameters, Whole
+from serve.api.parameters import Nothing, Parameters, Whole, ZoneName, chosen_zone
 from serve.context import services
 from serve.jobs import store as jobs
 from serve.problems import Problem
@@ -70,7 +70,10 @@ class TokenBody(Body):
 
 
 class SettingsBody(Body):
-    is_public: bool = Field(description="everybody may read one's lists")
+    is_public: bool | None = Field(None, description="everybody may read one's lists")
+    time_zone: ZoneName | None = Field(
+        None, description="of one's own pages and lists, as Europe/Oslo; first UTC"
+    )
 
 
 class TokenPath(Parameters):
@@ -91,6 +94,7 @@ class AccountRow(Row):
     listener_id: str
     listener_name: str
     is_public: bool
+    time_zone: str | None = Field(description="of one's own pages; null is UTC")
     scopes: list[str] = Field(description="of this request")
     via: Literal["cookie", "token"]
     csrf_token: str | None = Field(
@@ -167,9 +171,16 @@ def account(query: Nothing) -> Response:
 
 @api.patch("/account", responses=own(AccountRow))
 def change_account(query: Nothing, body: SettingsBody) -> Response:
-    """Make one's lists public (in a browser, just logged in) or private."""
+    """Choose one's time zone; make one's lists public or private.
+
+    To make them public, a browser must have just logged in.
+    """
     asking = require_fresh("write", "/me") if body.is_public else require("write")
-    change_visibility(asking.account_id, body.is_public)
+    if body.time_zone is not None:
+        zone = chosen_zone(body.time_zone)
+        store.set_time_zone(services().accounts, asking.account_id, zone.name)
+    if body.is_public is not None:
+        change_visibility(asking.account_id, body.is_public)
     return account_answer(_account_row(asking))
 
 

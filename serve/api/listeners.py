@@ -24,7 +24,7 @@ from serve.problems import Problem
 from serve.queries import listeners as queries
 from serve.queries import trends
 from serve.queries.windows import Plays
-from serve.ranges import Word, of_word
+from serve.ranges import of_word
 from serve.store.contract import Reader
 from serve.visibility import may_see
 
@@ -36,14 +36,6 @@ api = APIBlueprint(
     abp_tags=[Tag(name="listeners", description="a listener's own lists")],
     abp_security=[{"bearer": []}, {"session": []}],
 )
-
-
-class TopPath(ListenerPath):
-    entity: queries.TopEntity
-
-
-class TopQuery(Page):
-    range: Word = "all_time"
 
 
 class GrainPath(ListenerPath):
@@ -72,16 +64,6 @@ class Listener(Row):
     is_flagged: bool | None
     flags: str | None
     is_complete: bool | None
-
-
-class ListenerTopRow(Row):
-    rank: int
-    entity_id: str
-    entity_name: str
-    artist_id: str | None
-    artist_name: str | None
-    scrobbles: int
-    share_pct: float | None
 
 
 class DevelopmentRow(Row):
@@ -150,34 +132,6 @@ def listener(path: ListenerPath, query: Nothing) -> Response:
         allowed(reader, path.listener_id)
         found = queries.listener(reader, path.listener_id)
         return answers.document(reader.published, found, is_private=True)
-
-
-@api.get(
-    "/<listener_name>/top/<entity>",
-    responses=listing(ListenerTopRow),
-    openapi_extensions=AS_TABLE,
-)
-def top(path: TopPath, query: TopQuery) -> Response:
-    """The listener's top artists, tracks, albums or tags."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        days = of_word(query.range, reader.published.as_of_date)
-        result = queries.top(
-            reader,
-            listener_id=path.listener_id,
-            entity=path.entity,
-            period=days.period or "all_time",
-            first=days.first,
-            limit=query.limit + 1,
-            offset=query.offset,
-        )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
 
 
 @api.get(

@@ -76,9 +76,9 @@ def add(spec: dict[str, Any], marts: list[Described]) -> None:
     for name, schema in schemas.items():
         for field, about in schema.get("properties", {}).items():
             shared = everywhere[field] if len(everywhere[field]) == 1 else set()
-            told = [words[name].get(field), *shared, WORDS.get(field)]
-            for text in filter(None, told):
-                about.setdefault("description", text)
+            for sense in (words[name].get(field), *shared, WORDS.get(field)):
+                if sense:
+                    about.setdefault("description", sense)
 
 
 def _schemas_of(

@@ -21,6 +21,7 @@ from serve import ranges
 from serve.problems import Problem
 from serve.queries.windows import Counted, Plays
 from serve.store.contract import Published
+from serve.zones import Zone
 from warehouse.names import name_key
 
 MAX_OFFSET = 1_000_000
@@ -61,6 +62,13 @@ Text = Annotated[
 Scope = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20/]{1,64}$")]
+#: Which names there are is found out by :func:`chosen_zone`: hundreds.
+ZoneName = Annotated[
+    str,
+    StringConstraints(
+        max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+)*$"
+    ),
+]
 Flag = Literal["true", "false"]
 
 
@@ -143,6 +151,32 @@ class Window(Parameters):
             raise Problem("invalid_range", str(error)) from None
 
 
+class LocalWindow(Parameters):
+    """Local days of a time zone: a word, or from and to (both included)."""
+
+    range: ranges.Word | None = Field(
+        None,
+        description="ListenBrainz's words, counted from the published day: `week` is"
+        " the last whole week before it, `this_week` the running one",
+    )
+    from_: Day | None = Field(None, alias="from", description="first local day")
+    to: Day | None = Field(None, description="last local day, included")
+    tz: ZoneName | None = Field(
+        None,
+        description="time zone of days, hours and weeks, as Europe/Oslo; without it"
+        " the one that the owner has chosen for own lists, else UTC",
+    )
+
+    def days(self, published: Published, default: ranges.Word) -> ranges.Range:
+        """The days meant, as of the published day.
+
+        Raises:
+            Problem: a word and days are both given, or `from` is after `to`.
+        """
+        given = {"range": self.range, "from": self.from_, "to": self.to}
+        return Window.model_validate(given).days(published, default)
+
+
 class Filters(Window):
     """Days, and whose plays of what."""
 
@@ -208,6 +242,18 @@ class ListenerPath(Parameters):
     def listener_id(self) -> str:
         """The key: case and width are only spelling."""
         return name_key(self.listener_name)
+
+
+def chosen_zone(name: str) -> Zone:
+    """The zone of a name.
+
+    Raises:
+        Problem: there is none of that name.
+    """
+    try:
+        return Zone(name)
+    except ValueError as error:
+        raise Problem("invalid_time_zone", str(error)) from None
 
 
 def is_true(flag: str | None) -> bool | None:

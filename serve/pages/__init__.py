@@ -17,10 +17,12 @@ def install(app: Flask) -> None:
     from serve.pages import compare as compare_pages
     from serve.pages import home as home_pages
     from serve.pages import listeners as listener_pages
+    from serve.pages import listening as listening_pages
     from serve.pages import methods as method_pages
     from serve.pages import restatements as restatement_pages
     from serve.pages import tags as tag_pages
     from serve.pages import trends as trend_pages
+    from serve.pages import works as work_pages
     from serve.pages.site import make_pages, wrap_problems
 
     pages = make_pages()
@@ -31,7 +33,9 @@ def install(app: Flask) -> None:
         compare_pages,
         trend_pages,
         tag_pages,
+        work_pages,
         listener_pages,
+        listening_pages,
         about_pages,
         method_pages,
         restatement_pages,

@@ -131,6 +131,11 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
                 for row in rows[:12]
                 if row[measure] is not None
             ],
+            links=[
+                f"/artists/{row['artist_id']}"
+                for row in rows[:12]
+                if row[measure] is not None
+            ],
         ),
         table=table(
             rows,
@@ -183,6 +188,8 @@ def artist(artist_id: str) -> Any:
         if query.on is not None:
             _put_back(reader, found, query.on)
         first, last = _days(reader, query)
+        root = f"/api/v1/artists/{found['artist_id']}"
+        heard = formatting.plural(found["panel_listeners"] or 0, "listener")
         rank_rows = [row for row in found["ranks"] if row["issues_on_chart"]]
         return page(
             "artist.html",
@@ -213,13 +220,21 @@ def artist(artist_id: str) -> Any:
                 measure=query.measure if query.measure != "value" else None,
                 on=query.on,
             ),
-            runs=_runs(reader, found, rank_rows),
-            ranks=_ranks(found),
+            runs=chart_runs(
+                reader, found["artist_id"], found["artist_name"], rank_rows
+            ),
+            ranks=ranks_figure(found["ranks"], f"{root}/ranks.csv", "artist"),
             tags=_as_it_was(_tags(found), query.on),
             anomalies=_anomalies(reader, found),
             similar=_as_it_was(_similar(found), query.on),
             tracks=_as_it_was(_tracks(found), query.on),
-            listeners=_listeners(found),
+            listeners=listeners_figure(
+                found["top_listeners"],
+                f"By scrobbles of this artist. {heard} of the panel played it; named"
+                " are those who are public.",
+                f"{root}/listeners.csv",
+                "artist",
+            ),
         )
 
 
@@ -400,14 +415,14 @@ def places_of(days: Sequence[date]) -> list[float]:
     return [(day - first).days / span for day in days]
 
 
-def _runs(
-    reader: Reader, found: dict[str, Any], ranks: list[dict[str, Any]]
+def chart_runs(
+    reader: Reader, entity_id: str, name: str, ranks: list[dict[str, Any]]
 ) -> list[Figure]:
-    """The artist's run on the charts it stood on longest, at most two."""
+    """The run of an entry on the charts it stood on longest, at most two."""
     longest = sorted(ranks, key=lambda row: -row["issues_on_chart"])
     figures: list[Figure] = []
     for row in longest[:2]:
-        rows = _run_rows(reader, found["artist_id"], row)
+        rows = _run_rows(reader, entity_id, row)
         if len(rows) < 2:
             continue
         chart = formatting.chart(row["chart"], row["scope"])
@@ -428,7 +443,7 @@ def _runs(
                 summary=says,
                 picture=drawing.lines(
                     key,
-                    f"Ranks of {formatting.clipped(found['artist_name'], 60)}: {title}",
+                    f"Ranks of {formatting.clipped(name, 60)}: {title}",
                     says,
                     [drawing.Line("Rank", steps)],
                     height=220,
@@ -449,7 +464,7 @@ def _runs(
                     ],
                 ),
                 csv=formatting.address(
-                    f"/api/v1/charts/{row['chart']}/runs/{found['artist_id']}.csv",
+                    f"/api/v1/charts/{row['chart']}/runs/{entity_id}.csv",
                     scope=row["scope"],
                     period=row["period"],
                     limit=1000,
@@ -493,12 +508,12 @@ def _with_holes(rows: list[dict[str, Any]], period: str) -> list[drawing.Point]:
     return steps
 
 
-def _ranks(found: dict[str, Any]) -> Figure:
-    rows = found["ranks"]
+def ranks_figure(rows: list[dict[str, Any]], csv: str, kind: str) -> Figure:
+    """Where an entry stood last, chart by chart."""
     return Figure(
         key="ranks",
         title="On the charts now",
-        summary="The last issue of each chart that had the artist.",
+        summary=f"The last issue of each chart that had the {kind}.",
         picture=drawing.bars(
             "ranks",
             "Ranks by chart",
@@ -512,6 +527,7 @@ def _ranks(found: dict[str, Any]) -> Figure:
                 )
                 for row in rows[:8]
             ],
+            links=[_chart_address(row) for row in rows[:8]],
         ),
         table=table(
             rows,
@@ -525,18 +541,21 @@ def _ranks(found: dict[str, Any]) -> Figure:
             ("Peak", lambda row: formatting.number(row["peak_rank"]), True),
             ("Issues", lambda row: formatting.number(row["issues_on_chart"]), True),
         ),
-        csv=f"/api/v1/artists/{found['artist_id']}/ranks.csv",
-        empty="This artist has not been on a chart yet.",
+        csv=csv,
+        empty=f"This {kind} has not been on a chart yet.",
+    )
+
+
+def _chart_address(row: dict[str, Any]) -> str:
+    return formatting.address(
+        f"/charts/{row['chart']}", scope=row["scope"], period=row["period"]
     )
 
 
 def _chart_link(row: dict[str, Any]) -> Markup:
-    href = formatting.address(
-        f"/charts/{row['chart']}", scope=row["scope"], period=row["period"]
-    )
     chart = formatting.chart(row["chart"], row["scope"])
     name = f"{chart}, {formatting.PERIODS[row['period']]}"
-    return Markup('<a href="{}">{}</a>').format(href, formatting.named(name))
+    return formatting.link(_chart_address(row), name)
 
 
 def _tags(found: dict[str, Any]) -> Figure:
@@ -553,6 +572,7 @@ def _tags(found: dict[str, Any]) -> Figure:
                 (row["tag_name"], row["weight"] or 0, formatting.number(row["weight"]))
                 for row in rows
             ],
+            links=[f"/tags/{row['tag_id']}" for row in rows],
         ),
         table=table(
             rows,
@@ -628,6 +648,10 @@ def _similar(found: dict[str, Any]) -> Figure:
                 )
                 for row in rows
             ],
+            links=[
+                f"/artists/{row['artist_id']}" if row["listeners"] is not None else None
+                for row in rows
+            ],
         ),
         table=table(
             rows,
@@ -667,11 +691,20 @@ def _tracks(found: dict[str, Any]) -> Figure:
                 for row in rows
                 if row["playcount"] is not None
             ],
+            links=[
+                f"/tracks/{row['track_id']}"
+                for row in rows
+                if row["playcount"] is not None
+            ],
         ),
         table=table(
             rows,
             ("#", lambda row: formatting.number(row["rank"]), True),
-            ("Track", lambda row: formatting.named(row["track_name"]), False),
+            (
+                "Track",
+                lambda row: formatting.track_link(row["track_id"], row["track_name"]),
+                False,
+            ),
             ("Plays", lambda row: formatting.number(row["playcount"]), True),
             ("Listeners", lambda row: formatting.number(row["listeners"]), True),
             (
@@ -686,18 +719,18 @@ def _tracks(found: dict[str, Any]) -> Figure:
     )
 
 
-def _listeners(found: dict[str, Any]) -> Figure:
-    rows = found["top_listeners"]
-    heard = formatting.plural(found["panel_listeners"] or 0, "listener")
+def listeners_figure(
+    rows: list[dict[str, Any]], summary: str, csv: str, kind: str
+) -> Figure:
+    """The listeners who may be named, by their plays of something."""
     return Figure(
         key="listeners",
         title="Top listeners of the panel",
-        summary=f"By scrobbles of this artist. {heard} of the panel played it; named"
-        " are those who are public.",
+        summary=summary,
         picture=drawing.bars(
             "listeners",
             "Listeners by scrobbles",
-            "Scrobbles of this artist.",
+            f"Scrobbles of this {kind}.",
             [
                 (
                     row["listener_name"],
@@ -706,6 +739,7 @@ def _listeners(found: dict[str, Any]) -> Figure:
                 )
                 for row in rows
             ],
+            links=[formatting.listener_address(row["listener_name"]) for row in rows],
         ),
         table=table(
             rows,
@@ -719,6 +753,6 @@ def _listeners(found: dict[str, Any]) -> Figure:
             ("First", lambda row: formatting.moment(row["first_scrobbled_at"]), False),
             ("Last", lambda row: formatting.moment(row["last_scrobbled_at"]), False),
         ),
-        csv=f"/api/v1/artists/{found['artist_id']}/listeners.csv",
-        empty="No listener of this artist is public.",
+        csv=csv,
+        empty=f"No listener of this {kind} is public.",
     )

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response
+from markupsafe import Markup
 
 from serve.api.charts import ChartPath, IssueQuery, status
 from serve.api.charts import entries as chart_entries
@@ -253,6 +254,8 @@ def _bump(
         return None
     ranks: dict[str, dict[date, int]] = {}
     names: dict[str, str] = {}
+    kind = found["chart"].split("_")[1]
+    addresses: dict[str, str | None] = {}
     top: list[str] = []
     for row in days:
         is_last = row is days[-1]
@@ -272,6 +275,7 @@ def _bump(
             key = entry["entity_id"]
             ranks.setdefault(key, {})[row["issue_date"]] = entry["rank"]
             names[key] = entry["entity_name"]
+            addresses[key] = _address(kind, entry)
             if is_last:
                 top.append(key)
     order = top + [key for key in ranks if key not in top]
@@ -284,20 +288,20 @@ def _bump(
     )
     # Those that have left are drawn first, faint, under the others.
     drawn = [(names[key], ranks[key]) for key in order]
-    rows: list[list[Cell]] = [
-        [formatting.named(names[key]), *(str(ranks[key].get(day, "")) for day in dates)]
-        for key in order
-    ]
     return Figure(
         key="bump",
         title=title,
         summary=summary,
-        picture=drawing.bump("bump", title, summary, dates, drawn, _BUMP_DEPTH),
-        table=Table(
-            ["Name", *(formatting.short_day(day) for day in dates)],
-            rows,
-            frozenset(range(1, len(dates) + 1)),
+        picture=drawing.bump(
+            "bump",
+            title,
+            summary,
+            dates,
+            drawn,
+            _BUMP_DEPTH,
+            links=[addresses[key] for key in order],
         ),
+        table=_bump_table(order, names, addresses, ranks, dates),
         csv=formatting.address(
             f"/api/v1/charts/{found['chart']}.csv",
             scope=found["scope"],
@@ -305,6 +309,38 @@ def _bump(
             issue=found["issue_date"],
             limit=_BUMP_DEPTH,
         ),
+    )
+
+
+def _bump_table(
+    order: list[str],
+    names: dict[str, str],
+    addresses: dict[str, str | None],
+    ranks: dict[str, dict[date, int]],
+    dates: list[date],
+) -> Table:
+    """Each entry's rank at each issue, by key."""
+    return Table(
+        ["Name", *(formatting.short_day(day) for day in dates)],
+        [
+            [
+                _linked(addresses[key], names[key]),
+                *(str(ranks[key].get(day, "")) for day in dates),
+            ]
+            for key in order
+        ],
+        frozenset(range(1, len(dates) + 1)),
+    )
+
+
+def _linked(address: str | None, name: str) -> Markup:
+    return formatting.named(name) if address is None else formatting.link(address, name)
+
+
+def _address(kind: str, row: dict[str, Any]) -> str | None:
+    """Where an entry of a chart leads."""
+    return formatting.entity_address(
+        kind, row["entity_id"], row["entity_name"], row["artist_id"]
     )
 
 
@@ -366,6 +402,7 @@ def _entries(
     title = formatting.chart(chart, found["scope"])
     summary = f"{title}, {formatting.issue(found['period'], found['issue_date'])}."
     drawn = []
+    links = [_address(kind, row) for row in rows[:10]]
     if measure is not None:
         heading, say = _MEASURES[measure]
         summary += f" The bars show {_BARS.get(measure, heading.lower())}."
@@ -394,7 +431,9 @@ def _entries(
         key="entries",
         title="All entries" if query.bubbling_under != "true" else "Bubbling under",
         summary=summary,
-        picture=drawing.bars("entries", title, summary, drawn, is_ranked=True),
+        picture=drawing.bars(
+            "entries", title, summary, drawn, is_ranked=True, links=links
+        ),
         table=table(rows, *columns),
         csv=formatting.address(
             f"/api/v1/charts/{chart}.csv",

@@ -179,7 +179,7 @@ def _figure(
         ),
         empty="None of these artists has an observation in these days.",
         legend=[
-            (number, formatting.clipped(row["artist_name"], 40))
+            (number, formatting.artist_link(row["artist_id"], row["artist_name"]))
             for number, row in enumerate(chosen)
         ],
     )

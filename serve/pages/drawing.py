@@ -99,9 +99,19 @@ class Pen:
 
 
 def framed(
-    key: str, title: str, description: str, height: int, pen: Pen, marks: list[str]
+    key: str,
+    title: str,
+    description: str,
+    height: int,
+    pen: Pen,
+    marks: list[str],
+    *,
+    has_links: bool = False,
 ) -> Markup:
-    """A picture with the names a screen reader says."""
+    """A picture with the names a screen reader says.
+
+    One with links is a group: what is inside an image cannot be reached by keyboard.
+    """
     if pen.theme is None:
         size = f'class="picture" width="100%" height="{height}" data-left="{_LEFT:g}"'
         head = body_top = ""
@@ -119,8 +129,9 @@ def framed(
             f'<svg x="14" y="36" width="692" height="{height}">'
         )
         body_top = "</svg>"
+    role = "group" if has_links else "img"
     return Markup(
-        f'<svg {size} role="img" aria-labelledby="{key}-t {key}-d">'
+        f'<svg {size} role="{role}" aria-labelledby="{key}-t {key}-d">'
         f'<title id="{key}-t">{escape(title)}</title>'
         f'<desc id="{key}-d">{escape(description)}</desc>'
         f"{head}{''.join(marks)}{body_top}</svg>"
@@ -399,8 +410,12 @@ def bars(
     given: Sequence[tuple[str, float, str]],
     *,
     is_ranked: bool = False,
+    links: Sequence[str | None] = (),
 ) -> Markup:
-    """Lying bars with their names above: (name, value, the value in words)."""
+    """Lying bars with their names above: (name, value, the value in words).
+
+    `links` are the addresses behind the names, one for each bar or none at all.
+    """
     if not given:
         return Markup("")
     pen = Pen()
@@ -410,9 +425,12 @@ def bars(
     for number, (name, value, says) in enumerate(given):
         y = number * row
         place = f"{number + 1}  " if is_ranked else ""
-        marks.append(
+        label = (
             f'<text x="0" y="{y + 13}" {pen("label")}>'
             f"{place}{escape(formatting.clipped(name, 42))}</text>"
+        )
+        marks.append(
+            f"{linked(label, links[number] if links else None)}"
             f'<text x="100%" y="{y + 13}" text-anchor="end" {pen("tick")}>'
             f"{escape(says)}</text>"
             f'<rect x="0" y="{y + 19}" width="100%" height="7" rx="3.5"'
@@ -420,7 +438,13 @@ def bars(
             f'<rect x="0" y="{y + 19}" width="{max(100 * value / most, 0.6):.2f}%"'
             f' height="7" rx="3.5" {pen("bar")}/>'
         )
-    return framed(key, title, description, row * len(given), pen, marks)
+    height = row * len(given)
+    return framed(key, title, description, height, pen, marks, has_links=any(links))
+
+
+def linked(mark: str, address: str | None) -> str:
+    """A mark that leads somewhere, where there is an address."""
+    return mark if address is None else f'<a href="{escape(address)}">{mark}</a>'
 
 
 def level(value: float, ends: tuple[float, float]) -> int:
@@ -439,7 +463,11 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
 
 
 def week_hours(
-    key: str, title: str, description: str, cells: Sequence[tuple[int, int, int]]
+    key: str,
+    title: str,
+    description: str,
+    cells: Sequence[tuple[int, int, int]],
+    zone: str = "UTC",
 ) -> Markup:
     """A weekday by hour heat map from (weekday 1-7, hour, scrobbles)."""
     ends = _ends([count for _, _, count in cells])
@@ -449,7 +477,7 @@ def week_hours(
         marks.append(f'<text x="0" y="{weekday * 24 - 6}" class="p-tick">{name}</text>')
     for weekday, hour, count in cells:
         says = (
-            f"{formatting.WEEKDAYS[weekday - 1]} {hour:02}:00–{hour:02}:59 UTC:"
+            f"{formatting.WEEKDAYS[weekday - 1]} {hour:02}:00–{hour:02}:59 {zone}:"
             f" {formatting.plural(count, 'scrobble')}"
         )
         marks.append(
@@ -500,8 +528,12 @@ def bump(
     issues: Sequence[date],
     entries: Sequence[tuple[str, dict[date, int]]],
     depth: int,
+    links: Sequence[str | None] = (),
 ) -> Markup:
-    """Ranks over the last issues, a line an entry, its name at the end."""
+    """Ranks over the last issues, a line an entry, its name at the end.
+
+    `links` are the addresses behind the names, one for each entry or none at all.
+    """
     if len(issues) < 2 or not entries:
         return Markup("")
     pen = Pen()
@@ -539,10 +571,13 @@ def bump(
         last = ranks.get(issues[-1])
         if last is not None and last <= depth:
             y = 14 + (last - 1) * row
-            marks.append(
-                f'<circle cx="{wide}%" cy="{y}" r="4" class="p-dot b{shade}"/>'
+            label = (
                 f'<text x="{wide + 2}%" y="{y + 4}" class="p-label">{last}\u2002'
                 f"{escape(formatting.clipped(name, 21))}</text>"
+            )
+            marks.append(
+                f'<circle cx="{wide}%" cy="{y}" r="4" class="p-dot b{shade}"/>'
+                f"{linked(label, links[number] if links else None)}"
             )
     marks.insert(
         0,
@@ -555,7 +590,7 @@ def bump(
             f' text-anchor="{anchor}" class="p-tick">'
             f"{formatting.short_day(issues[place])}</text>"
         )
-    return framed(key, title, description, height, pen, marks)
+    return framed(key, title, description, height, pen, marks, has_links=any(links))
 
 
 def spark(points: Sequence[Point]) -> Markup:

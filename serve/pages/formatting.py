@@ -186,6 +186,13 @@ def issue(period: str, start: date) -> str:
     return f"week of {day(start)}" if period == "week" else day(start)
 
 
+def short_issue(period: str, start: date) -> str:
+    """The same for an axis: `9 Mar`, `Mar 26`, `2026`."""
+    if period == "year":
+        return str(start.year)
+    return f"{start:%b %y}" if period == "month" else f"{start.day} {start:%b}"
+
+
 def sentence(text: str) -> str:
     """The same text with a capital at its beginning; the rest stays."""
     return text[:1].upper() + text[1:]
@@ -227,6 +234,16 @@ def clipped(name: str | None, length: int) -> str:
     return f"\u2068{text}\u2069"
 
 
+def quoted(name: str) -> str:
+    """A name as a part of a path."""
+    return quote(name, safe="")
+
+
+def link(address: str, name: str | None) -> Markup:
+    """A link with a foreign name."""
+    return Markup('<a href="{}">{}</a>').format(address, named(name))
+
+
 def artist_link(artist_id: str | None, name: str | None) -> Markup:
     """A link to an artist's page."""
     if not artist_id:
@@ -246,31 +263,46 @@ def tag_link(tag_id: str, name: str | None) -> Markup:
     return Markup('<a href="/tags/{}">{}</a>').format(tag_id, named(name))
 
 
+def track_link(track_id: str, name: str | None) -> Markup:
+    """A link to a track's page."""
+    return link(f"/tracks/{track_id}", name)
+
+
+def listener_address(name: str) -> str:
+    """The address of a listener's page."""
+    return f"/listeners/{quoted(name)}"
+
+
 def listener_link(name: str) -> Markup:
     """A link to a listener's page."""
-    return Markup('<a href="/listeners/{}">{}</a>').format(
-        quote(name, safe=""), named(name)
-    )
+    return link(listener_address(name), name)
 
 
 def entity_link(
     kind: str, entity_id: str, name: str | None, artist_id: str | None
 ) -> Markup:
-    """A link to where an entry of a chart leads: its artist, its tag, its listener."""
-    if kind == "tags":
-        return tag_link(entity_id, name)
+    """A link to where an entry of a chart leads."""
+    address = entity_address(kind, entity_id, name, artist_id)
+    return named(name) if address is None else link(address, name)
+
+
+def entity_address(
+    kind: str, entity_id: str, name: str | None, artist_id: str | None
+) -> str | None:
+    """The address of the page of an artist, a track, an album, a tag or a listener."""
     if kind == "listeners":
-        return listener_link(name or entity_id)
-    return artist_link(artist_id, name)
+        return listener_address(name or entity_id)
+    if kind in ("tracks", "albums", "tags"):
+        return f"/{kind}/{entity_id}"
+    return f"/artists/{artist_id}" if artist_id else None
 
 
 def entry(kind: str, row: dict[str, Any]) -> Markup:
     """An entry of a list: its name with a link to where it leads."""
+    linked = entity_link(kind, row["entity_id"], row["entity_name"], row["artist_id"])
     if kind in ("tracks", "albums"):
-        return named(row["entity_name"]) + by_artist(
-            row["artist_id"], row["artist_name"]
-        )
-    return entity_link(kind, row["entity_id"], row["entity_name"], row["artist_id"])
+        return linked + by_artist(row["artist_id"], row["artist_name"])
+    return linked
 
 
 def lastfm(*parts: str) -> str:

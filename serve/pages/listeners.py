@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
 from markupsafe import Markup
-from pydantic import Field
 
 from serve.accounts import (
     Account,
@@ -26,18 +25,24 @@ from serve.accounts import (
 )
 from serve.accounts.current import COOKIE
 from serve.api.listeners import allowed
-from serve.api.parameters import ListenerPath, Year
+from serve.api.listening import chosen_window
+from serve.api.parameters import LocalWindow, Year, chosen_zone
 from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.pages import drawing, formatting
+from serve.pages.listening import in_words, top_figure, window_controls
+from serve.pages.listening import kept as kept_window
+from serve.pages.private import opened, private_page
 from serve.pages.site import Figure, asked, counted_picker, page, pick, table, takes
 from serve.pages.trends import GRAINS, over_time, week_figure, year_figure
 from serve.problems import Problem
 from serve.queries import listeners as queries
+from serve.queries import listening as windows
 from serve.queries import trends
+from serve.queries.listening import Listening
 from serve.queries.windows import Plays
-from serve.ranges import Word, of_word
+from serve.ranges import of_word
 from serve.store.contract import Reader
 from serve.visibility import Named
 
@@ -58,11 +63,9 @@ class Asked(RankingQuery):
     pass
 
 
-class AskedListener(ListenerPath):
-    range: Word = "all_time"
+class AskedListener(LocalWindow):
     grain: trends.Grain = "month"
     year: Year | None = None
-    listener_name: str = Field("", pattern=r"^[A-Za-z0-9_:\-]{0,64}$")
 
 
 def add_routes(pages: Blueprint) -> None:
@@ -72,6 +75,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/me")(me)
     pages.post("/me/panel")(join_panel)
     pages.post("/me/visibility")(choose_visibility)
+    pages.post("/me/time-zone")(choose_time_zone)
     pages.post("/me/delete")(delete_account)
     pages.post("/me/jobs/<job_id>/cancel")(cancel_job)
 
@@ -143,7 +147,13 @@ def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
         key="ranking",
         title="Listeners",
         summary=says,
-        picture=drawing.bars("ranking", "Public listeners of the panel", says, drawn),
+        picture=drawing.bars(
+            "ranking",
+            "Public listeners of the panel",
+            says,
+            drawn,
+            links=[formatting.listener_address(name) for name, _, _ in drawn],
+        ),
         table=table(
             rows,
             ("#", lambda row: formatting.number(row["rank"]), True),
@@ -209,6 +219,9 @@ def _pairs(reader: Reader, named: Named) -> Figure:
                 )
                 for row in rows[:8]
             ],
+            links=[
+                formatting.listener_address(row["listener_name"]) for row in rows[:8]
+            ],
         ),
         table=table(
             rows,
@@ -234,24 +247,7 @@ def _pairs(reader: Reader, named: Named) -> Figure:
 @takes(AskedListener)
 def listener(listener_name: str) -> Response:
     """One listener's lists; private ones only for their owner."""
-    try:
-        path = ListenerPath.model_validate({"listener_name": listener_name})
-    except ValueError:
-        raise Problem("not_found", "No listener has this name.") from None
-    account = current_account()
-    is_own = account is not None and account.listener_id == path.listener_id
-    with reading() as reader:
-        try:
-            allowed(reader, path.listener_id)
-        except Problem as problem:
-            if is_own:
-                raise
-            # One answer for all of these: nobody learns here who is in the panel.
-            assert problem.code in ("unauthenticated", "forbidden")
-            return _private_page(
-                "keeps_private.html", reader, is_visitor=account is None
-            )
-        return _listener_page(reader, path.listener_id, account if is_own else None)
+    return opened(listener_name, _listener_page)
 
 
 @takes(AskedListener)
@@ -266,7 +262,7 @@ def me() -> Any:
     with reading() as reader:
         if queries.listener(reader, account.listener_id) is not None:
             return _listener_page(reader, account.listener_id, account)
-        return _private_page(
+        return private_page(
             "not_yet.html",
             reader,
             account=account,
@@ -288,10 +284,6 @@ def _answer_private(template: str, **given: Any) -> Response:
     return response
 
 
-def _private_page(template: str, reader: Reader, **given: Any) -> Response:
-    return page(template, reader.published, is_private=True, **given)
-
-
 def _jobs(account: Account) -> list[dict[str, Any]]:
     return jobs.of_account(
         services().accounts, account.account_id, limit=_JOBS_SHOWN, offset=0
@@ -307,13 +299,15 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
     here = request.path
     root = f"/api/v1/listeners/{name}"
     as_of = reader.published.as_of_date
-    kept = {
-        "range": query.range if query.range != "all_time" else None,
+    window = kept_window(query)
+    rest = {
         "grain": query.grain if query.grain != "month" else None,
         "year": query.year,
     }
+    kept = {**window, **rest}
+    listening = chosen_window(reader, listener_id, query)
     everything = Plays(of_word("all_time", as_of), listener_id=listener_id)
-    return _private_page(
+    return private_page(
         "listener.html",
         reader,
         listener=found,
@@ -322,19 +316,13 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         csrf=csrf_token(owner) if owner else None,
         jobs=_jobs(owner) if owner else [],
         lastfm=formatting.lastfm("user", name),
-        ranges=pick(
-            here,
-            "range",
-            formatting.RANGES.items(),
-            query.range,
-            **{**kept, "range": None},
-        ),
-        range_words=formatting.RANGES[query.range],
+        window=window_controls(here, query, listening, "all_time", **rest),
+        range_words=in_words(listening, query, "all_time"),
         grains=pick(
             here, "grain", GRAINS.items(), query.grain, **{**kept, "grain": None}
         ),
         tops=[
-            _top(reader, listener_id, entity, query.range, root)
+            _top(reader, listening, entity, name, query)
             for entity in ("artists", "tracks", "albums", "tags")
         ],
         over_time=over_time(
@@ -365,52 +353,14 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
 
 
 def _top(
-    reader: Reader, listener_id: str, entity: str, range_: str, root: str
+    reader: Reader,
+    listening: Listening,
+    entity: str,
+    name: str,
+    query: AskedListener,
 ) -> Figure:
-    days = of_word(range_, reader.published.as_of_date)
-    rows = queries.top(
-        reader,
-        listener_id=listener_id,
-        entity=entity,
-        period=days.period or "all_time",
-        first=days.first,
-        limit=_TOP,
-        offset=0,
-    ).records()
-    says = f"By scrobbles, {formatting.RANGES[range_]}."
-    key = f"top-{entity}"
-    return Figure(
-        key=key,
-        title=f"Top {entity}",
-        summary=says,
-        picture=drawing.bars(
-            key,
-            f"Top {entity}",
-            says,
-            [
-                (
-                    row["entity_name"],
-                    row["scrobbles"],
-                    formatting.number(row["scrobbles"]),
-                )
-                for row in rows[:10]
-            ],
-            is_ranked=True,
-        ),
-        table=table(
-            rows,
-            ("#", lambda row: formatting.number(row["rank"]), True),
-            (
-                entity[:-1].capitalize(),
-                lambda row: formatting.entry(entity, row),
-                False,
-            ),
-            ("Scrobbles", lambda row: formatting.number(row["scrobbles"]), True),
-            ("Share", lambda row: formatting.pct(row["share_pct"]), True),
-        ),
-        csv=formatting.address(f"{root}/top/{entity}.csv", range=range_, limit=_TOP),
-        empty=f"No {entity} in this time. Choose a longer one.",
-    )
+    rows = windows.first_of(reader, listening, entity=entity, limit=_TOP).records()
+    return top_figure(rows, entity, name, query, has_open_table=False)
 
 
 def _development(reader: Reader, listener_id: str, root: str) -> Figure:
@@ -471,6 +421,7 @@ def _neighbours(reader: Reader, listener_id: str, root: str) -> Figure:
                 )
                 for row in rows
             ],
+            links=[formatting.listener_address(row["listener_name"]) for row in rows],
         ),
         table=table(
             rows,
@@ -519,6 +470,7 @@ def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Fi
                 )
                 for row in rows
             ],
+            links=[f"/{entity}/{row[f'{name}_id']}" for row in rows],
         ),
         table=table(
             rows,
@@ -527,7 +479,7 @@ def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Fi
                 lambda row: (
                     formatting.artist_link(row["artist_id"], row["artist_name"])
                     if entity == "artists"
-                    else formatting.named(row["track_name"])
+                    else formatting.track_link(row["track_id"], row["track_name"])
                     + formatting.by_artist(row["artist_id"], row["artist_name"])
                 ),
                 False,
@@ -565,6 +517,15 @@ def choose_visibility() -> Any:
     if wanted not in ("true", "false"):
         raise Problem("invalid_parameter", "is_public is true or false")
     change_visibility(asking.account_id, is_public)
+    return redirect("/me", 303)
+
+
+def choose_time_zone() -> Any:
+    """Choose whose days and hours one's own pages show; nothing means UTC."""
+    asking = require("write")
+    wanted = request.form.get("time_zone", "").strip()
+    name = chosen_zone(wanted).name if wanted else None
+    store.set_time_zone(services().accounts, asking.account_id, name)
     return redirect("/me", 303)
 
 

@@ -80,6 +80,11 @@ def _tags(rows: list[dict[str, Any]], query: TagsQuery, limit: int) -> Figure:
                 for row in rows[:12]
                 if row[measure] is not None
             ],
+            links=[
+                f"/tags/{row['tag_id']}"
+                for row in rows[:12]
+                if row[measure] is not None
+            ],
         ),
         table=table(
             rows,
@@ -161,6 +166,7 @@ def _artists(tag_id: str, found: Result, limit: int) -> Figure:
                 )
                 for row in rows[:12]
             ],
+            links=[f"/artists/{row['artist_id']}" for row in rows[:12]],
         ),
         table=table(
             rows,
@@ -204,13 +210,14 @@ def _tracks(tag_id: str, found: Result, limit: int) -> Figure:
                 )
                 for row in rows[:12]
             ],
+            links=[f"/tracks/{row['track_id']}" for row in rows[:12]],
         ),
         table=table(
             rows,
             (
                 "Track",
                 lambda row: (
-                    formatting.named(row["track_name"])
+                    formatting.track_link(row["track_id"], row["track_name"])
                     + formatting.by_artist(row["artist_id"], row["artist_name"])
                 ),
                 False,

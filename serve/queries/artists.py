@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
+from serve.queries import charts
 from serve.queries.search import Search, in_key_order
 from serve.store.contract import Reader, Result
 from serve.visibility import NOBODY, Named
@@ -84,6 +85,7 @@ _ORDER = {
     "growth": "latest.growth desc nulls last",
     "name": in_key_order("artists.name_key"),
 }
+_CHARTS = ("global_artists", "country_artists", "tag_artists", "panel_artists")
 _LATEST = """
     latest as (
 
@@ -385,31 +387,7 @@ def listeners(
 
 def ranks(reader: Reader, artist_id: str, *, limit: int, offset: int) -> Result:
     """Where the artist stood in the last issue that had it, chart by chart."""
-    return reader.query(
-        """
-        select positions.chart, positions.scope, positions.period,
-            positions.issue_date, positions.rank, positions.movement,
-            positions.peak_rank, positions.issues_on_chart
-        from (
-            select
-                chart, scope, period, issue_date, rank, movement, peak_rank,
-                issues_on_chart,
-                row_number() over (
-                    partition by chart, scope, period
-                    order by issue_date desc, revision desc
-                ) as newest
-            from marts.fct_chart_positions
-            where entity_id = :artist_id
-                and chart in (
-                    'global_artists', 'country_artists', 'tag_artists', 'panel_artists'
-                )
-        ) as positions
-        where positions.newest = 1
-        order by positions.rank, positions.chart, positions.scope, positions.period
-        limit :limit offset :offset
-        """,
-        {"artist_id": artist_id, "limit": limit, "offset": offset},
-    )
+    return charts.ranks(reader, artist_id, _CHARTS, limit=limit, offset=offset)
 
 
 def series(

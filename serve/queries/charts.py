@@ -436,6 +436,35 @@ def run(
     )
 
 
+def ranks(
+    reader: Reader, entity_id: str, names: Sequence[str], *, limit: int, offset: int
+) -> Result:
+    """Where an entry stood in the last issue that had it, for the charts `names`."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    return reader.query(
+        f"""
+        select positions.chart, positions.scope, positions.period,
+            positions.issue_date, positions.rank, positions.movement,
+            positions.peak_rank, positions.issues_on_chart
+        from (
+            select
+                chart, scope, period, issue_date, rank, movement, peak_rank,
+                issues_on_chart,
+                row_number() over (
+                    partition by chart, scope, period
+                    order by issue_date desc, revision desc
+                ) as newest
+            from marts.fct_chart_positions
+            where entity_id = :entity_id and chart in ({listed})
+        ) as positions
+        where positions.newest = 1
+        order by positions.rank, positions.chart, positions.scope, positions.period
+        limit :limit offset :offset
+        """,
+        {"entity_id": entity_id, "limit": limit, "offset": offset},
+    )
+
+
 def changes(
     reader: Reader, *, chart: str, scope: str, period: str, depth: int, issues: int
 ) -> Result:

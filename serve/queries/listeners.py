@@ -21,7 +21,6 @@ Sort = Literal[
     "registered",
 ]
 Direction = Literal["ascending", "descending"]
-TopEntity = Literal["artists", "tracks", "albums", "tags"]
 
 _ORDER = {
     "scrobbles": "scrobbles",
@@ -208,44 +207,6 @@ def listener(reader: Reader, listener_id: str) -> dict[str, Any] | None:
         """,
         {"listener_id": listener_id},
     ).first()
-
-
-def top(
-    reader: Reader,
-    *,
-    listener_id: str,
-    entity: str,
-    period: str,
-    first: date,
-    limit: int,
-    offset: int,
-) -> Result:
-    """A listener's top list of one period of the mart."""
-    return reader.query(
-        """
-        select rank, entity_id, entity_name, artist_id, artist_name, scrobbles,
-            cast(share_pct as double precision) as share_pct
-        from marts.listener_top
-        where listener_id = :listener_id and entity_type = :entity_type
-            and period = :period
-            and period_start = (
-                select max(period_start) from marts.listener_top
-                where listener_id = :listener_id and entity_type = :entity_type
-                    and period = :period
-                    and (:period = 'all_time' or period_start = :first)
-            )
-        order by rank, entity_id
-        limit :limit offset :offset
-        """,
-        {
-            "listener_id": listener_id,
-            "entity_type": entity.removesuffix("s"),
-            "period": period,
-            "first": first,
-            "limit": limit,
-            "offset": offset,
-        },
-    )
 
 
 def development(reader: Reader, listener_id: str) -> Result:

@@ -317,6 +317,8 @@ GOOD: dict[str, str] = {
     "chart": "panel_artists",
     "entity": "artists",
     "grain": "month",
+    "track_id": key("Artist 00\x1fSong 0"),
+    "album_id": key("Artist 00\x1fAlbum"),
     "listener_name": "anna",
     "job_id": "0" * 32,
     "token_id": "1",

@@ -24,12 +24,17 @@ OPEN += ("/api/v1/rankings", "/api/v1/tags", "/api/v1/freshness", "/api/v1/versi
 OPEN += ("/api/v1/statistics", "/api/docs", "/problems", "/health", "/ready", "/login")
 OPEN += ("/openapi.json", "/static", "/favicon.ico", "/theme", "/about", "/docs/")
 OPEN += ("/artists", "/charts", "/compare", "/tags", "/trends")
+OPEN += ("/tracks/", "/albums/", "/api/v1/tracks/", "/api/v1/albums/")
 OPEN += ("/restatements", "/api/v1/restatements", "/api/v1/search", "/methods")
 OPEN += ("/api/v1/value-constants", "/privacy")
 # Beside these; an invitation to log in counts as open, and a page that says no more
 # than that a listener keeps this private.
 OPEN_EXACTLY = {"/", "/api/", "/api/v1/", "/listeners", "/me"}
 OPEN_EXACTLY |= {"/listeners/<listener_name>"}
+OPEN_EXACTLY |= {
+    f"/listeners/<listener_name>/{rest}"
+    for rest in ("top/<entity>", "plays", "statistics/<part>", "<entity>/<entity_id>")
+}
 OPEN_EXACTLY |= {"/exchange", "/exchange/artists/<artist_id>", "/exchange/boards"}
 OPEN_EXACTLY |= {"/exchange/economy", "/exchange/tour", "/api/v1/exchange"}
 OPEN_EXACTLY |= {
@@ -50,6 +55,9 @@ PLACES = {
     "chart": "panel_artists",
     "entity": "artists",
     "grain": "month",
+    "part": "activity",
+    "track_id": key("Artist 00\x1fSong 0"),
+    "album_id": key("Artist 00\x1fAlbum"),
     "listener_name": "anna",
     "code": "not_found",
     "filename": "site.css",

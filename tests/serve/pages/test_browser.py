@@ -10,6 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from serve.pages.statistics import PARTS
 from tests.serve.marts import key
 from tests.serve.pages.conftest import Browser
 
@@ -22,6 +23,8 @@ PAGES = {
     "chart": "/charts/panel_artists",
     "artists": "/artists",
     "artist": f"/artists/{ARTIST}",
+    "track": "/tracks/" + key("Artist 03\x1fSong 0"),
+    "album": "/albums/" + key("Artist 03\x1fAlbum"),
     "compare": f"/compare?artists={ARTIST},{HOSTILE},{REVERSED}&days=90",
     "trends": "/trends",
     "tags": "/tags",
@@ -186,7 +189,14 @@ def test_everything_that_can_be_used_has_a_name(browser: Browser) -> None:
                 continue
             named.append((role, node.get("name", {}).get("value", "").strip()))
         assert named and all(name for _, name in named), named
-        assert any(role in ("img", "image") for role, _ in named)
+        # A picture with links is a group, or nobody could reach them.
+        pictures = [
+            node["name"]["value"]
+            for node in tree["nodes"]
+            if node.get("role", {}).get("value") in ("img", "image", "group")
+            and node.get("name", {}).get("value")
+        ]
+        assert pictures
 
 
 def test_a_picture_is_read_by_arrow_keys(browser: Browser) -> None:
@@ -265,3 +275,26 @@ def test_one_s_own_page_is_drawn_and_its_fetch_is_shown(
     browser.shoot("me-narrow-dark", 500)
     _quiet(browser)
     browser.driver.delete_all_cookies()
+
+
+def test_own_lists_and_statistics_fit_in_light_and_in_the_dark(
+    browser: Browser, pages_app: Flask
+) -> None:
+    browser.log_in(pages_app, "anna")
+    paths = ["top/artists", "plays", f"artists/{ARTIST}"]
+    paths += [f"statistics/{part}" for part in PARTS]
+    try:
+        for number, path in enumerate(paths):
+            for width, is_dark in ((1280, False), (500, True)):
+                browser.look(width, dark=is_dark)
+                browser.open(f"/listeners/anna/{path}?range=year&tz=Europe/Oslo")
+                assert browser.ask("return document.querySelectorAll('figure').length")
+                tall, window = browser.ask(_WIDTHS)
+                assert tall <= window, (path, width)
+                assert browser.ask(_CONTRAST) == [], path
+                for wide, high, marks in browser.ask(_DRAWN):
+                    assert wide > 100 and high > 20 and marks > 2, path
+                browser.shoot(f"own-{number}-{width}", width)
+                _quiet(browser)
+    finally:
+        browser.driver.delete_all_cookies()

@@ -27,6 +27,7 @@ VALUES: dict[str, Any] = {
     "chart": "panel_artists",
     "entity": "artists",
     "grain": "month",
+    "part": "activity",
 }
 # What a route needs before it says anything.
 QUERIES = {

@@ -19,6 +19,8 @@ from tests.serve.marts import ODD_NAMES, World, key, publish
 from tests.serve.pages.test_browser import ARTIST, HOSTILE, PAGES, REVERSED
 
 HTML = {"Accept": "text/html"}
+#: What leads a visitor nowhere: back, to last.fm, and to one's own things.
+LEFT_OUT = ("/theme/", "/login", "/api/v1/account/")
 
 
 class Document(HTMLParser):
@@ -93,7 +95,9 @@ def test_every_picture_has_names_a_table_and_a_csv_that_can_be_had(
     page = _document(visitor, PAGES[name])
     for figure in page.figures:
         tags = [tag for tag, _ in figure]
-        pictures = [given for tag, given in figure if given.get("role") == "img"]
+        pictures = [
+            given for tag, given in figure if "picture" in given.get("class", "")
+        ]
         if pictures:
             assert "table" in tags and "caption" in tags
             ids = {given.get("id") for tag, given in figure if tag in ("title", "desc")}
@@ -113,7 +117,7 @@ def test_every_link_of_the_pages_leads_somewhere(visitor: FlaskClient) -> None:
     for path in PAGES.values():
         for given in _document(visitor, path).all("a"):
             href = given.get("href", "").split("#")[0]
-            if href.startswith("/") and not href.startswith(("/theme/", "/login")):
+            if href.startswith("/") and not href.startswith(LEFT_OUT):
                 seen.add(href)
     assert len(seen) > 100
     for href in sorted(seen)[:: max(1, len(seen) // 70)]:
@@ -433,3 +437,27 @@ def test_files_of_our_own_are_kept_for_good_under_a_name_of_their_content(
     assert sheet is not None
     with client.get(sheet[1]) as answer:
         assert "immutable" in answer.headers["Cache-Control"]
+
+
+NAMED_BARS = {
+    "/artists": 12,
+    f"/artists/{ARTIST}": 4,
+    "/charts/panel_artists": 15,
+    "/tags": 3,
+    f"/tags/{key('jazz')}": 12,
+    f"/albums/{key('Artist 03' + chr(31) + 'Album')}": 3,
+}
+
+
+@pytest.mark.parametrize("path", NAMED_BARS)
+def test_the_names_in_pictures_are_links_that_lead_somewhere(
+    visitor: FlaskClient, path: str
+) -> None:
+    text = visitor.get(path, headers=HTML).text
+    found = re.findall(r'<a href="([^"]+)"><text', text)
+    assert len(found) >= NAMED_BARS[path]
+    # What is inside an image cannot be reached by keyboard.
+    assert 'role="group"' in text
+    for address in dict.fromkeys(found[:: max(1, len(found) // 5)]):
+        answer = visitor.get(address.replace("&amp;", "&"), headers=HTML)
+        assert answer.status_code in (200, 301), address

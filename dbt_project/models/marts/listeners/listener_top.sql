@@ -22,7 +22,8 @@ final as (
         artist_id,
         artist_name,
         scrobbles,
-        share_pct
+        share_pct,
+        entities
 
     from lists
 

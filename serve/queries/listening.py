@@ -1,0 +1,441 @@
+"""One listener's own plays in any window: lists, one thing, the plays themselves.
+
+Owns :class:`Listening` and its SQL. Days, hours and weeks are those of a time zone; all
+plays count, flagged or not: it is about oneself, not about a chart. Who may ask is
+decided before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from serve import ranges
+from serve.queries.search import Search
+from serve.queries.windows import is_main_tag
+from serve.ranges import BEGINNING, Range
+from serve.store.contract import Reader, Result
+from serve.zones import Zone
+
+Entity = Literal["artists", "albums", "tracks", "tags"]
+By = Literal["scrobbles", "minutes", "share"]
+Grain = Literal["day", "week", "month", "year"]
+
+_BY = {
+    "scrobbles": "scrobbles",
+    "minutes": "listening_seconds",
+    "share": "scrobbles",
+}
+_KEYS = {"artists": "artist_id", "albums": "album_id", "tracks": "track_id"}
+#: Entity -> where its names are joined, and how they are called in the answer.
+_NAMES = {
+    "artists": (
+        "left join marts.dim_artists as things on things.artist_id = paged.entity_id",
+        "things.artist_name as entity_name, paged.entity_id as artist_id,"
+        " things.artist_name as artist_name",
+    ),
+    "albums": (
+        "left join marts.dim_albums as things on things.album_id = paged.entity_id",
+        "things.album_name as entity_name, things.artist_id, things.artist_name",
+    ),
+    "tracks": (
+        "left join marts.dim_tracks as things on things.track_id = paged.entity_id",
+        "things.track_name as entity_name, things.artist_id, things.artist_name",
+    ),
+    "tags": (
+        "left join (select tag_id, max(tag_name) as tag_name from marts.artist_tags"
+        " group by tag_id) as things on things.tag_id = paged.entity_id",
+        "things.tag_name as entity_name, cast(null as text) as artist_id,"
+        " cast(null as text) as artist_name",
+    ),
+}
+_TIMES = "min(scrobbled_at) as first_at, max(scrobbled_at) as last_at"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Plays of one listener: local days of a zone, optionally of one thing.
+
+    `as_of` is the published day; `entity` and `entity_id` name the thing.
+    """
+
+    listener_id: str
+    days: Range
+    as_of: date
+    zone: Zone
+    entity: Entity | None = None
+    entity_id: str | None = None
+
+    @property
+    def first(self) -> date:
+        """The first local day."""
+        return max(self.days.first, BEGINNING)
+
+    @property
+    def last(self) -> date:
+        """The last local day with a play that can be known.
+
+        All of time ends with the last known play, whose local day may be the next.
+        """
+        if self.days.period == "all_time":
+            return self.as_of + timedelta(days=1)
+        return min(self.days.last, self.as_of + timedelta(days=1))
+
+    def over(self, days: Range) -> Listening:
+        """The same of other days."""
+        return replace(self, days=days)
+
+    @property
+    def whole(self) -> Listening:
+        """The same of all of time."""
+        return self.over(Range(BEGINNING, self.as_of, "all_time"))
+
+    @property
+    def until(self) -> Listening:
+        """The same from the beginning to the window's last day."""
+        if self.days.period == "all_time":
+            return self
+        return self.over(Range(BEGINNING, self.days.last))
+
+    @property
+    def earlier(self) -> Listening | None:
+        """The same of the period before; None before all of time."""
+        days = ranges.before(self.days)
+        return None if days is None else self.over(days)
+
+    @property
+    def binds(self) -> dict[str, Any]:
+        """The values for :attr:`sql`."""
+        return {
+            "listener_id": self.listener_id,
+            "first": self.first,
+            "last": self.last,
+            # No zone is more than a day away from UTC.
+            "first_utc": self.first - timedelta(days=1),
+            "last_utc": self.last + timedelta(days=1),
+            "begin_at": self.zone.begin(self.first),
+            "end_at": self.zone.begin(self.last + timedelta(days=1)),
+            "thing_id": self.entity_id,
+        }
+
+    @property
+    def sql(self) -> str:
+        """SQL: the plays, with local_at and local_date.
+
+        The window is cut by UTC times, so that local time is worked out only where a
+        question asks for it.
+        """
+        local = self.local_sql("own.scrobbled_at")
+        edges = ""
+        if self.days.period != "all_time":
+            edges = (
+                "and own.scrobbled_date between :first_utc and :last_utc"
+                " and own.scrobbled_at >= :begin_at and own.scrobbled_at < :end_at"
+            )
+        return f"""
+            select
+                own.scrobble_id, own.artist_id, own.track_id, own.album_id,
+                own.scrobbled_at, own.scrobbled_date, {local} as local_at,
+                cast({local} as date) as local_date, own.listening_seconds
+            from marts.fct_scrobbles as own
+            where own.listener_id = :listener_id {edges} {self._of_thing()}
+        """
+
+    def local_sql(self, column: str) -> str:
+        """SQL: local time of UTC times of the window."""
+        first = self.first - timedelta(days=1)
+        last = max(min(self.last, self.as_of), self.first) + timedelta(days=1)
+        return self.zone.local_sql(column, first, last)
+
+    def _of_thing(self) -> str:
+        if self.entity is None:
+            return ""
+        if self.entity == "tags":
+            return (
+                "and own.artist_id in (select tags.artist_id from marts.artist_tags"
+                f" as tags where tags.tag_id = :thing_id and {is_main_tag()})"
+            )
+        return f"and own.{_KEYS[self.entity]} = :thing_id"
+
+
+def period_sql(grain: str, column: str = "local_date") -> str:
+    """SQL: the first day of the period of a local day; weeks begin on Monday."""
+    return (
+        column if grain == "day" else f"cast(date_trunc('{grain}', {column}) as date)"
+    )
+
+
+def top(
+    reader: Reader,
+    listening: Listening,
+    *,
+    entity: str,
+    by: str,
+    limit: int,
+    offset: int,
+) -> Result:
+    """What was played most; ties share a rank, and the share is that of plays."""
+    if entity == "tags":
+        entities = f"""
+            select
+                tags.tag_id as entity_id,
+                cast(sum(artists.scrobbles) as bigint) as scrobbles,
+                cast(sum(artists.listening_seconds) as bigint) as listening_seconds,
+                min(artists.first_at) as first_at, max(artists.last_at) as last_at
+            from ({_entities("artist_id")}) as artists
+            inner join marts.artist_tags as tags
+                on tags.artist_id = artists.entity_id and {is_main_tag()}
+            group by tags.tag_id
+        """
+    else:
+        entities = _entities(_KEYS[entity])
+    join, names = _NAMES[entity]
+    measure = _BY[by]
+    return reader.query(
+        f"""
+        with
+
+        plays as ({listening.sql}),
+
+        entities as ({entities}),
+
+        ranked as (
+
+            select
+                cast(rank() over (order by {measure} desc) as integer) as rank,
+                entities.*,
+                100.0 * cast(scrobbles as double precision)
+                    / sum(scrobbles) over () as share_pct,
+                cast(count(*) over () as bigint) as entities
+            from entities
+
+        ),
+
+        paged as (
+
+            select * from ranked
+            order by {measure} desc, scrobbles desc, entity_id
+            limit :limit offset :offset
+
+        )
+
+        select
+            paged.rank, paged.entity_id, {names}, paged.scrobbles,
+            paged.listening_seconds, paged.share_pct,
+            {listening.local_sql("paged.first_at")} as first_played_at,
+            {listening.local_sql("paged.last_at")} as last_played_at, paged.entities
+        from paged
+        {join}
+        order by paged.{measure} desc, paged.scrobbles desc, paged.entity_id
+        """,
+        {**listening.binds, "limit": limit, "offset": offset},
+    )
+
+
+def is_in_mart(listening: Listening) -> bool:
+    """Whether marts.listener_top has the window: its periods are of UTC days."""
+    days = listening.days
+    is_utc = listening.zone.name == "UTC"
+    return days.period == "all_time" or (is_utc and days.period is not None)
+
+
+def first_of(
+    reader: Reader, listening: Listening, *, entity: str, limit: int
+) -> Result:
+    """The first of a list, from the mart where it has the window, else counted.
+
+    Only the columns that both have.
+    """
+    if not is_in_mart(listening):
+        found = top(
+            reader, listening, entity=entity, by="scrobbles", limit=limit, offset=0
+        )
+        kept = [found.columns.index(name) for name in _FIRST]
+        rows = [tuple(row[index] for index in kept) for row in found.rows]
+        return Result(_FIRST, tuple(found.types[index] for index in kept), rows)
+    return reader.query(
+        f"""
+        select {", ".join(_FIRST[:-1])}, cast(share_pct as double precision)
+            as share_pct
+        from marts.listener_top
+        where listener_id = :listener_id and entity_type = :entity_type
+            and period = :period
+            and (:period = 'all_time' or period_start = :first)
+        order by rank, entity_id
+        limit :limit
+        """,
+        {
+            **listening.binds,
+            "entity_type": entity.removesuffix("s"),
+            "period": listening.days.period,
+            "limit": limit,
+        },
+    )
+
+
+_FIRST = (
+    "rank",
+    "entity_id",
+    "entity_name",
+    "artist_id",
+    "artist_name",
+    "scrobbles",
+    "share_pct",
+)
+
+
+def _entities(key: str) -> str:
+    return f"""
+        select
+            plays.{key} as entity_id,
+            cast(count(*) as bigint) as scrobbles,
+            cast(sum(plays.listening_seconds) as bigint) as listening_seconds,
+            {_TIMES}
+        from plays
+        where plays.{key} is not null
+        group by plays.{key}
+    """
+
+
+def plays(
+    reader: Reader, listening: Listening, *, text: str | None, limit: int, offset: int
+) -> Result:
+    """The plays, newest first; with `text` those whose artist, album or track has it.
+
+    Of `text` each name is compared as everywhere in the service, in any case and width.
+    """
+    search = Search(text)
+    found = ""
+    if text:
+        found = "where " + " or ".join(
+            f"plays.{key} in (select {key} from marts.{table}"
+            f" where {search.within('name_key')})"
+            for table, key in (
+                ("dim_artists", "artist_id"),
+                ("dim_tracks", "track_id"),
+                ("dim_albums", "album_id"),
+            )
+        )
+    return reader.query(
+        f"""
+        with
+
+        plays as ({listening.sql}),
+
+        paged as (
+
+            select * from plays
+            {found}
+            order by scrobbled_at desc, scrobble_id
+            limit :limit offset :offset
+
+        )
+
+        select
+            paged.scrobble_id, paged.scrobbled_at, paged.local_at,
+            paged.artist_id, artists.artist_name, paged.track_id, tracks.track_name,
+            paged.album_id, albums.album_name, paged.listening_seconds
+        from paged
+        left join marts.dim_artists as artists
+            on artists.artist_id = paged.artist_id
+        left join marts.dim_tracks as tracks on tracks.track_id = paged.track_id
+        left join marts.dim_albums as albums on albums.album_id = paged.album_id
+        order by paged.scrobbled_at desc, paged.scrobble_id
+        """,
+        {**listening.binds, **search.binds, "limit": limit, "offset": offset},
+    )
+
+
+def totals(reader: Reader, listening: Listening) -> dict[str, Any]:
+    """How much was played in the window, of how many different things."""
+    known = _different(reader, listening)
+    different = ", ".join(
+        f"cast({_count(key, known)} as bigint) as {entity}"
+        for entity, key in _KEYS.items()
+    )
+    found = reader.query(
+        f"""
+        with plays as ({listening.sql})
+
+        select
+            cast(count(*) as bigint) as scrobbles,
+            cast(coalesce(sum(listening_seconds), 0) as bigint) as listening_seconds,
+            {different},
+            cast(count(distinct local_date) as bigint) as active_days,
+            {listening.local_sql("min(scrobbled_at)")} as first_played_at,
+            {listening.local_sql("max(scrobbled_at)")} as last_played_at
+        from plays
+        """,
+        {**listening.binds, **known},
+    ).first()
+    assert found is not None
+    return found
+
+
+def _different(reader: Reader, listening: Listening) -> dict[str, int]:
+    """How many different things all of time has, by their keys, where a mart says so.
+
+    Counting them costs more than the rest of the totals.
+    """
+    if listening.days.period != "all_time" or listening.entity is not None:
+        return {}
+    found = reader.query(
+        """
+        select entity_type, entities
+        from marts.listener_top
+        where listener_id = :listener_id and period = 'all_time' and place = 1
+        """,
+        listening.binds,
+    )
+    return {f"{row[0]}_id": row[1] for row in found.rows if row[0] != "tag"}
+
+
+def _count(key: str, known: dict[str, int]) -> str:
+    return f":{key}" if key in known else f"count(distinct {key})"
+
+
+def by_period(reader: Reader, listening: Listening, *, grain: str) -> Result:
+    """Plays by local day to year, zero-filled from the first to the last play."""
+    start = period_sql(grain)
+    found = reader.query(
+        f"""
+        with plays as ({listening.sql})
+
+        select
+            {start} as period_start,
+            cast(count(*) as bigint) as scrobbles,
+            cast(sum(listening_seconds) as bigint) as listening_seconds
+        from plays
+        group by {start}
+        order by period_start
+        """,
+        listening.binds,
+    )
+    rows: list[tuple[Any, ...]] = []
+    for row in found.rows:
+        while rows and (empty := next_start(grain, rows[-1][0])) < row[0]:
+            rows.append((empty, 0, 0))
+        rows.append(row)
+    return Result(found.columns, found.types, rows)
+
+
+def next_start(grain: str, day: date) -> date:
+    """The first day of the period after the one of `day`."""
+    longest = {"day": 1, "week": 7, "month": 31, "year": 366}[grain]
+    return ranges.start_of(grain, ranges.start_of(grain, day) + timedelta(days=longest))
+
+
+def name_of(reader: Reader, entity: str, entity_id: str) -> dict[str, Any] | None:
+    """The name of a thing that is known, with its artist's; None if it is not."""
+    join, names = _NAMES[entity]
+    found = reader.query(
+        f"""
+        select paged.entity_id, {names}
+        from (select cast(:entity_id as text) as entity_id) as paged
+        {join}
+        """,
+        {"entity_id": entity_id},
+    ).first()
+    assert found is not None
+    return None if found["entity_name"] is None else found
