@@ -59,8 +59,8 @@ def add(spec: dict[str, Any], marts: list[Described]) -> None:
     schemas = spec["components"]["schemas"]
     everywhere: dict[str, set[str]] = defaultdict(set)
     for mart in marts:
-        for column, text in mart.columns.items():
-            everywhere[column].add(text)
+        for column, told in mart.columns.items():
+            everywhere[column].add(told)
     words: dict[str, dict[str, str]] = defaultdict(dict)
     for path, item in spec["paths"].items():
         route = path.removeprefix(_ROOT)
