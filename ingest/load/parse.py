@@ -21,9 +21,8 @@ import pyarrow as pa
 
 from ingest.landing import Part
 from ingest.lastfm.recipes import (
-    PUBLISHED_RECIPES,
+    ALL_RECIPES,
     PUBLISHED_TABLES,
-    RECIPES,
     ROW_TABLES,
     TABLES,
     recipes_of,
@@ -526,12 +525,7 @@ class Parser:
         )
         self.database.execute(_JUDGED_SQL)
         known = ", ".join(
-            sorted(
-                {
-                    text_literal(recipe.method.lower())
-                    for recipe in (*RECIPES, *PUBLISHED_RECIPES)
-                }
-            )
+            sorted({text_literal(recipe.method.lower()) for recipe in ALL_RECIPES})
         )
         self.database.execute(
             f"""
@@ -797,7 +791,7 @@ class Parser:
         for table, files in self._files.items():
             if (
                 files
-                and table.startswith("lastfm__")
+                and table.startswith(("lastfm__", "imports__"))
                 and "item_index" in TABLES[table].column_names
             ):
                 paths = _literals(files)
