@@ -145,7 +145,7 @@ def _records(
 def _pages(rows: Iterable[Found]) -> Iterator[list[dict[str, Any]]]:
     page: list[dict[str, Any]] = []
     for found in rows:
-        page.append(_item(found))
+        page.append(item_of(found))
         if len(page) == PAGE_ROWS:
             yield page
             page = []
@@ -153,7 +153,8 @@ def _pages(rows: Iterable[Found]) -> Iterator[list[dict[str, Any]]]:
         yield page
 
 
-def _item(found: Found) -> dict[str, Any]:
+def item_of(found: Found) -> dict[str, Any]:
+    """A row as it lands: a play by the columns of its table, or what was no play."""
     row = found.row
     if not isinstance(row, Taken):
         # Without a name it fits no row: the load keeps it as a dead letter, whole.

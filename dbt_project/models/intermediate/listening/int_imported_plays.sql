@@ -30,14 +30,15 @@ points as (
     select
         *,
         row_number() over (
-            order by listener_id, match_key, played_uts
+            order by listener_id, match_key, from_uts, to_uts
         ) as point
 
     from (
         select distinct
             listener_id,
             match_key,
-            scrobbled_uts as played_uts
+            scrobbled_uts as from_uts,
+            scrobbled_uts as to_uts
 
         from answered
 
@@ -46,7 +47,8 @@ points as (
         select
             listener_id,
             match_key,
-            started_uts as played_uts
+            from_uts,
+            to_uts
 
         from starts
     ) as both_sources
@@ -60,8 +62,12 @@ pairs as (
         imports.import_id,
         imports.started_uts,
         points.point,
-        points.played_uts,
-        abs(points.played_uts - imports.started_uts) as seconds_apart
+        points.from_uts,
+        greatest(
+            points.from_uts - imports.started_uts,
+            imports.started_uts - points.to_uts,
+            0
+        ) as seconds_apart
 
     from imports
 
@@ -69,24 +75,31 @@ pairs as (
         on
             imports.listener_id = points.listener_id
             and imports.match_key = points.match_key
-            and points.played_uts between imports.from_uts and imports.to_uts
+            and points.from_uts <= imports.to_uts
+            and points.to_uts >= imports.from_uts
 
     where imports.stamp in ('end', 'end minute')
 
 ),
-{#- Whoever is each other's nearest is one play; what is left is asked again. -#}
-{% for round in range(3) %}
+{#- Whoever is each other's nearest is one play; what is left is asked again. As often
+   as a track can be in a row within one window. -#}
+{% set rounds = range(6) %}
+{% for round in rounds %}
 
 free_{{ round }} as (
 
-    select * from {{ 'pairs' if loop.first else 'free_' ~ (round - 1) }}
+    select * from {{ 'pairs' if loop.first else 'free_' ~ (round - 1) }} as pair
     {%- if not loop.first %}
 
     where
-        import_id not in (
-            select one.import_id from matched_{{ round - 1 }} as one
+        not exists (
+            select 1 from matched_{{ round - 1 }} as matched
+            where matched.import_id = pair.import_id
         )
-        and point not in (select one.point from matched_{{ round - 1 }} as one)
+        and not exists (
+            select 1 from matched_{{ round - 1 }} as matched
+            where matched.point = pair.point
+        )
     {%- endif %}
 
 ),
@@ -102,7 +115,7 @@ matched_{{ round }} as (
             import_id,
             point,
             row_number() over (
-                partition by import_id order by seconds_apart, played_uts, point
+                partition by import_id order by seconds_apart, from_uts, point
             ) as of_import,
             row_number() over (
                 partition by point order by seconds_apart, started_uts, import_id
@@ -116,17 +129,26 @@ matched_{{ round }} as (
 ),
 {%- endfor %}
 
+matched as (
+    {%- for round in rounds %}
+
+    select import_id from matched_{{ round }}
+    {{- '\n\n    union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
 new_ends as (
 
-    select * from imports
+    select imports.*
+
+    from imports
+
+    left join matched on imports.import_id = matched.import_id
 
     where
-        stamp in ('end', 'end minute')
-        {%- for round in range(3) %}
-        and import_id not in (
-            select one.import_id from matched_{{ round }} as one
-        )
-        {%- endfor %}
+        imports.stamp in ('end', 'end minute')
+        and matched.import_id is null
 
 ),
 
