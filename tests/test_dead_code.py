@@ -41,7 +41,8 @@ READ_BY_LIBRARIES = {
     "Jinja": ("numeric", "embed", "legend", "has_open_table", "is_docs_site"),
     "limits": ("STORAGE_SCHEME", "base_exceptions", "get_expiry"),
     "pydantic": ("model_config",),
-    "Python": ("trace",),  # the third argument of __exit__
+    # The third argument of __exit__; what a raw stream has to answer.
+    "Python": ("trace", "readable", "readinto"),
     "SQLAlchemy": ("isolation_level", "serve_state"),
 }
 

@@ -115,7 +115,8 @@ def _entry(table: str, spelling: Spelling) -> str:
     source, _, name = table.partition("__")
     where = f"'source': '{source}', 'table': '{name}'"
     return (
-        f"        {{{where}, 'is_official': {is_official}, 'columns': [\n"
+        f"        {{{where},\n"
+        f"         'is_official': {is_official}, 'columns': [\n"
         f"{columns}        ], 'playcount': '{spelling.playcount}'}},\n"
     )
 

@@ -46,19 +46,21 @@ whole_ends as (
 -- Spotify's short history is the extended one, cut to the minute.
 once as (
 
-    select told.*
+    select * from told
 
-    from told
-
-    left join whole_ends
-        on
-            told.stamp = 'end minute'
-            and told.listener_id = whole_ends.listener_id
-            and told.match_key = whole_ends.match_key
-            and told.stamped_uts = whole_ends.stamped_uts
-            and told.played_ms = whole_ends.played_ms
-
-    where told.telling = 1 and whole_ends.listener_id is null
+    where
+        telling = 1
+        and not (
+            stamp = 'end minute'
+            and exists (
+                select 1 from whole_ends
+                where
+                    whole_ends.listener_id = told.listener_id
+                    and whole_ends.match_key = told.match_key
+                    and whole_ends.stamped_uts = told.stamped_uts
+                    and whole_ends.played_ms = told.played_ms
+            )
+        )
 
 ),
 
@@ -87,7 +89,8 @@ final as (
         stamp,
         copy,
         -- Repeats of a minute get seconds of their own.
-        started_uts + case when stamp = 'minute' then copy - 1 else 0 end as started_uts,
+        started_uts
+        + case when stamp = 'minute' then copy - 1 else 0 end as started_uts,
         case
             when stamp in ('end', 'end minute')
                 then

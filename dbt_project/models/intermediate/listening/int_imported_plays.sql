@@ -140,15 +140,14 @@ matched as (
 
 new_ends as (
 
-    select imports.*
-
-    from imports
-
-    left join matched on imports.import_id = matched.import_id
+    select * from imports
 
     where
-        imports.stamp in ('end', 'end minute')
-        and matched.import_id is null
+        stamp in ('end', 'end minute')
+        and not exists (
+            select 1 from matched
+            where matched.import_id = imports.import_id
+        )
 
 ),
 

@@ -1,6 +1,6 @@
 -- One row per imported start of a play that no answer and no better file tells of.
 --
--- The order decides: last.fm's answers (deleted plays too: who deleted a play at last.fm
+-- The order decides: last.fm's answers (deleted plays too: who deleted a play there
 -- does not want it back), then files of the second, then files of the minute.
 with
 
@@ -26,17 +26,17 @@ answered as (
 -- The same second.
 new_seconds as (
 
-    select imports.*
+    select * from imports
 
-    from imports
-
-    left join answered
-        on
-            imports.listener_id = answered.listener_id
-            and imports.match_key = answered.match_key
-            and imports.started_uts = answered.scrobbled_uts
-
-    where imports.stamp = 'second' and answered.listener_id is null
+    where
+        stamp = 'second'
+        and not exists (
+            select 1 from answered
+            where
+                answered.listener_id = imports.listener_id
+                and answered.match_key = imports.match_key
+                and answered.scrobbled_uts = imports.started_uts
+        )
 
 ),
 
@@ -77,17 +77,18 @@ minutes as (
 -- The same minute, one to one: the third of two plays is another.
 new_minutes as (
 
-    select imports.*
+    select * from imports
 
-    from imports
-
-    left join minutes
-        on
-            imports.listener_id = minutes.listener_id
-            and imports.match_key = minutes.match_key
-            and imports.from_uts = minutes.minute_uts
-
-    where imports.stamp = 'minute' and imports.copy > coalesce(minutes.plays, 0)
+    where
+        stamp = 'minute'
+        and not exists (
+            select 1 from minutes
+            where
+                minutes.listener_id = imports.listener_id
+                and minutes.match_key = imports.match_key
+                and minutes.minute_uts = imports.from_uts
+                and minutes.plays >= imports.copy
+        )
 
 ),
 
