@@ -37,7 +37,12 @@ READ_BY_LIBRARIES = {
         "CharacterDataHandler",
         "StartDoctypeDeclHandler",
     ),
-    "flask": ("strict_slashes", "session_interface", "openapi_version"),
+    "flask": (
+        "strict_slashes",
+        "session_interface",
+        "openapi_version",
+        "max_content_length",
+    ),
     "Jinja": ("numeric", "embed", "legend", "has_open_table", "is_docs_site"),
     "limits": ("STORAGE_SCHEME", "base_exceptions", "get_expiry"),
     "pydantic": ("model_config",),
