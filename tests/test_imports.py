@@ -14,7 +14,7 @@ from tests.daily_runs import FIRST_DAY, Daily, copy_of
 
 pytestmark = pytest.mark.long
 
-HAS, NEW = "Margor", "Bea of No Account"
+HAS, NEW = "Margor", "Bea_of_no_account"
 _PLAYS = """
     select
         cast(extract(epoch from plays.scrobbled_at) as bigint) as started,

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from ingest import landing
+from ingest.exports.cli import command
 from ingest.jobs import import_history
 from serve.accounts.current import COOKIE
 from serve.jobs.queue import Jobs
 from serve.pages import listeners
 from tests.serve.conftest import csrf, log_in, shared
-from warehouse import ops, uploads
+from warehouse import forgetting, ops, uploads
+from warehouse.errors import Busy, ImportRefused
+from warehouse.lease import Lease
 
 HISTORY = b"artist,track,uts\nLow,Fly,1700000000\nLow,Fly,1700000000\nLow\n"
 
@@ -122,3 +126,30 @@ def test_a_file_has_a_size_and_a_stranger_none(
     assert hand_in(browser, HISTORY.ljust(4000)) == 413
     assert hand_in(browser, HISTORY.ljust(2000)) == 303, "more than others may send"
     assert hand_in(service.test_client(), HISTORY.ljust(2000), token="") in (401, 413)
+
+
+def test_the_command_gives_way_to_a_run_and_to_a_deletion(
+    service: Flask, tmp_path: Path
+) -> None:
+    settings = shared(service).settings.warehouse
+    path = tmp_path / "history.csv"
+    path.write_bytes(HISTORY)
+
+    def bring(listener: str) -> BaseException | None:
+        environment = {
+            "DATA_DIR": str(settings.data_dir),
+            "SCROBBLE_CONFIG": str(tmp_path / "none.toml"),
+        }
+        arguments = [str(path), "--listener", listener]
+        return CliRunner().invoke(command, arguments, env=environment).exception
+
+    engine = ops.open_ops(settings)
+    log_in(service, "anna")  # there are accounts, beside which deletions are noted
+    forgetting.finish(settings, engine, ["anna"])
+    assert isinstance(bring("Anna"), ImportRefused)
+    lease = Lease(engine, "a-run", settings.data_dir / "alive", 30)
+    lease.acquire()
+    assert isinstance(bring("bert"), Busy)
+    lease.release()
+    assert bring("bert") is None
+    engine.dispose()
