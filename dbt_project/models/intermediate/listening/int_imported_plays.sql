@@ -85,20 +85,21 @@ pairs as (
    as a track can be in a row within one window. -#}
 {% set rounds = range(6) %}
 {% for round in rounds %}
+{%- set before = 'pairs' if loop.first else 'free_' ~ (round - 1) %}
 
 free_{{ round }} as (
 
-    select * from {{ 'pairs' if loop.first else 'free_' ~ (round - 1) }} as pair
+    select * from {{ before }}
     {%- if not loop.first %}
 
     where
         not exists (
             select 1 from matched_{{ round - 1 }} as matched
-            where matched.import_id = pair.import_id
+            where matched.import_id = {{ before }}.import_id
         )
         and not exists (
             select 1 from matched_{{ round - 1 }} as matched
-            where matched.point = pair.point
+            where matched.point = {{ before }}.point
         )
     {%- endif %}
 
