@@ -31,7 +31,7 @@ from ingest.load import dead_letters
 from ingest.load.item_sql import text_literal
 from ingest.load.promote import Raw, analyze, open_raw
 from ingest.published.tables import METHOD
-from warehouse import ops
+from warehouse import ops, uploads
 from warehouse.names import name_key
 from warehouse.run import Run, StepResult
 
@@ -51,6 +51,7 @@ def forget(run: Run) -> StepResult:
     answers = forget_landed(run.engine, run.landing_dir, keys, run.lease.check)
     with run.engine.begin() as connection:
         calls = _forget_calls(connection, keys)
+    uploads.discard(run.settings.data_dir, keys)
     aside = run.settings.data_dir / "aside"
     kept_aside = sum(path.is_file() for path in aside.rglob("*"))
     shutil.rmtree(aside, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Jobs people start in the read service: fetch one listener's whole library.
+"""Jobs people start in the read service: fetch one's whole library, import one's files.
 
 Owns how such a job shares the queue with the daily run: it waits for the lease, works
 under it, gives way to a run that comes meanwhile and goes on after it, and leaves the
@@ -15,16 +15,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import Engine
 
+from ingest.exports.landing import is_landed, land
+from ingest.exports.plays import Tally
+from ingest.exports.reading import read, readings
 from ingest.lastfm.client import Client
 from ingest.lastfm.fetch import FetchCancelled, FetchResult, Progress, fetch
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.step import retry_policy
 from ingest.steps import lastfm_server
-from warehouse import forgetting, ops
-from warehouse.errors import Busy, FetchFailed, LeaseLost
+from warehouse import forgetting, ops, uploads
+from warehouse.errors import Busy, FetchFailed, ImportRefused, LeaseLost
 from warehouse.hooks import Job
 from warehouse.lease import JOB, Lease
 from warehouse.names import name_key
@@ -72,6 +76,70 @@ def fetch_listener(job: Job) -> Mapping[str, int]:
         "skipped": result.skipped,
         "failed": result.failed,
     }
+
+
+def import_history(job: Job) -> Mapping[str, int]:
+    """Land the files that the listener has handed in, each whole or not at all.
+
+    A file is deleted when it is landed, or is none that can be read. Safe to run again:
+    a file that is landed is known.
+
+    Raises:
+        Busy: a daily run held the lock for six hours.
+        ImportRefused: a file is no listening history, or the listener's deletion is not
+            done yet.
+    """
+    settings = job.settings
+    engine = ops.open_ops(settings)
+    key = name_key(job.listener_name)
+    whole = Tally()
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    try:
+        if key in forgetting.asked_for(settings, engine):
+            raise ImportRefused("what is kept of you is still being deleted")
+        while paths := uploads.waiting(settings.data_dir, key):
+            try:
+                with _held_lease(job, engine, deadline) as lease:
+                    whole.add(_import(job, engine, lease, paths[0]))
+            except LeaseLost:
+                continue  # a run has taken over; nothing of the file is landed
+            except FetchCancelled:
+                uploads.discard(settings.data_dir, [key])
+                raise
+            except ImportRefused as error:
+                paths[0].unlink(missing_ok=True)
+                said = str(error).replace(paths[0].name, "the file")
+                raise ImportRefused(said) from error
+            paths[0].unlink(missing_ok=True)
+            job.report(1, None, _counted(whole))
+    finally:
+        engine.dispose()
+    return _counted(whole)
+
+
+def _import(job: Job, engine: Engine, lease: Lease, path: Path) -> Tally:
+    (reading,) = readings([path])
+    if not is_landed(engine, job.listener_name, reading):
+        with engine.connect() as connection:
+            now = ops.database_time(connection)
+        land(
+            engine,
+            job.settings.data_dir / "landing",
+            job.listener_name,
+            reading,
+            read(reading, now),
+            as_of=now.date(),
+            now=now,
+            check=lease.check,
+        )
+    return reading.tally
+
+
+def _counted(tally: Tally) -> dict[str, int]:
+    """What became of the rows, in words for the page of one's jobs."""
+    counts = {"rows": tally.rows, "plays": tally.taken, "equal": tally.duplicates}
+    aside = {f"set aside: {reason}": rows for reason, rows in tally.aside.items()}
+    return counts | aside
 
 
 def _fetch(job: Job, engine: Engine, lease: Lease) -> FetchResult:

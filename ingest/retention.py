@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from ingest import landing
+from ingest.exports.landing import RUN as IMPORT_RUN
 from ingest.landing import Part
 from ingest.load.promote import loaded_parts
 from warehouse.duckdb_store import version_path
@@ -34,7 +35,12 @@ def expire_landing(run: Run) -> None:
         return
     before = run.as_of_date - timedelta(days=days)
     with run.engine.begin() as connection:
-        old = [p for p in landing.list_parts(connection) if p.as_of_date < before]
+        # What people brought can be asked of nobody again: it stays.
+        old = [
+            part
+            for part in landing.list_parts(connection)
+            if part.as_of_date < before and not part.run_id.startswith(IMPORT_RUN)
+        ]
         kept = kept_versions(connection)[: run.settings.keep_versions]
         written = {
             version.version: digest_of(connection, version)

@@ -37,11 +37,17 @@ READ_BY_LIBRARIES = {
         "CharacterDataHandler",
         "StartDoctypeDeclHandler",
     ),
-    "flask": ("strict_slashes", "session_interface", "openapi_version"),
+    "flask": (
+        "strict_slashes",
+        "session_interface",
+        "openapi_version",
+        "max_content_length",
+    ),
     "Jinja": ("numeric", "embed", "legend", "has_open_table", "is_docs_site"),
     "limits": ("STORAGE_SCHEME", "base_exceptions", "get_expiry"),
     "pydantic": ("model_config",),
-    "Python": ("trace",),  # the third argument of __exit__
+    # The third argument of __exit__; what a raw stream has to answer.
+    "Python": ("trace", "readable", "readinto"),
     "SQLAlchemy": ("isolation_level", "serve_state"),
 }
 

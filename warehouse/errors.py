@@ -60,6 +60,12 @@ class Damaged(WarehouseError):
     exit_code = 65
 
 
+class ImportRefused(WarehouseError):
+    """A file that somebody imports is none that can be read (65, EX_DATAERR)."""
+
+    exit_code = 65
+
+
 class DatabaseLost(WarehouseError):
     """The database went away in the middle of a run (69, EX_UNAVAILABLE)."""
 

@@ -136,6 +136,9 @@ def _completeness(evidence: Evidence) -> tuple[bool, str]:
 def _dead_letters(evidence: Evidence) -> tuple[bool, str]:
     loaded = evidence.steps.get("load", {})
     items, dead = int(loaded.get("items", 0)), int(loaded.get("dead_letters", 0))
+    # What cannot be read in a file that somebody brought must not stop the day.
+    items -= int(loaded.get("brought_items", 0))
+    dead -= int(loaded.get("brought_dead_letters", 0))
     share = 100.0 * dead / items if items else 0.0
     return share <= DEAD_LETTERS_PCT, f"{dead:,} of {items:,} items ({share:.3f} %)"
 

@@ -17,7 +17,7 @@ answered as (
         as_of_date,
         {{ spelling.is_official }} as is_official,
         {{ spelling.playcount }} as playcount
-    from {{ source('lastfm', spelling.table) }}
+    from {{ source(spelling.source, spelling.table) }}
     {%- if is_incremental() %}
     where load_id > {{ built_through() }}
     {%- endif %}

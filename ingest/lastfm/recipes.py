@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ingest.exchange.tables import EXCHANGE_TABLES
+from ingest.exports import tables as exports
 from ingest.published import tables as published
 
 SCHEMA = "raw"
@@ -289,6 +290,7 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "listener_name! tag_name! tagging_type! item_name! artist_name mbid "
         "tagged_uts:bigint",
     ),
+    RawTable(exports.TABLE, exports.DESCRIPTION, _PAGE + _columns(exports.COLUMNS)),
 )
 
 LEDGER_TABLES: tuple[RawTable, ...] = (
@@ -744,12 +746,22 @@ PUBLISHED_RECIPES: tuple[Recipe, ...] = tuple(
 )
 
 
+# So is what people bring of their own: a file's pages, asked for by nobody.
+IMPORT_RECIPE = Recipe(
+    exports.METHOD,
+    exports.TABLE,
+    (exports.METHOD,),
+    "play",
+    {name: item(name) for name in exports.ITEM_COLUMNS}
+    | {"listener_name": Source(param="user"), "file": Source(param="file")},
+)
+ALL_RECIPES: tuple[Recipe, ...] = (*RECIPES, *PUBLISHED_RECIPES, IMPORT_RECIPE)
+
+
 def recipes_of(method: str) -> tuple[Recipe, ...]:
     """The recipes of a method, whatever the capitals of its name."""
     return tuple(
-        recipe
-        for recipe in (*RECIPES, *PUBLISHED_RECIPES)
-        if recipe.method.lower() == method.lower()
+        recipe for recipe in ALL_RECIPES if recipe.method.lower() == method.lower()
     )
 
 

@@ -1,7 +1,8 @@
 """What the recipes say of their raw tables, written down for dbt.
 
-Owns two files of the dbt project: the entries of the source ``lastfm`` and the macro
-that lists where names stand. dbt reads both while it parses, before any database is
+Owns three files of the dbt project: the entries of the sources ``lastfm`` and
+``imports``, and the macro that lists where names stand. dbt reads them
+while it parses, before any database is
 there to be asked. ``python -m ingest.lastfm.sources`` (``make sources``) writes them; a
 test compares them with the recipes.
 """
@@ -10,11 +11,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ingest.exports import tables as exports
 from ingest.lastfm.recipes import ROW_TABLES, TABLES, Thing
 from ingest.lastfm.spellings import Spelling, spellings
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 SOURCES = PROJECT / "models" / "staging" / "lastfm" / "_lastfm__sources.yml"
+IMPORTS = PROJECT / "models" / "staging" / "imports" / "_imports__sources.yml"
 SPELLINGS = PROJECT / "macros" / "lastfm_spellings.sql"
 
 _SOURCES_HEAD = """\
@@ -36,6 +39,22 @@ sources:
         error_after: {count: 7, period: day}
     tables:
 """
+_IMPORTS_HEAD = """\
+# Written by `make sources` from ingest/exports/tables.py; change it there.
+version: 2
+
+sources:
+  - name: imports
+    description: >
+      What people brought of their own, from files of other services, row by row,
+      append-only, in one form. Times are as the file has them, in UTC; names are never
+      cleaned. Nobody imports every day, so it has no freshness.
+    schema: raw
+    config:
+      loaded_at_field: null
+      freshness: null
+    tables:
+"""
 # It has no time of its own; every spelling arrives with the row that holds it.
 _NO_FRESHNESS = """\
         config:
@@ -43,9 +62,9 @@ _NO_FRESHNESS = """\
           freshness: null
 """
 _SPELLINGS_HEAD = """\
-{# Returns, for each kind of thing, the raw tables where its names stand: table, columns
-   (expressions in the order of the spellings' columns), is_official and playcount
-   (last.fm's plays of the thing, null where it does not say). Written by
+{# Returns, for each kind of thing, the raw tables where its names stand: source,
+   table, columns (expressions in the order of the spellings' columns), is_official and
+   playcount (last.fm's plays of the thing, null where it does not say). Written by
    `make sources` from ingest/lastfm/spellings.py; change it there. Exists because dbt
    has to know while it parses which sources a model reads. #}
 {% macro lastfm_spellings() %}
@@ -57,13 +76,23 @@ def sources_yml() -> str:
     """The entries of dbt's source ``lastfm``, one for each of its raw tables."""
     others = ("lastfm__name_keys", "lastfm__answers")
     text = _SOURCES_HEAD
-    for table in (*ROW_TABLES, *(TABLES[name] for name in others)):
+    answered = [table for table in ROW_TABLES if table.name != exports.TABLE]
+    for table in (*answered, *(TABLES[name] for name in others)):
         text += f"      - name: {table.name.removeprefix('lastfm__')}\n"
         text += f"        identifier: {table.name}\n"
         text += f"        description: {table.description}\n"
         if table.name == "lastfm__name_keys":
             text += _NO_FRESHNESS
     return text
+
+
+def imports_yml() -> str:
+    """The entry of dbt's source ``imports``."""
+    return _IMPORTS_HEAD + (
+        "      - name: plays\n"
+        f"        identifier: {exports.TABLE}\n"
+        f"        description: {exports.DESCRIPTION}\n"
+    )
 
 
 def spellings_macro() -> str:
@@ -75,7 +104,7 @@ def spellings_macro() -> str:
         for table in ROW_TABLES:
             for spelling in spellings(table):
                 if spelling.thing == thing:
-                    text += _entry(table.name.removeprefix("lastfm__"), spelling)
+                    text += _entry(table.name, spelling)
         text += "    ],\n"
     return text + "}) }}\n{% endmacro %}\n"
 
@@ -83,15 +112,20 @@ def spellings_macro() -> str:
 def _entry(table: str, spelling: Spelling) -> str:
     columns = "".join(f'            "{each}",\n' for each in spelling.expressions)
     is_official = str(spelling.is_official).lower()
+    source, _, name = table.partition("__")
+    where = f"'source': '{source}', 'table': '{name}'"
     return (
-        f"        {{'table': '{table}', 'is_official': {is_official}, 'columns': [\n"
+        f"        {{{where},\n"
+        f"         'is_official': {is_official}, 'columns': [\n"
         f"{columns}        ], 'playcount': '{spelling.playcount}'}},\n"
     )
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
     SOURCES.write_text(sources_yml(), encoding="utf-8")
+    IMPORTS.parent.mkdir(exist_ok=True)
+    IMPORTS.write_text(imports_yml(), encoding="utf-8")
     SPELLINGS.write_text(spellings_macro(), encoding="utf-8")
 
 

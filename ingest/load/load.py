@@ -41,6 +41,8 @@ class LoadResult:
     rows: int = 0
     dead: int = 0
     bytes: int = 0
+    brought_items: int = 0
+    brought_dead: int = 0
     rows_by_table: dict[str, int] = field(default_factory=dict)
 
 
@@ -111,6 +113,8 @@ def load(
         rows=parsed.rows,
         dead=parsed.dead,
         bytes=parsed.bytes,
+        brought_items=parsed.brought_items,
+        brought_dead=parsed.brought_dead,
         rows_by_table=parsed.rows_by_table,
     )
 
@@ -193,6 +197,8 @@ def load_step(run: Run) -> StepResult:
             "items": result.items,
             "rows": result.rows,
             "dead_letters": result.dead,
+            "brought_items": result.brought_items,
+            "brought_dead_letters": result.brought_dead,
             "replayed": len(replayed.replayed),
         },
     )

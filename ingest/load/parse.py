@@ -19,11 +19,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ingest.exports.tables import METHOD as IMPORTED
 from ingest.landing import Part
 from ingest.lastfm.recipes import (
-    PUBLISHED_RECIPES,
+    ALL_RECIPES,
     PUBLISHED_TABLES,
-    RECIPES,
     ROW_TABLES,
     TABLES,
     recipes_of,
@@ -77,7 +77,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Parsed:
-    """What came out: Parquet files by table (with ``answer_no``), and the sums."""
+    """What came out: Parquet files by table (with ``answer_no``), and the sums.
+
+    brought: of files that people imported; what cannot be read there is no fault of
+    ours or of last.fm's.
+    """
 
     files: dict[str, list[Path]] = field(default_factory=dict)
     answers: int = 0
@@ -86,6 +90,8 @@ class Parsed:
     dead: int = 0
     bytes: int = 0
     errors: int = 0
+    brought_items: int = 0
+    brought_dead: int = 0
     rows_by_table: dict[str, int] = field(default_factory=dict)
     part_answers: dict[str, int] = field(default_factory=dict)
 
@@ -185,10 +191,12 @@ _MISCOUNTED_SQL = """
 """
 
 #: The sums over all answers.
-_SUMS_SQL = """
+_SUMS_SQL = f"""
     select
         count(*), sum(items), sum(loaded), sum(dead), sum(bytes),
-        count(*) filter (where is_error)
+        count(*) filter (where is_error),
+        sum(items) filter (where method_key = '{IMPORTED}'),
+        sum(dead) filter (where method_key = '{IMPORTED}')
     from outcomes
     join answers on answers.answer_no = outcomes.answer_no
 """
@@ -526,12 +534,7 @@ class Parser:
         )
         self.database.execute(_JUDGED_SQL)
         known = ", ".join(
-            sorted(
-                {
-                    text_literal(recipe.method.lower())
-                    for recipe in (*RECIPES, *PUBLISHED_RECIPES)
-                }
-            )
+            sorted({text_literal(recipe.method.lower()) for recipe in ALL_RECIPES})
         )
         self.database.execute(
             f"""
@@ -797,7 +800,7 @@ class Parser:
         for table, files in self._files.items():
             if (
                 files
-                and table.startswith("lastfm__")
+                and table.startswith(("lastfm__", "imports__"))
                 and "item_index" in TABLES[table].column_names
             ):
                 paths = _literals(files)
@@ -905,7 +908,9 @@ class Parser:
         result.answers, result.items, result.rows, result.dead, result.bytes = (
             int(each or 0) for each in sums[:5]
         )
-        result.errors = int(sums[5])
+        result.errors, result.brought_items, result.brought_dead = (
+            int(each or 0) for each in sums[5:]
+        )
         found = self.database.execute(
             "select part, count(*) from answers group by part"
         ).fetchall()

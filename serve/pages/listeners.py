@@ -45,6 +45,7 @@ from serve.queries.windows import Plays
 from serve.ranges import of_word
 from serve.store.contract import Reader
 from serve.visibility import Named
+from warehouse import uploads
 
 _SORTS = {
     "scrobbles": "scrobbles",
@@ -56,6 +57,7 @@ _SORTS = {
 }
 _COLUMN = {"minutes": "listening_seconds"}
 _JOBS_SHOWN = 10
+LARGEST_UPLOAD_BYTES = 100 * 1024 * 1024
 _TOP = 20
 
 
@@ -74,6 +76,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/listeners/<listener_name>")(listener)
     pages.get("/me")(me)
     pages.post("/me/panel")(join_panel)
+    pages.post("/me/import")(import_history)
     pages.post("/me/visibility")(choose_visibility)
     pages.post("/me/time-zone")(choose_time_zone)
     pages.post("/me/delete")(delete_account)
@@ -498,6 +501,34 @@ def join_panel() -> Any:
     """Start fetching one's whole library; shows the job."""
     asking = require("write")
     services().jobs.start(asking.account_id, "fetch_listener", asking.listener_name)
+    return redirect("/me#jobs", 303)
+
+
+def import_history() -> Any:
+    """Keep a file of one's own history for the job that lands it; shows the job.
+
+    Only who is logged in may send more than other bodies may have.
+    """
+    if current_account() is not None:
+        request.max_content_length = LARGEST_UPLOAD_BYTES
+    asking = require("write")
+    file = request.files.get("history")
+    if file is None or not file.filename:
+        raise Problem("invalid_parameter", "choose the file of your history")
+    shared = services()
+    if store.is_leaving(shared.accounts, asking.listener_id):
+        raise Problem("conflict", "what is kept of you is still being deleted")
+    active = jobs.of_account(shared.accounts, asking.account_id, limit=50, offset=0)
+    if any(
+        job["kind"] == "import_history" and job["state"] in jobs.ACTIVE
+        for job in active
+    ):
+        raise Problem("conflict", "a file of yours is being read; wait for its end")
+    data_dir = shared.settings.warehouse.data_dir
+    uploads.discard(data_dir, [asking.listener_id])  # of a job that was cancelled
+    with uploads.new_file(data_dir, asking.listener_id) as kept:
+        file.save(kept)
+    shared.jobs.start(asking.account_id, "import_history", asking.listener_name)
     return redirect("/me#jobs", 303)
 
 

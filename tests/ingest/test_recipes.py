@@ -4,8 +4,8 @@ import duckdb
 import pytest
 
 from ingest.lastfm.recipes import (
+    ALL_RECIPES,
     PAGE_COLUMNS,
-    RECIPES,
     ROW_TABLES,
     TABLES,
     Recipe,
@@ -14,7 +14,7 @@ from ingest.lastfm.recipes import (
 )
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.method}-{r.table}")
+@pytest.mark.parametrize("recipe", ALL_RECIPES, ids=lambda r: f"{r.method}-{r.table}")
 def test_a_recipe_fills_only_columns_of_its_table_and_every_required_one(
     recipe: Recipe,
 ) -> None:
@@ -25,7 +25,7 @@ def test_a_recipe_fills_only_columns_of_its_table_and_every_required_one(
 
 
 def test_every_row_table_but_the_walks_has_a_recipe() -> None:
-    made = {recipe.table for recipe in RECIPES}
+    made = {recipe.table for recipe in ALL_RECIPES}
     assert {table.name for table in ROW_TABLES} - made == {"lastfm__scrobble_walks"}
 
 

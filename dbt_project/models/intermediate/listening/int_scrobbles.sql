@@ -1,31 +1,33 @@
 -- One row per scrobble: a listener, a second, an artist's and a track's name.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='touched_days',
-        indexes=postgres_indexes([
-            ['listener_id', 'scrobbled_date'],
-            ['scrobbled_date'],
-            ['scrobble_id'],
-        ])
-    )
-}}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_days',
+    indexes=postgres_indexes([
+        ['listener_id', 'scrobbled_date'], ['scrobbled_date'], ['scrobble_id']
+    ])
+) }}
 with
 
 answered as (
 
     select * from {{ touched_rows(
-        ref('stg_lastfm__scrobbles'),
-        'scrobbled_uts',
-        touched='int_touched_days',
-        is_uts=true
+        ref('stg_lastfm__scrobbles'), 'scrobbled_uts',
+        touched='int_touched_days', is_uts=true
+    ) }}
+
+),
+
+imported as (
+
+    select * from {{ touched_rows(
+        ref('int_imported_plays'), 'scrobbled_date', touched='int_touched_days'
     ) }}
 
 ),
 
 walks as (
 
-    select * from {{ ref('int_complete_walks') }}
+    select * from {{ ref('int_walked_days') }}
 
 ),
 
@@ -100,36 +102,6 @@ since as (
 
 ),
 
--- Long walks are few and compared as they are; short ones are looked up by their days,
--- because every scrobble against every daily walk of its listener is quadratic.
-long_walks as (
-
-    select * from walks
-
-    where walk_to_uts - walk_from_uts > {{ var('long_walk_days') }} * 86400
-
-),
-
-short_walks as (
-
-    select
-        listener_id,
-        walk_from_uts,
-        walk_to_uts,
-        first_fetched_at,
-        cast(
-            {{ each_day(
-                'cast(' ~ from_uts('walk_from_uts') ~ ' as date)',
-                'cast(' ~ from_uts('walk_to_uts') ~ ' as date)'
-            ) }} as date
-        ) as walked_date
-
-    from walks
-
-    where walk_to_uts - walk_from_uts <= {{ var('long_walk_days') }} * 86400
-
-),
-
 -- A later walk over its second did not bring it: the listener has deleted it. A walk's
 -- own ends do not count, since last.fm asks for what lies after and before them.
 gone as (
@@ -138,12 +110,14 @@ gone as (
 
     from latest
 
-    inner join long_walks
+    inner join walks
         on
-            latest.listener_id = long_walks.listener_id
-            and latest.scrobbled_uts > long_walks.walk_from_uts
-            and latest.scrobbled_uts < long_walks.walk_to_uts
-            and latest.fetched_at < long_walks.first_fetched_at
+            latest.listener_id = walks.listener_id
+            and latest.scrobbled_uts > walks.walk_from_uts
+            and latest.scrobbled_uts < walks.walk_to_uts
+            and latest.fetched_at < walks.first_fetched_at
+
+    where walks.walked_date is null
 
     union
 
@@ -151,17 +125,17 @@ gone as (
 
     from latest
 
-    inner join short_walks
+    inner join walks
         on
-            latest.listener_id = short_walks.listener_id
-            and latest.scrobbled_date = short_walks.walked_date
-            and latest.scrobbled_uts > short_walks.walk_from_uts
-            and latest.scrobbled_uts < short_walks.walk_to_uts
-            and latest.fetched_at < short_walks.first_fetched_at
+            latest.listener_id = walks.listener_id
+            and latest.scrobbled_date = walks.walked_date
+            and latest.scrobbled_uts > walks.walk_from_uts
+            and latest.scrobbled_uts < walks.walk_to_uts
+            and latest.fetched_at < walks.first_fetched_at
 
 ),
 
-final as (
+plays as (
 
     select
         latest.scrobble_id,
@@ -171,7 +145,7 @@ final as (
         latest.album_id,
         latest.scrobbled_at,
         latest.scrobbled_date,
-        lengths.duration_seconds,
+        false as is_imported,
         since.load_id
 
     from latest
@@ -180,13 +154,46 @@ final as (
 
     left join gone on latest.scrobble_id = gone.scrobble_id
 
+    where gone.scrobble_id is null
+
+    union all
+
+    select
+        scrobble_id,
+        listener_id,
+        artist_id,
+        track_id,
+        album_id,
+        scrobbled_at,
+        scrobbled_date,
+        true as is_imported,
+        load_id
+
+    from imported
+
+),
+
+final as (
+
+    select
+        plays.scrobble_id,
+        plays.listener_id,
+        plays.artist_id,
+        plays.track_id,
+        plays.album_id,
+        plays.scrobbled_at,
+        plays.scrobbled_date,
+        lengths.duration_seconds,
+        plays.is_imported,
+        plays.load_id
+
+    from plays
+
     -- A length learnt after the play came does not count for it.
     left join lengths
         on
-            latest.track_id = lengths.track_id
-            and since.load_id >= lengths.load_id
-
-    where gone.scrobble_id is null
+            plays.track_id = lengths.track_id
+            and plays.load_id >= lengths.load_id
 
 )
 

@@ -52,6 +52,35 @@ latest as (
 
 ),
 
+-- Files may tell more, or last.fm what they told: whole, as it is found by content.
+imported as (
+
+    select * from {{ ref('int_imported_plays') }}
+
+),
+
+reimported as (
+
+    select
+        coalesce(imported.listener_id, was_imported.listener_id) as listener_id,
+        coalesce(imported.scrobbled_date, was_imported.scrobbled_date)
+            as scrobbled_date
+
+    from imported
+
+    full outer join (
+        select * from built where is_imported
+    ) as was_imported
+        on imported.scrobble_id = was_imported.scrobble_id
+
+    where
+        imported.scrobble_id is null
+        or was_imported.scrobble_id is null
+        or imported.artist_id <> was_imported.artist_id
+        or imported.album_id is distinct from was_imported.album_id
+
+),
+
 changed as (
 
     select
@@ -91,7 +120,7 @@ gone as (
             built.scrobble_id = latest.scrobble_id
             and walks.first_fetched_at <= latest.fetched_at
 
-    where latest.scrobble_id is null
+    where latest.scrobble_id is null and not built.is_imported
 
 ),
 
@@ -136,6 +165,14 @@ final as (
         scrobbled_date
 
     from gone
+
+    union
+
+    select
+        listener_id,
+        scrobbled_date
+
+    from reimported
 
     {% if is_corrected() %}
     union

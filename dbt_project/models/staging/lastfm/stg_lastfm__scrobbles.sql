@@ -15,6 +15,7 @@ final as (
         item_index,
         walk_id,
         scrobble_id,
+        match_key,
         listener_id,
         artist_id,
         track_id,

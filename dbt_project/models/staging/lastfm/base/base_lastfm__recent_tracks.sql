@@ -77,6 +77,7 @@ final as (
                         ])
                     }}
         end as scrobble_id,
+        {{ match_key('artist_names.artist_key', 'track_names.name_key') }} as match_key,
         listener_names.name_key as listener_id,
         artist_names.artist_id,
         {{

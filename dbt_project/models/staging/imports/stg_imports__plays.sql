@@ -1,0 +1,73 @@
+-- One row per play in an imported file: a play in two files stands here twice.
+with
+
+source as (
+
+    select * from {{ source('imports', 'plays') }}
+
+),
+
+names as (
+
+    select * from {{ ref('base_lastfm__names') }}
+
+),
+
+final as (
+
+    select
+        source.load_id,
+        source.call_id,
+        source.item_index,
+        source.file,
+        source.format,
+        source.line,
+        {{
+            hashed_key([
+                'listener_names.name_key',
+                'cast(source.started_uts as text)',
+                'artist_names.name_key',
+                'track_names.name_key',
+            ])
+        }} as scrobble_id,
+        {{ match_key('artist_names.artist_key', 'track_names.name_key') }} as match_key,
+        listener_names.name_key as listener_id,
+        artist_names.artist_id,
+        {{
+            hashed_key([
+                'artist_names.artist_key',
+                'track_names.name_key',
+            ])
+        }} as track_id,
+        {{
+            hashed_key([
+                'artist_names.artist_key',
+                'album_names.name_key',
+            ])
+        }} as album_id,
+        source.listener_name,
+        source.artist_name,
+        source.track_name,
+        source.album_name,
+        source.stamp,
+        source.stamped_uts,
+        source.started_uts,
+        source.played_ms,
+        source.copy,
+        source.as_of_date,
+        source.fetched_at
+
+    from source
+
+    left join names as listener_names
+        on source.listener_name = listener_names.name
+
+    left join names as artist_names on source.artist_name = artist_names.name
+
+    left join names as track_names on source.track_name = track_names.name
+
+    left join names as album_names on source.album_name = album_names.name
+
+)
+
+select * from final
