@@ -211,7 +211,7 @@ class Settings(SettingsGroup):
     keep_versions: Annotated[int, Unit("versions")] = Field(
         5, ge=2, le=1000, description="published versions kept for rollback"
     )
-    marts_file: bool = Field(
+    marts_file: Annotated[bool, Unit("true/false")] = Field(
         True,
         description="write the published marts into `warehouse.duckdb` in the data"
         " folder, a path that stays, for tools that open a file (DuckDB only)",
