@@ -19,6 +19,7 @@ def install(app: Flask) -> None:
     from serve.pages import listeners as listener_pages
     from serve.pages import listening as listening_pages
     from serve.pages import methods as method_pages
+    from serve.pages import reports as report_pages
     from serve.pages import restatements as restatement_pages
     from serve.pages import tags as tag_pages
     from serve.pages import trends as trend_pages
@@ -36,6 +37,7 @@ def install(app: Flask) -> None:
         work_pages,
         listener_pages,
         listening_pages,
+        report_pages,
         about_pages,
         method_pages,
         restatement_pages,

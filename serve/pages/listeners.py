@@ -30,8 +30,8 @@ from serve.api.parameters import LocalWindow, Year, chosen_zone
 from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
-from serve.pages import drawing, formatting
-from serve.pages.listening import in_words, top_figure, window_controls
+from serve.pages import drawing, formatting, reports
+from serve.pages.listening import in_words, own_links, top_figure, window_controls
 from serve.pages.listening import kept as kept_window
 from serve.pages.private import opened, private_page
 from serve.pages.site import Figure, asked, counted_picker, page, pick, table, takes
@@ -321,6 +321,7 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         lastfm=formatting.lastfm("user", name),
         window=window_controls(here, query, listening, "all_time", **rest),
         range_words=in_words(listening, query, "all_time"),
+        reports=reports.newest(as_of),
         grains=pick(
             here, "grain", GRAINS.items(), query.grain, **{**kept, "grain": None}
         ),
@@ -363,7 +364,14 @@ def _top(
     query: AskedListener,
 ) -> Figure:
     rows = windows.first_of(reader, listening, entity=entity, limit=_TOP).records()
-    return top_figure(rows, entity, name, query, has_open_table=False)
+    csv = f"/api/v1/listeners/{formatting.quoted(name)}/top/{entity}.csv"
+    return top_figure(
+        rows,
+        entity,
+        own_links(name, query),
+        csv=formatting.address(csv, **kept_window(query)),
+        has_open_table=False,
+    )
 
 
 def _development(reader: Reader, listener_id: str, root: str) -> Figure:

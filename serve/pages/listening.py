@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 from flask import Blueprint, Response
@@ -32,6 +33,8 @@ from serve.queries.listening import Listening
 from serve.queries.statistics import Question
 from serve.store.contract import Reader
 
+#: The address of a thing by entity and key.
+Link = Callable[[str, str], str]
 ENTITIES: tuple[str, ...] = get_args(queries.Entity)
 _BY = {"scrobbles": "plays", "minutes": "minutes", "share": "share of plays"}
 _SHOWN = 10
@@ -60,6 +63,11 @@ def kept(query: LocalWindow) -> dict[str, Any]:
 def own_link(name: str, entity: str, entity_id: str, query: LocalWindow) -> str:
     """The address of a listener's page of one thing, in the same window."""
     return formatting.address(f"{_root(name)}/{entity}/{entity_id}", **kept(query))
+
+
+def own_links(name: str, query: LocalWindow) -> Link:
+    """The addresses of a listener's pages of things, in the same window."""
+    return partial(own_link, name, query=query)
 
 
 def _root(name: str) -> str:
@@ -178,8 +186,7 @@ def _list(
     figure = top_figure(
         rows,
         entity,
-        name,
-        query,
+        own_links(name, query),
         by=query.by,
         title=f"{entity.capitalize()} by {_BY[query.by]}",
     )
@@ -192,14 +199,14 @@ def _list(
 def top_figure(
     rows: list[dict[str, Any]],
     entity: str,
-    name: str,
-    query: LocalWindow,
+    link: Link,
     *,
+    csv: str = "",
     by: str = "scrobbles",
     title: str | None = None,
     has_open_table: bool = True,
 ) -> Figure:
-    """A list as bars over a table; every name leads on in the same window."""
+    """A list as bars over a table; every name leads to the page that `link` gives."""
     measure = {"minutes": "listening_seconds", "share": "share_pct"}.get(
         by, "scrobbles"
     )
@@ -207,17 +214,15 @@ def top_figure(
     title = title or f"Top {entity}"
     key = f"top-{entity}"
 
-    def link(row: dict[str, Any]) -> str:
-        return own_link(name, entity, row["entity_id"], query)
-
     def named(row: dict[str, Any]) -> Markup:
         by_whom = Markup("")
         if entity in ("tracks", "albums") and row["artist_id"]:
-            address = own_link(name, "artists", row["artist_id"], query)
+            address = link("artists", row["artist_id"])
             by_whom = Markup(' <span class="by"><a href="{}">{}</a></span>').format(
                 address, formatting.named(row["artist_name"])
             )
-        return formatting.link(link(row), row["entity_name"]) + by_whom
+        address = link(entity, row["entity_id"])
+        return formatting.link(address, row["entity_name"]) + by_whom
 
     return Figure(
         key=key,
@@ -228,7 +233,7 @@ def top_figure(
             title,
             says,
             [(row["entity_name"], row[measure], _said(by, row)) for row in rows[:12]],
-            links=[link(row) for row in rows[:12]],
+            links=[link(entity, row["entity_id"]) for row in rows[:12]],
         ),
         table=table(
             rows,
@@ -238,7 +243,7 @@ def top_figure(
             ("Share", lambda row: formatting.pct(row["share_pct"]), True),
             *(_MORE if rows and "listening_seconds" in rows[0] else ()),
         ),
-        csv=formatting.address(f"{_api(name)}/top/{entity}.csv", **kept(query)),
+        csv=csv,
         empty=f"No {entity} in this time. Choose a longer one.",
         has_open_table=has_open_table,
     )
@@ -461,9 +466,14 @@ def _below(
     rows = queries.top(
         reader, listening, entity=entity, by="scrobbles", limit=_SHOWN, offset=0
     ).records()
-    figure = top_figure(rows, entity, name, query, has_open_table=False)
-    csv = f"{_api(name)}/{listening.entity}/{listening.entity_id}/plays.csv"
-    return replace(figure, csv=formatting.address(csv, **kept(query), limit=100_000))
+    plays = f"{_api(name)}/{listening.entity}/{listening.entity_id}/plays.csv"
+    return top_figure(
+        rows,
+        entity,
+        own_links(name, query),
+        csv=formatting.address(plays, **kept(query), limit=100_000),
+        has_open_table=False,
+    )
 
 
 def _over_time(

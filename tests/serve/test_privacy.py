@@ -33,7 +33,14 @@ OPEN_EXACTLY = {"/", "/api/", "/api/v1/", "/listeners", "/me"}
 OPEN_EXACTLY |= {"/listeners/<listener_name>"}
 OPEN_EXACTLY |= {
     f"/listeners/<listener_name>/{rest}"
-    for rest in ("top/<entity>", "plays", "statistics/<part>", "<entity>/<entity_id>")
+    for rest in (
+        "top/<entity>",
+        "plays",
+        "statistics/<part>",
+        "<entity>/<entity_id>",
+        "reports/<period>",
+        "reports/<period>/card.<picture>",
+    )
 }
 OPEN_EXACTLY |= {"/exchange", "/exchange/artists/<artist_id>", "/exchange/boards"}
 OPEN_EXACTLY |= {"/exchange/economy", "/exchange/tour", "/api/v1/exchange"}
@@ -56,6 +63,8 @@ PLACES = {
     "entity": "artists",
     "grain": "month",
     "part": "activity",
+    "period": "2026",
+    "picture": "svg",
     "track_id": key("Artist 00\x1fSong 0"),
     "album_id": key("Artist 00\x1fAlbum"),
     "listener_name": "anna",
@@ -65,10 +74,11 @@ PLACES = {
     "board": "worth",
     "list_name": "dearest",
     "token": "swt_nobody",
+    "link": "nobody",
 }
 #: What a path names as one person's: nobody else may reach it.
 OWNED = ("<listener_name>", "<job_id>", "token_id>", "<order_id>", "<league_id>")
-OWNED += ("<player_id>", "<token>")
+OWNED += ("<player_id>", "<token>", "<link>")
 TERMS = {"artist_id": LOW, "side": "buy", "shares": 2}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/account/tokens"): {"name": "x", "scopes": ["read"]},
@@ -263,7 +273,12 @@ def test_the_matrix_lets_the_owner_in(service: Flask, own: dict[str, Any]) -> No
         r"/exchange/feed/(swt_[\w-]+)", browser.post("/exchange/feed", data=form).text
     )
     assert told is not None
-    places = {**own["places"], "token": told[1]}
+    # So does a shared report's.
+    link = re.search(
+        r'"/shared/([^"]+)"', browser.get("/listeners/anna/reports/2026").text
+    )
+    assert link is not None
+    places = {**own["places"], "token": told[1], "link": link[1]}
     for method, rule in routes(service):
         if method == "GET" and not is_open(method, rule):
             answer = browser.get(fill(rule, places))

@@ -1,0 +1,301 @@
+"""A week, a month or a year of one listener: a page and a picture worth sharing.
+
+Owns the periods' names, what a report shows, and the signed links by which an owner
+shows one report to whoever has the link, until a day. A link gives that report and
+nothing else: its names lead to the artists' own pages, never to the listener's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import resvg_py
+from flask import Blueprint, Response, request
+from itsdangerous import BadSignature
+
+from serve import answers
+from serve.accounts import Account, store
+from serve.accounts.current import signer
+from serve.api.listening import chosen_window
+from serve.api.parameters import LocalWindow
+from serve.context import reading, services
+from serve.pages import cards, formatting
+from serve.pages.listening import Link, own_links, top_figure
+from serve.pages.private import opened, private_page
+from serve.pages.site import Figure, asked, takes
+from serve.pages.statistics import statistic_figure
+from serve.problems import Problem
+from serve.queries import listeners
+from serve.queries import listening as queries
+from serve.queries.listening import Listening
+from serve.queries.statistics import Question, activity, streaks
+from serve.ranges import BEGINNING, END, Range
+from serve.store.contract import Reader
+from serve.zones import Zone
+
+#: How long a shared link shows its report.
+SHARED_DAYS = 30
+_NAME = re.compile(r"(?P<year>\d{4})(-(?P<month>\d{2})|-W(?P<week>\d{2}))?")
+_LISTED = 5
+_STATISTICS = {
+    "week": ("week-hours", "movers"),
+    "month": ("calendar", "week-hours", "streaks", "movers"),
+    "year": ("calendar", "weekly", "evolution", "discoveries", "week-hours", "streaks"),
+}
+
+
+@dataclass(frozen=True)
+class Period:
+    """A calendar period by its name: ``2026``, ``2026-05`` or ``2026-W20`` (ISO)."""
+
+    name: str
+    kind: str
+    days: Range
+
+    @property
+    def title(self) -> str:
+        """As people say it."""
+        if self.kind == "year":
+            return self.name
+        if self.kind == "month":
+            return f"{self.days.first:%B %Y}"
+        return f"Week {int(self.name[-2:])} of {self.name[:4]}"
+
+
+def period_of(name: str) -> Period:
+    """The period of a name.
+
+    Raises:
+        Problem: 404, there is no such period.
+    """
+    found = _NAME.fullmatch(name)
+    try:
+        if found is None:
+            raise ValueError(name)
+        year = int(found["year"])
+        if found["month"]:
+            kind, first = "month", date(year, int(found["month"]), 1)
+            last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        elif found["week"]:
+            kind, first = "week", date.fromisocalendar(year, int(found["week"]), 1)
+            last = first + timedelta(days=6)
+        else:
+            kind, first, last = "year", date(year, 1, 1), date(year, 12, 31)
+        if last < BEGINNING or first > END:
+            raise ValueError(name)
+    except ValueError:
+        raise Problem(
+            "not_found",
+            "A report is of a year (2026), a month (2026-05) or a week (2026-W20).",
+        ) from None
+    return Period(name, kind, Range(first, last))
+
+
+def newest(as_of: date) -> list[tuple[str, str]]:
+    """Names and titles of the periods that hold the published day."""
+    year, week, _ = as_of.isocalendar()
+    names = (f"{year}-W{week:02}", f"{as_of:%Y-%m}", f"{as_of:%Y}")
+    return [(name, period_of(name).title) for name in names]
+
+
+def add_routes(pages: Blueprint) -> None:
+    """Reports for who may see the listener, and those that are shared by a link."""
+    root = "/listeners/<listener_name>/reports/<period>"
+    pages.get(root)(listener_report)
+    pages.get(f"{root}/card.<picture>")(listener_card)
+    pages.get("/shared/<link>")(shared_report)
+    pages.get("/shared/<link>/card.<picture>")(shared_card)
+
+
+@takes(LocalWindow, "tz")
+def listener_report(listener_name: str, period: str) -> Response:
+    """A report for its owner, or of a public listener."""
+
+    def view(reader: Reader, listener_id: str, owner: Account | None) -> Response:
+        chosen = period_of(period)
+        query, listening = _window(reader, listener_id, chosen)
+        name = _name(reader, listener_id)
+        token = _seal(listening, chosen) if owner is not None else None
+        return private_page(
+            "report.html",
+            reader,
+            **_shown(reader, listening, chosen, name, own_links(name, query)),
+            listener_name=name,
+            owner=owner,
+            card=f"{request.path}/card",
+            shared=None if token is None else f"/shared/{token}",
+            shared_until=_today() + timedelta(days=SHARED_DAYS),
+        )
+
+    return opened(listener_name, view)
+
+
+@takes(LocalWindow, "tz")
+def listener_card(listener_name: str, period: str, picture: str) -> Response:
+    """The picture of a report, as SVG or PNG."""
+
+    def view(reader: Reader, listener_id: str, owner: Account | None) -> Response:
+        del owner
+        chosen = period_of(period)
+        _, listening = _window(reader, listener_id, chosen)
+        return _card(reader, listening, chosen, picture)
+
+    return opened(listener_name, view)
+
+
+def shared_report(link: str) -> Response:
+    """The one report of a link, for whoever has it."""
+    with reading() as reader:
+        listening, period = _opened(reader, link)
+        response = private_page(
+            "report.html",
+            reader,
+            **_shown(
+                reader,
+                listening,
+                period,
+                name := _name(reader, listening.listener_id),
+                lambda entity, key: f"/{entity}/{key}",
+            ),
+            listener_name=name,
+            owner=None,
+            card=f"{request.path}/card",
+            shared=None,
+            shared_until=None,
+        )
+    return _unlisted(response)
+
+
+def shared_card(link: str, picture: str) -> Response:
+    """The picture of a shared report."""
+    with reading() as reader:
+        listening, period = _opened(reader, link)
+        return _unlisted(_card(reader, listening, period, picture))
+
+
+def _window(
+    reader: Reader, listener_id: str, period: Period
+) -> tuple[LocalWindow, Listening]:
+    """The period in the zone that is asked for, the owner's own or UTC."""
+    zone = asked(LocalWindow).tz
+    query = LocalWindow.model_validate(
+        {"from": period.days.first, "to": period.days.last, "tz": zone}
+    )
+    return query, chosen_window(reader, listener_id, query)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _seal(listening: Listening, period: Period) -> str:
+    """The token of a link: the same all day, so that a page does not change."""
+    until = _today() + timedelta(days=SHARED_DAYS)
+    given = [listening.listener_id, period.name, listening.zone.name, until.isoformat()]
+    return str(signer("report").dumps(given))
+
+
+def _opened(reader: Reader, link: str) -> tuple[Listening, Period]:
+    """What a link shows.
+
+    Raises:
+        Problem: 404, the link is none of ours, is over, or its listener has gone.
+    """
+    gone = Problem("not_found", "This link shows nothing, or no longer.")
+    try:
+        listener_id, name, zone, until = signer("report").loads(link)
+    except (BadSignature, ValueError):
+        raise gone from None
+    if date.fromisoformat(until) < _today():
+        raise gone
+    # Who deletes the account, or leaves, takes the links along.
+    if store.of_listener(services().accounts, listener_id) is None:
+        raise gone
+    if listeners.listener(reader, listener_id) is None:
+        raise gone
+    period = period_of(name)
+    as_of = reader.published.as_of_date
+    return Listening(listener_id, period.days, as_of, Zone(zone)), period
+
+
+def _name(reader: Reader, listener_id: str) -> str:
+    found = listeners.listener(reader, listener_id)
+    assert found is not None  # who opens has looked
+    return str(found["listener_name"])
+
+
+def _unlisted(response: Response) -> Response:
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _shown(
+    reader: Reader, listening: Listening, period: Period, name: str, link: Link
+) -> dict[str, Any]:
+    """What a report holds, for its template."""
+    question = Question(reader, listening)
+    figures = [
+        replace(statistic_figure(question, one, link, ""), csv="")
+        for one in _STATISTICS[period.kind]
+    ]
+    return {
+        "period": period,
+        "title": f"{name}: {period.title}",
+        "facts": _facts(question),
+        "lists": [
+            _list(reader, listening, entity, link)
+            for entity in ("artists", "albums", "tracks", "tags")
+        ],
+        "figures": figures,
+    }
+
+
+def _list(reader: Reader, listening: Listening, entity: str, link: Link) -> Figure:
+    rows = queries.top(
+        reader, listening, entity=entity, by="scrobbles", limit=_LISTED, offset=0
+    ).records()
+    return top_figure(rows, entity, link, has_open_table=False)
+
+
+def _facts(question: Question) -> list[tuple[str, str]]:
+    """The figures of a report, with what they are."""
+    value = {row["measure"]: row["value"] for row in activity(question).records()}
+    rows = streaks(question).records()
+    longest = max((row["days"] for row in rows if row["kind"] == "streak"), default=0)
+    hours = round(value["listening_seconds"] / 3600)
+    return [
+        (formatting.number(value["scrobbles"]), "plays"),
+        (formatting.number(hours), "hours"),
+        (formatting.number(value["artists"]), "artists"),
+        (formatting.number(value["new_artists"]), "new artists"),
+        (formatting.number(value["active_days"]), "days with a play"),
+        (formatting.number(longest), "days in a row"),
+    ]
+
+
+def _card(
+    reader: Reader, listening: Listening, period: Period, picture: str
+) -> Response:
+    if picture not in ("svg", "png"):
+        raise Problem("not_found", "A card is a .svg or a .png.")
+    rows = queries.top(
+        reader, listening, entity="artists", by="scrobbles", limit=_LISTED, offset=0
+    ).records()
+    drawn = cards.report(
+        _name(reader, listening.listener_id),
+        period.title,
+        _facts(Question(reader, listening))[:4],
+        [(row["entity_name"] or "", row["scrobbles"]) for row in rows],
+    )
+    if picture == "svg":
+        body, kind = drawn.encode(), "image/svg+xml"
+    else:
+        body, kind = bytes(resvg_py.svg_to_bytes(svg_string=drawn)), "image/png"
+    response = answers.plain(body, kind, reader.published)
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Vary"] = "Cookie"
+    return response
