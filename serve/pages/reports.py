@@ -20,7 +20,7 @@ from serve import answers
 from serve.accounts import Account, store
 from serve.accounts.current import signer
 from serve.api.listening import chosen_window
-from serve.api.parameters import LocalWindow
+from serve.api.parameters import LocalWindow, Parameters, ZoneName
 from serve.context import reading, services
 from serve.pages import cards, formatting
 from serve.pages.listening import Link, own_links, top_figure
@@ -45,6 +45,12 @@ _STATISTICS = {
     "month": ("calendar", "week-hours", "streaks", "movers"),
     "year": ("calendar", "weekly", "evolution", "discoveries", "week-hours", "streaks"),
 }
+
+
+class ReportQuery(Parameters):
+    """Whose days a report counts."""
+
+    tz: ZoneName | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/shared/<link>/card.<picture>")(shared_card)
 
 
-@takes(LocalWindow, "tz")
+@takes(ReportQuery)
 def listener_report(listener_name: str, period: str) -> Response:
     """A report for its owner, or of a public listener."""
 
@@ -133,7 +139,7 @@ def listener_report(listener_name: str, period: str) -> Response:
     return opened(listener_name, view)
 
 
-@takes(LocalWindow, "tz")
+@takes(ReportQuery)
 def listener_card(listener_name: str, period: str, picture: str) -> Response:
     """The picture of a report, as SVG or PNG."""
 
@@ -180,7 +186,7 @@ def _window(
     reader: Reader, listener_id: str, period: Period
 ) -> tuple[LocalWindow, Listening]:
     """The period in the zone that is asked for, the owner's own or UTC."""
-    zone = asked(LocalWindow).tz
+    zone = asked(ReportQuery).tz
     query = LocalWindow.model_validate(
         {"from": period.days.first, "to": period.days.last, "tz": zone}
     )
