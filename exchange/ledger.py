@@ -431,8 +431,8 @@ def _trades_without_postings(connection: Connection) -> list[str]:
     """Each trade's shares against what its postings moved to or from the player."""
     trade, posting = schema.trades.c, schema.postings.c
     moved = case((trade.side == "buy", trade.shares), else_=-trade.shares)
-    # Nothing is added to the account but a reason for SQLite to look up the transaction:
-    # by account it reads all that a player ever traded of an artist, for each trade.
+    # Nothing is added to the account but a reason for SQLite to look the transaction
+    # up: by account it reads, for each trade, all that a player traded of the artist.
     account = posting.account.concat("")
     rows = connection.execute(
         select(trade.trade_id)
