@@ -91,19 +91,25 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One writing transaction: commits at the end, or leaves nothing."""
-        with self._writing.connection() as connection:
-            if self._queue is None:
-                with connection.begin():
-                    yield connection
-                return
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            descriptor = os.open(self._queue, flags, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                with connection.begin():
-                    yield connection
-            finally:
-                os.close(descriptor)
+        with (
+            self._writing.connection() as connection,
+            self._in_queue(),
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _in_queue(self) -> Iterator[None]:
+        """Until it is this writer's turn, and for as long as it takes; SQLite only."""
+        if self._queue is None:
+            yield
+            return
+        descriptor = os.open(self._queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -162,13 +168,8 @@ class Database:
             ) from error
 
     def _migrate(self, connection: Connection) -> None:
-        assert self._queue is not None
-        descriptor = os.open(self._queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with self._in_queue():
             command.upgrade(alembic_config(connection), "head")
-        finally:
-            os.close(descriptor)
 
     def is_current(self) -> bool:
         """Whether the tables are those this program was written for."""

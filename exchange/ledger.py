@@ -116,28 +116,38 @@ _move_house = (
 
 def record(connection: Connection, entry: Entry) -> None:
     """Write the postings and the header that seals them; moves no balance."""
-    if len(merge(entry.postings)) <= _FEW:
-        together(connection, *recording(entry))
-        return
-    connection.execute(
-        _insert_postings,
-        [
-            {
-                "transaction_id": entry.transaction_id,
-                "line": line,
-                "account": account,
-                "asset": asset,
-                "amount": amount,
-            }
-            for line, (account, asset, amount) in enumerate(merge(entry.postings))
-        ],
-    )
-    connection.execute(insert(schema.transactions), _header(entry))
+    lines = merge(entry.postings)
+    if len(lines) > _FEW:
+        connection.execute(
+            _insert_postings,
+            [
+                {
+                    "transaction_id": entry.transaction_id,
+                    "line": line,
+                    "account": account,
+                    "asset": asset,
+                    "amount": amount,
+                }
+                for line, (account, asset, amount) in enumerate(lines)
+            ],
+        )
+        lines = []
+    together(connection, *_recording(entry, lines))
 
 
 def recording(entry: Entry) -> list[Write]:
     """What records an entry of a few postings."""
-    lines = merge(entry.postings)
+    return _recording(entry, merge(entry.postings))
+
+
+def _recording(entry: Entry, lines: Sequence[tuple[str, str, int]]) -> list[Write]:
+    """The statements for these few lines, and for the header."""
+    header = {
+        "transaction_id": entry.transaction_id,
+        "kind": entry.kind,
+        "session": entry.session,
+        "occurred_at": entry.occurred_at,
+    }
     binds: dict[str, Any] = {}
     for line, (account, asset, amount) in enumerate(lines):
         binds[f"transaction_id_{line}"] = entry.transaction_id
@@ -146,16 +156,7 @@ def recording(entry: Entry) -> list[Write]:
         binds[f"asset_{line}"] = asset
         binds[f"amount_{line}"] = amount
     postings = [(_insert_few[len(lines)], binds)] if lines else []
-    return [*postings, (_insert_transaction, _header(entry))]
-
-
-def _header(entry: Entry) -> dict[str, Any]:
-    return {
-        "transaction_id": entry.transaction_id,
-        "kind": entry.kind,
-        "session": entry.session,
-        "occurred_at": entry.occurred_at,
-    }
+    return [*postings, (_insert_transaction, header)]
 
 
 def post(connection: Connection, entry: Entry) -> None:

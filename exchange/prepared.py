@@ -93,15 +93,6 @@ class Prepared:
         finally:
             cursor.close()
 
-    def run(self, connection: Connection, **binds: Any) -> int:
-        """Execute; tells how many rows it changed."""
-        compiled = self._of(connection.dialect)
-        cursor = execute(connection, compiled.sql, compiled.bound(binds))
-        try:
-            return int(cursor.rowcount)
-        finally:
-            cursor.close()
-
     def _of(self, dialect: Dialect) -> _Compiled:
         compiled = self._compiled.get(dialect.name)
         if compiled is None:

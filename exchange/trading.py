@@ -32,15 +32,13 @@ TradeKind = Literal["now", "open", "delisted", "reset", "left"]
 
 _listed = schema.listings.c
 _held = schema.holdings.c
-_listing = Prepared(
-    select(schema.listings).where(_listed.artist_id == bindparam("artist_id"))
-)
 _is_listing = _listed.artist_id == bindparam("artist_id")
 _is_holding = and_(
     _held.player_id == bindparam("player_id"),
     _held.artist_id == bindparam("artist_id"),
 )
 _is_player = schema.players.c.player_id == bindparam("player_id")
+_listing = Prepared(select(schema.listings).where(_is_listing))
 #: What a quote goes by, in one statement: market, player, listing, holding.
 _quoted = Prepared(
     select(
