@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+#: The comments of the marts in DuckDB: mart, column ('' for the mart), comment or ''.
+DUCKDB_COMMENTS = """
+    select table_name, '', coalesce(comment, '') from duckdb_tables()
+    where schema_name = 'marts'
+    union all
+    select view_name, '', coalesce(comment, '') from duckdb_views()
+    where schema_name = 'marts'
+    union all
+    select table_name, column_name, coalesce(comment, '') from duckdb_columns()
+    where schema_name = 'marts'
+"""
 # Of a mart: its columns' descriptions by name, and its own under the name ''.
 Texts = Mapping[str, str]
 

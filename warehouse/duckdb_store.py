@@ -19,7 +19,7 @@ import duckdb
 from sqlalchemy import Connection, Engine
 
 from warehouse.aside import move_aside
-from warehouse.descriptions import comment_statements
+from warehouse.descriptions import DUCKDB_COMMENTS, comment_statements
 from warehouse.errors import Damaged, DiskFull, PublishFailed
 from warehouse.lease import is_alive
 from warehouse.marts import Marts
@@ -391,14 +391,7 @@ def _relations(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def _describe(connection: duckdb.DuckDBPyConnection, marts: Marts) -> None:
     """Bring the comments of the marts to their descriptions."""
-    there = connection.execute(
-        "select table_name, '', comment from duckdb_tables()"
-        " where schema_name = 'marts'"
-        " union all select view_name, '', comment from duckdb_views()"
-        " where schema_name = 'marts'"
-        " union all select table_name, column_name, comment from duckdb_columns()"
-        " where schema_name = 'marts'"
-    ).fetchall()
+    there = connection.execute(DUCKDB_COMMENTS).fetchall()
     statements = comment_statements(
         "marts",
         _relations(connection),

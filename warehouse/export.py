@@ -18,38 +18,26 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from warehouse.descriptions import DUCKDB_COMMENTS
 from warehouse.duckdb_store import published_path
 from warehouse.errors import WarehouseError
 from warehouse.settings import Settings
 from warehouse.version_file import reading
 
 _BATCH_ROWS = 100_000
-_COMMENTS = {
-    "duckdb": """
-        select table_name, '', coalesce(comment, '') from duckdb_tables()
-        where schema_name = 'marts'
-        union all
-        select view_name, '', coalesce(comment, '') from duckdb_views()
-        where schema_name = 'marts'
-        union all
-        select table_name, column_name, coalesce(comment, '') from duckdb_columns()
-        where schema_name = 'marts'
-    """,
-    "postgres": """
-        select c.relname, coalesce(a.attname, ''),
-            coalesce(case when a.attnum is null then obj_description(c.oid, 'pg_class')
-                     else col_description(c.oid, a.attnum) end, '')
-        from pg_class c
-        join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'marts'
-        cross join lateral (
-            select attname, attnum from pg_attribute
-            where attrelid = c.oid and attnum > 0 and not attisdropped
-            union all select null, null
-        ) a
-        where c.relkind in ('r', 'v', 'm', 'p')
-    """,
-}
-
+_POSTGRES_COMMENTS = """
+    select c.relname, coalesce(a.attname, ''),
+        coalesce(case when a.attnum is null then obj_description(c.oid, 'pg_class')
+                 else col_description(c.oid, a.attnum) end, '')
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'marts'
+    cross join lateral (
+        select attname, attnum from pg_attribute
+        where attrelid = c.oid and attnum > 0 and not attisdropped
+        union all select null, null
+    ) a
+    where c.relkind in ('r', 'v', 'm', 'p')
+"""
 
 # What the marts' contracts use of PostgreSQL's types.
 _ARROW = {
@@ -160,7 +148,7 @@ class _File:
         self.version = version
 
     def comments(self) -> Iterable[tuple[Any, ...]]:
-        return self._database.execute(_COMMENTS["duckdb"]).fetchall()
+        return self._database.execute(DUCKDB_COMMENTS).fetchall()
 
     def read(self, mart: str) -> pa.RecordBatchReader:
         found = self._database.sql(f'select * from marts."{mart}"')
@@ -176,7 +164,7 @@ class _Server:
         self.version = str(version)
 
     def comments(self) -> Iterable[tuple[Any, ...]]:
-        found = self._connection.execute(text(_COMMENTS["postgres"]))
+        found = self._connection.execute(text(_POSTGRES_COMMENTS))
         return [tuple(row) for row in found]
 
     def read(self, mart: str) -> pa.RecordBatchReader:

@@ -13,19 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.descriptions import comment_statements
+from warehouse.descriptions import DUCKDB_COMMENTS, comment_statements
 from warehouse.duckdb_store import pointed_version, published_path
+from warehouse.errors import Damaged
 from warehouse.settings import Settings
+from warehouse.version_file import reading
 
 FILE = "warehouse.duckdb"
-_RELATIONS = """
-    select {name}_name, coalesce(comment, '') from duckdb_{name}s()
-    where database_name = 'published' and schema_name = 'marts' and not internal
-"""
-_COLUMNS = """
-    select table_name, column_name, comment from duckdb_columns()
-    where database_name = 'published' and schema_name = 'marts' and comment is not null
-"""
 
 
 def bring(settings: Settings) -> str | None:
@@ -50,7 +44,7 @@ def bring(settings: Settings) -> str | None:
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
         fresh.replace(path)
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, Damaged) as error:
         fresh.unlink(missing_ok=True)
         return f"{path} could not be written: {error}"
     return None
@@ -72,21 +66,18 @@ def version_in(path: Path) -> str | None:
 
 
 def _write(fresh: Path, published: Path, version: str) -> None:
+    texts: dict[str, dict[str, str]] = {}
+    with reading(published) as file:
+        for mart, column, comment in file.execute(DUCKDB_COMMENTS).fetchall():
+            texts.setdefault(mart, {})[column] = comment
     with duckdb.connect(str(fresh)) as file:
         quoted = str(published).replace("'", "''")
         file.execute(f"attach '{quoted}' as published (read_only)")
         file.execute("create schema marts")
-        texts = {
-            name: {"": text}
-            for kind in ("table", "view")
-            for name, text in file.execute(_RELATIONS.format(name=kind)).fetchall()
-        }
-        for name in sorted(texts):
+        for mart in sorted(texts):
             file.execute(
-                f'create table marts."{name}" as from published.marts."{name}"'
+                f'create table marts."{mart}" as from published.marts."{mart}"'
             )
-        for name, column, text in file.execute(_COLUMNS).fetchall():
-            texts[name][column] = text
         kinds = dict.fromkeys(texts, "table")
         for statement in comment_statements("marts", kinds, texts, {}):
             file.execute(statement)

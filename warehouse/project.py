@@ -44,9 +44,14 @@ _CODE = re.compile(
 @lru_cache(maxsize=1)
 def variables(project: Path = PROJECT) -> Mapping[str, Any]:
     """The dbt variables with their defaults: one source of every constant."""
-    text = (project / "dbt_project.yml").read_text(encoding="utf-8")
-    found: Mapping[str, Any] = yaml.safe_load(text)["vars"]
+    found: Mapping[str, Any] = read_yaml(project / "dbt_project.yml")["vars"]
     return found
+
+
+def read_yaml(path: Path) -> Any:
+    """What a yml file of the project holds, by libyaml where PyYAML has it: quicker."""
+    with path.open("rb") as file:
+        return yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def files_hash(project: Path = PROJECT) -> str:
@@ -86,9 +91,7 @@ def _what_makes_rows(path: Path) -> bytes:
         code = path.read_text(encoding="utf-8")
         return _CODE.sub(_without_comment, code).strip().encode()
     if path.suffix in (".yml", ".yaml"):
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        with path.open("rb") as file:
-            kept = _without_text(yaml.load(file, loader))
+        kept = _without_text(read_yaml(path))
         return json.dumps(kept, sort_keys=True, default=str).encode()
     return path.read_bytes()
 

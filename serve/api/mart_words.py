@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from serve.api.words import WORDS
-from warehouse.project import PROJECT
+from warehouse.project import PROJECT, read_yaml
 
 _ROOT = "/api/v1"
 _REFERENCE = "#/components/schemas/"
@@ -33,7 +31,7 @@ def read_marts() -> list[Described]:
     return [
         _described(model)
         for file in sorted((PROJECT / "models" / "marts").rglob("*.yml"))
-        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", [])
+        for model in read_yaml(file).get("models", [])
     ]
 
 
