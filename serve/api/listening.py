@@ -6,7 +6,8 @@ those of a time zone. Who may read it is :func:`serve.api.listeners.allowed`'s t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -35,7 +36,7 @@ from serve.queries import listening as queries
 from serve.queries import statistics
 from serve.queries.listening import Listening
 from serve.ranges import Word
-from serve.store.contract import Reader
+from serve.store.contract import Reader, Result
 from serve.zones import Zone
 
 api = APIBlueprint(
@@ -161,6 +162,30 @@ def _members(listening: Listening) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _own(path: ListenerPath, query: LocalWindow) -> Iterator[tuple[Reader, Listening]]:
+    """The window of a listener whose lists may be read, and a reader for it.
+
+    Raises:
+        Problem: they may not, or the days or the zone cannot be.
+    """
+    with reading() as reader:
+        allowed(reader, path.listener_id)
+        yield reader, chosen_window(reader, path.listener_id, query)
+
+
+def _table(
+    reader: Reader, listening: Listening, result: Result, page: Page | None = None
+) -> Response:
+    """Rows about the window; those of one page, where there are pages."""
+    cut: dict[str, Any] = (
+        {} if page is None else {"limit": page.limit, "offset": page.offset}
+    )
+    return answers.table(
+        reader.published, result, is_private=True, **cut, **_members(listening)
+    )
+
+
 def thing(reader: Reader, listening: Listening, path: ThingPath) -> Listening:
     """The same window of one thing.
 
@@ -179,9 +204,7 @@ def thing(reader: Reader, listening: Listening, path: ThingPath) -> Listening:
 )
 def top(path: TopPath, query: TopQuery) -> Response:
     """The listener's top artists, albums, tracks or tags of any days."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        listening = chosen_window(reader, path.listener_id, query)
+    with _own(path, query) as (reader, listening):
         result = queries.top(
             reader,
             listening,
@@ -190,14 +213,7 @@ def top(path: TopPath, query: TopQuery) -> Response:
             limit=query.limit + 1,
             offset=query.offset,
         )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-            **_members(listening),
-        )
+        return _table(reader, listening, result, query)
 
 
 @api.get(
@@ -207,9 +223,7 @@ def top(path: TopPath, query: TopQuery) -> Response:
 )
 def plays(path: ListenerPath, query: PlaysQuery) -> Response:
     """The listener's plays, newest first; with q those with a name that has it."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        listening = chosen_window(reader, path.listener_id, query)
+    with _own(path, query) as (reader, listening):
         return _plays(reader, listening, query)
 
 
@@ -220,9 +234,7 @@ def plays(path: ListenerPath, query: PlaysQuery) -> Response:
 )
 def plays_of_thing(path: ThingPath, query: PlaysQuery) -> Response:
     """The listener's plays of one artist, album, track or tag."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        listening = chosen_window(reader, path.listener_id, query)
+    with _own(path, query) as (reader, listening):
         return _plays(reader, thing(reader, listening, path), query)
 
 
@@ -230,22 +242,13 @@ def _plays(reader: Reader, listening: Listening, query: PlaysQuery) -> Response:
     result = queries.plays(
         reader, listening, text=query.q, limit=query.limit + 1, offset=query.offset
     )
-    return answers.table(
-        reader.published,
-        result,
-        limit=query.limit,
-        offset=query.offset,
-        is_private=True,
-        **_members(listening),
-    )
+    return _table(reader, listening, result, query)
 
 
 @api.get("/<listener_name>/totals", responses=single(OwnTotals, MEMBERS))
 def totals(path: ListenerPath, query: LocalWindow) -> Response:
     """How much the listener played, of how many different things."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        listening = chosen_window(reader, path.listener_id, query)
+    with _own(path, query) as (reader, listening):
         return answers.document(
             reader.published,
             queries.totals(reader, listening),
@@ -261,17 +264,11 @@ def totals(path: ListenerPath, query: LocalWindow) -> Response:
 )
 def periods_of_thing(path: ThingPath, query: PeriodQuery) -> Response:
     """The listener's plays of one thing by day, week, month or year, zero-filled."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        listening = chosen_window(reader, path.listener_id, query)
-        return answers.table(
-            reader.published,
-            queries.by_period(
-                reader, thing(reader, listening, path), grain=query.grain
-            ),
-            is_private=True,
-            **_members(listening),
+    with _own(path, query) as (reader, listening):
+        result = queries.by_period(
+            reader, thing(reader, listening, path), grain=query.grain
         )
+        return _table(reader, listening, result)
 
 
 # Statistics -----------------------------------------------------------------------
@@ -460,16 +457,9 @@ def _statistic_view(name: str) -> Callable[..., Response]:
     statistic = statistics.STATISTICS[name]
 
     def view(path: ListenerPath, query: LocalWindow) -> Response:
-        with reading() as reader:
-            allowed(reader, path.listener_id)
-            listening = chosen_window(reader, path.listener_id, query)
+        with _own(path, query) as (reader, listening):
             question = statistics.Question(reader, listening)
-            return answers.table(
-                reader.published,
-                statistic.ask(question),
-                is_private=True,
-                **_members(listening),
-            )
+            return _table(reader, listening, statistic.ask(question))
 
     view.__name__ = name.replace("-", "_")
     view.__doc__ = statistic.definition

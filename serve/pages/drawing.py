@@ -355,6 +355,15 @@ def line_marks(
     return marks
 
 
+def spread(labels: Sequence[str], most: int = 7) -> list[str]:
+    """Every so many labels, the last one among them: no more than `most` find room."""
+    every = max(1, -(-len(labels) // most))
+    return [
+        label if (len(labels) - 1 - number) % every == 0 else ""
+        for number, label in enumerate(labels)
+    ]
+
+
 def columns(
     key: str,
     title: str,

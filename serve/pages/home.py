@@ -184,15 +184,18 @@ def _months(reader: Reader) -> Figure:
         grain = "week"
         rows = _trend(reader, grain)
     rows = rows[-60:]
-    every = max(1, -(-len(rows) // 8))
+    labels = [
+        f"{row['period_start']:%b %Y}"
+        if grain == "month"
+        else f"{row['period_start'].day} {row['period_start']:%b}"
+        for row in rows
+    ]
     bars = []
-    for number, row in enumerate(rows):
+    for label, row in zip(drawing.spread(labels, 8), rows, strict=True):
         start = row["period_start"]
-        name = f"{start:%b %Y}" if grain == "month" else f"{start.day} {start:%b}"
         count = formatting.plural(int(row["value"]), "scrobble")
         says = f"{formatting.issue(grain, start)}: {count}"
-        is_named = (len(rows) - 1 - number) % every == 0
-        bars.append((name if is_named else "", row["value"], says))
+        bars.append((label, row["value"], says))
     summary = (
         f"Scrobbles of the whole panel by {grain}; the newest {grain} is still running."
     )

@@ -110,7 +110,8 @@ def _closed(name: str, value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _given(reader: Reader, listener_id: str) -> dict[str, Any]:
+def given(reader: Reader, listener_id: str) -> dict[str, Any]:
+    """The listener whose page is open."""
     found = listeners.listener(reader, listener_id)
     assert found is not None  # `opened` has looked
     return found
@@ -125,7 +126,7 @@ def listener_top(listener_name: str, entity: str) -> Response:
         query = asked(TopQuery)
         query = query.model_copy(update={"limit": min(query.limit, _MOST_ROWS)})
         listening = chosen_window(reader, listener_id, query)
-        found = _given(reader, listener_id)
+        found = given(reader, listener_id)
         name = found["listener_name"]
         here = f"{_root(name)}/top/{entity}"
         by = query.by if query.by != "scrobbles" else None
@@ -276,7 +277,7 @@ def listener_plays(listener_name: str) -> Response:
         query = asked(PlaysQuery)
         query = query.model_copy(update={"limit": min(query.limit, _MOST_ROWS)})
         listening = chosen_window(reader, listener_id, query)
-        found = _given(reader, listener_id)
+        found = given(reader, listener_id)
         name = found["listener_name"]
         here = f"{_root(name)}/plays"
         figure, has_more = plays_figure(reader, listening, query, name)
@@ -356,7 +357,7 @@ def listener_statistics(listener_name: str, part: str) -> Response:
         _closed("part", part, tuple(PARTS))
         query = asked(LocalWindow)
         listening = chosen_window(reader, listener_id, query, "this_year")
-        found = _given(reader, listener_id)
+        found = given(reader, listener_id)
         name = found["listener_name"]
         here = f"{_root(name)}/statistics/{part}"
         question = Question(reader, listening)
@@ -421,7 +422,7 @@ def listener_thing(listener_name: str, entity: str, entity_id: str) -> Response:
         listening = thing(reader, chosen_window(reader, listener_id, query), path)
         named = queries.name_of(reader, entity, entity_id)
         assert named is not None  # `thing` has looked
-        found = _given(reader, listener_id)
+        found = given(reader, listener_id)
         name = found["listener_name"]
         recent = PlaysQuery.model_validate(
             {"from" if key == "from_" else key: v for key, v in kept(query).items()}
@@ -483,17 +484,15 @@ def _over_time(
     grain = "day" if listening.days.days <= 62 else "month"
     rows = queries.by_period(reader, listening, grain=grain).records()
     says = f"Plays by {grain}, local time of {listening.zone.name}."
-    every = max(1, -(-len(rows) // 7))
+    labels = [formatting.short_issue(grain, row["period_start"]) for row in rows]
     drawn = [
         (
-            formatting.short_issue(grain, row["period_start"])
-            if (len(rows) - 1 - number) % every == 0
-            else "",
+            label,
             row["scrobbles"],
             f"{formatting.issue(grain, row['period_start'])}:"
             f" {formatting.plural(row['scrobbles'], 'play')}",
         )
-        for number, row in enumerate(rows)
+        for label, row in zip(drawing.spread(labels), rows, strict=True)
     ]
     return Figure(
         key="time",

@@ -8,9 +8,8 @@ nothing else: its names lead to the artists' own pages, never to the listener's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import resvg_py
 from flask import Blueprint, Response, request
@@ -23,7 +22,7 @@ from serve.api.listening import chosen_window
 from serve.api.parameters import LocalWindow, Parameters, ZoneName
 from serve.context import reading, services
 from serve.pages import cards, formatting
-from serve.pages.listening import Link, own_links, top_figure
+from serve.pages.listening import Link, given, own_links, top_figure
 from serve.pages.private import opened, private_page
 from serve.pages.site import Figure, asked, takes
 from serve.pages.statistics import statistic_figure
@@ -31,7 +30,7 @@ from serve.problems import Problem
 from serve.queries import listeners
 from serve.queries import listening as queries
 from serve.queries.listening import Listening
-from serve.queries.statistics import Question, activity, streaks
+from serve.queries.statistics import Question, amounts, streaks
 from serve.ranges import BEGINNING, END, Range
 from serve.store.contract import Reader
 from serve.zones import Zone
@@ -123,18 +122,8 @@ def listener_report(listener_name: str, period: str) -> Response:
     def view(reader: Reader, listener_id: str, owner: Account | None) -> Response:
         chosen = period_of(period)
         query, listening = _window(reader, listener_id, chosen)
-        name = _name(reader, listener_id)
-        token = _seal(listening, chosen) if owner is not None else None
-        return private_page(
-            "report.html",
-            reader,
-            **_shown(reader, listening, chosen, name, own_links(name, query)),
-            listener_name=name,
-            owner=owner,
-            card=f"{request.path}/card",
-            shared=None if token is None else f"/shared/{token}",
-            shared_until=_today() + timedelta(days=SHARED_DAYS),
-        )
+        name = given(reader, listener_id)["listener_name"]
+        return _page(reader, listening, chosen, name, own_links(name, query), owner)
 
     return opened(listener_name, view)
 
@@ -147,7 +136,8 @@ def listener_card(listener_name: str, period: str, picture: str) -> Response:
         del owner
         chosen = period_of(period)
         _, listening = _window(reader, listener_id, chosen)
-        return _card(reader, listening, chosen, picture)
+        name = given(reader, listener_id)["listener_name"]
+        return _card(reader, listening, chosen, name, picture)
 
     return opened(listener_name, view)
 
@@ -155,31 +145,15 @@ def listener_card(listener_name: str, period: str, picture: str) -> Response:
 def shared_report(link: str) -> Response:
     """The one report of a link, for whoever has it."""
     with reading() as reader:
-        listening, period = _opened(reader, link)
-        response = private_page(
-            "report.html",
-            reader,
-            **_shown(
-                reader,
-                listening,
-                period,
-                name := _name(reader, listening.listener_id),
-                lambda entity, key: f"/{entity}/{key}",
-            ),
-            listener_name=name,
-            owner=None,
-            card=f"{request.path}/card",
-            shared=None,
-            shared_until=None,
-        )
-    return _unlisted(response)
+        listening, period, name = _opened(reader, link)
+        # Its names lead to what everybody sees.
+        return _unlisted(_page(reader, listening, period, name, "/{}/{}".format))
 
 
 def shared_card(link: str, picture: str) -> Response:
     """The picture of a shared report."""
     with reading() as reader:
-        listening, period = _opened(reader, link)
-        return _unlisted(_card(reader, listening, period, picture))
+        return _unlisted(_card(reader, *_opened(reader, link), picture))
 
 
 def _window(
@@ -204,8 +178,8 @@ def _seal(listening: Listening, period: Period) -> str:
     return str(signer("report").dumps(given))
 
 
-def _opened(reader: Reader, link: str) -> tuple[Listening, Period]:
-    """What a link shows.
+def _opened(reader: Reader, link: str) -> tuple[Listening, Period, str]:
+    """What a link shows: the window, the period and the listener's name.
 
     Raises:
         Problem: 404, the link is none of ours, is over, or its listener has gone.
@@ -220,17 +194,13 @@ def _opened(reader: Reader, link: str) -> tuple[Listening, Period]:
     # Who deletes the account, or leaves, takes the links along.
     if store.of_listener(services().accounts, listener_id) is None:
         raise gone
-    if listeners.listener(reader, listener_id) is None:
+    found = listeners.listener(reader, listener_id)
+    if found is None:
         raise gone
     period = period_of(name)
     as_of = reader.published.as_of_date
-    return Listening(listener_id, period.days, as_of, Zone(zone)), period
-
-
-def _name(reader: Reader, listener_id: str) -> str:
-    found = listeners.listener(reader, listener_id)
-    assert found is not None  # who opens has looked
-    return str(found["listener_name"])
+    listening = Listening(listener_id, period.days, as_of, Zone(zone))
+    return listening, period, found["listener_name"]
 
 
 def _unlisted(response: Response) -> Response:
@@ -239,25 +209,42 @@ def _unlisted(response: Response) -> Response:
     return response
 
 
-def _shown(
-    reader: Reader, listening: Listening, period: Period, name: str, link: Link
-) -> dict[str, Any]:
-    """What a report holds, for its template."""
+def _page(
+    reader: Reader,
+    listening: Listening,
+    period: Period,
+    name: str,
+    link: Link,
+    owner: Account | None = None,
+) -> Response:
+    """A report; with a link to share it where its owner asks."""
     question = Question(reader, listening)
-    figures = [
-        replace(statistic_figure(question, one, link, ""), csv="")
-        for one in _STATISTICS[period.kind]
-    ]
-    return {
-        "period": period,
-        "title": f"{name}: {period.title}",
-        "facts": _facts(question),
-        "lists": [
+    # A card is of the days that the page is of.
+    zone = request.args.get("tz")
+    cards_of = {
+        kind: formatting.address(f"{request.path}/card.{kind}", tz=zone)
+        for kind in ("png", "svg")
+    }
+    return private_page(
+        "report.html",
+        reader,
+        period=period,
+        title=f"{name}: {period.title}",
+        facts=_facts(question),
+        lists=[
             _list(reader, listening, entity, link)
             for entity in ("artists", "albums", "tracks", "tags")
         ],
-        "figures": figures,
-    }
+        figures=[
+            statistic_figure(question, one, link, csv="")
+            for one in _STATISTICS[period.kind]
+        ],
+        listener_name=name,
+        owner=owner,
+        cards=cards_of,
+        shared=f"/shared/{_seal(listening, period)}" if owner is not None else None,
+        shared_until=_today() + timedelta(days=SHARED_DAYS),
+    )
 
 
 def _list(reader: Reader, listening: Listening, entity: str, link: Link) -> Figure:
@@ -269,7 +256,7 @@ def _list(reader: Reader, listening: Listening, entity: str, link: Link) -> Figu
 
 def _facts(question: Question) -> list[tuple[str, str]]:
     """The figures of a report, with what they are."""
-    value = {row["measure"]: row["value"] for row in activity(question).records()}
+    value = amounts(question, question.listening)
     rows = streaks(question).records()
     longest = max((row["days"] for row in rows if row["kind"] == "streak"), default=0)
     hours = round(value["listening_seconds"] / 3600)
@@ -284,7 +271,7 @@ def _facts(question: Question) -> list[tuple[str, str]]:
 
 
 def _card(
-    reader: Reader, listening: Listening, period: Period, picture: str
+    reader: Reader, listening: Listening, period: Period, name: str, picture: str
 ) -> Response:
     if picture not in ("svg", "png"):
         raise Problem("not_found", "A card is a .svg or a .png.")
@@ -292,7 +279,7 @@ def _card(
         reader, listening, entity="artists", by="scrobbles", limit=_LISTED, offset=0
     ).records()
     drawn = cards.report(
-        _name(reader, listening.listener_id),
+        name,
         period.title,
         _facts(Question(reader, listening))[:4],
         [(row["entity_name"] or "", row["scrobbles"]) for row in rows],

@@ -114,15 +114,6 @@ def statistic_figure(question: Question, name: str, link: Link, csv: str) -> Fig
     )
 
 
-def _spread(rows: Sequence[Any], labels: list[str]) -> list[str]:
-    """Every so many labels: not more than seven find room."""
-    every = max(1, -(-len(rows) // 7))
-    return [
-        label if (len(rows) - 1 - number) % every == 0 else ""
-        for number, label in enumerate(labels)
-    ]
-
-
 def _activity(canvas: Canvas, found: Result) -> Drawn:
     rows = found.records()
 
@@ -208,7 +199,7 @@ def _first_and_last(canvas: Canvas, found: Result) -> Drawn:
     given = [
         (label, months[start], f"{start:%B %Y}: {months[start]:,} plays")
         for start, label in zip(
-            starts, _spread(starts, [f"{day:%b %y}" for day in starts]), strict=True
+            starts, drawing.spread([f"{day:%b %y}" for day in starts]), strict=True
         )
     ]
     shown = table(
@@ -289,7 +280,7 @@ def _eddington(canvas: Canvas, found: Result) -> Drawn:
             f"It is {number}; {formatting.plural(more, 'more day')} of {number + 1}"
             " plays make it one more."
         )
-    labels = _spread(rows, [str(row["scrobbles"]) for row in rows])
+    labels = drawing.spread([str(row["scrobbles"]) for row in rows])
     drawn = [
         (
             label,
@@ -386,7 +377,7 @@ def _of_artists(
 
 def _discoveries(canvas: Canvas, found: Result) -> Drawn:
     rows = found.records()
-    labels = _spread(rows, [f"{row['month_start']:%b %y}" for row in rows])
+    labels = drawing.spread([f"{row['month_start']:%b %y}" for row in rows])
     drawn = [
         (
             label,
@@ -433,7 +424,7 @@ def _wonders(canvas: Canvas, found: Result) -> Drawn:
 
 def _weekly(canvas: Canvas, found: Result) -> Drawn:
     rows = found.records()
-    labels = _spread(rows, [f"{row['week_start']:%b %y}" for row in rows])
+    labels = drawing.spread([f"{row['week_start']:%b %y}" for row in rows])
     drawn = [
         (
             label,

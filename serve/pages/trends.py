@@ -207,16 +207,10 @@ def _state(row: dict[str, Any]) -> str:
 def _upright(
     rows: list[dict[str, Any]], grain: str, name: str
 ) -> list[tuple[str, float, str]]:
-    every = max(1, -(-len(rows) // 7))
+    labels = [formatting.short_issue(grain, row["period_start"]) for row in rows]
     given = []
-    for number, row in enumerate(rows):
+    for label, row in zip(drawing.spread(labels), rows, strict=True):
         start: date = row["period_start"]
-        label = ""
-        if (len(rows) - 1 - number) % every == 0:
-            label = {
-                "year": f"{start:%Y}",
-                "month": f"{start:%b} {start:%y}",
-            }.get(grain, f"{start.day} {start:%b}")
         value = formatting.number(row["value"])
         says = f"{formatting.issue(grain, start)}: {value} {name}"
         given.append((label, row["value"], says))

@@ -34,80 +34,54 @@ def add_routes(pages: Blueprint) -> None:
 @takes(Nothing)
 def track(track_id: str) -> Response:
     """One track: counters, chart runs, listeners."""
-    try:
-        path = TrackPath.model_validate({"track_id": track_id})
-    except ValidationError:
-        raise Problem("not_found", "No track has this key.") from None
-    with reading() as reader:
-        found = known(reader, "tracks", path.track_id)
-        name, artist = found["track_name"], found["artist_name"]
-        return _page(
-            reader,
-            "tracks",
-            found,
-            path.track_id,
-            name,
-            formatting.lastfm("music", artist, "_", name),
-            None,
-        )
+    return _page("tracks", TrackPath, {"track_id": track_id})
 
 
 @takes(Nothing)
 def album(album_id: str) -> Response:
     """One album: its tracks, chart runs, listeners."""
-    try:
-        path = AlbumPath.model_validate({"album_id": album_id})
-    except ValidationError:
-        raise Problem("not_found", "No album has this key.") from None
-    with reading() as reader:
-        found = known(reader, "albums", path.album_id)
-        name, artist = found["album_name"], found["artist_name"]
-        return _page(
-            reader,
-            "albums",
-            found,
-            path.album_id,
-            name,
-            formatting.lastfm("music", artist, name),
-            _tracks(reader, path.album_id),
-        )
+    return _page("albums", AlbumPath, {"album_id": album_id})
 
 
 def _page(
-    reader: Reader,
-    kind: queries.Kind,
-    found: dict[str, Any],
-    work_id: str,
-    name: str,
-    lastfm: str,
-    tracks: Figure | None,
+    kind: queries.Kind, path: type[TrackPath | AlbumPath], given: dict[str, str]
 ) -> Response:
+    one = kind[:-1]
+    try:
+        (work_id,) = path.model_validate(given).model_dump().values()
+    except ValidationError:
+        raise Problem("not_found", f"No {one} has this key.") from None
     root = f"/api/v1/{kind}/{work_id}"
-    ranks = charts.ranks(
-        reader, work_id, queries.CHARTS[kind], limit=50, offset=0
-    ).records()
-    people = queries.listeners(
-        reader, kind, work_id, named=named_listeners(), limit=_SHOWN, offset=0
-    ).records()
-    return page(
-        "work.html",
-        reader.published,
-        kind=kind,
-        work=found,
-        name=name,
-        lastfm=lastfm,
-        root=root,
-        tracks=tracks,
-        months=_months(reader, kind, work_id, f"{root}/months.csv"),
-        runs=chart_runs(reader, work_id, name, ranks),
-        ranks=ranks_figure(ranks, f"{root}/ranks.csv", kind[:-1]),
-        listeners=listeners_figure(
-            people,
-            f"By scrobbles of this {kind[:-1]}; named are those who are public.",
-            f"{root}/listeners.csv",
-            kind[:-1],
-        ),
-    )
+    with reading() as reader:
+        found = known(reader, kind, work_id)
+        name, artist = found[f"{one}_name"], found["artist_name"]
+        # Addresses of last.fm have a place for a track's album.
+        place = ["_"] if kind == "tracks" else []
+        ranks = charts.ranks(
+            reader, work_id, queries.CHARTS[kind], limit=50, offset=0
+        ).records()
+        people = queries.listeners(
+            reader, kind, work_id, named=named_listeners(), limit=_SHOWN, offset=0
+        ).records()
+        return page(
+            "work.html",
+            reader.published,
+            kind=kind,
+            work=found,
+            name=name,
+            lastfm=formatting.lastfm("music", artist, *place, name),
+            root=root,
+            tracks=_tracks(reader, work_id) if kind == "albums" else None,
+            months=_months(reader, kind, work_id, f"{root}/months.csv"),
+            runs=chart_runs(reader, work_id, name, ranks),
+            ranks=ranks_figure(ranks, f"{root}/ranks.csv", one),
+            listeners=listeners_figure(
+                people,
+                f"By scrobbles of this {one}; named are those who are public.",
+                f"{root}/listeners.csv",
+                one,
+            ),
+        )
 
 
 def _months(reader: Reader, kind: queries.Kind, work_id: str, csv: str) -> Figure:
@@ -116,18 +90,16 @@ def _months(reader: Reader, kind: queries.Kind, work_id: str, csv: str) -> Figur
         "Scrobbles of the panel by month (UTC). A month in which fewer than"
         f" {LEAST_LISTENERS} listeners played it is left out."
     )
-    every = max(1, -(-len(rows) // 7))
+    labels = [formatting.short_issue("month", row["month_start"]) for row in rows]
     drawn = [
         (
-            formatting.short_issue("month", row["month_start"])
-            if (len(rows) - 1 - number) % every == 0
-            else "",
+            label,
             row["scrobbles"],
             f"{row['month_start']:%B %Y}:"
             f" {formatting.plural(row['scrobbles'], 'scrobble')} of"
             f" {formatting.plural(row['listeners'], 'listener')}",
         )
-        for number, row in enumerate(rows)
+        for label, row in zip(drawing.spread(labels), rows, strict=True)
     ]
     return Figure(
         key="months",

@@ -102,6 +102,25 @@ class Question:
             return "week"
         return "month" if span <= 3_700 else "year"
 
+    @property
+    def periods(self) -> list[date]:
+        """The first days of the series' periods, from the first play to the end."""
+        return _starts(self.grain, min(self.days, default=None), self.end)
+
+    @property
+    def parts_sql(self) -> str:
+        """SQL: `parts`, plays by period of the series and artist; follows `plays`."""
+        return f"""
+            parts as (
+
+                select
+                    {period_sql(self.grain)} as period_start, artist_id,
+                    count(*) as scrobbles
+                from plays
+                group by 1, 2
+
+            )"""
+
     def ask(self, sql: str, listening: Listening | None = None, **binds: Any) -> Result:
         """The answer to `sql`, in which `plays` are those of the window."""
         listening = listening or self.listening
@@ -319,7 +338,7 @@ def activity(question: Question) -> Result:
     """The window beside the period before: plays, time, and how many different."""
     names = _ACTIVITY.split()
     now, before = (
-        None if listening is None else _activity(question, listening)
+        None if listening is None else amounts(question, listening)
         for listening in (question.listening, question.listening.earlier)
     )
     assert now is not None
@@ -337,7 +356,8 @@ def activity(question: Question) -> Result:
 _ACTIVITY = "scrobbles listening_seconds artists albums tracks active_days new_artists"
 
 
-def _activity(question: Question, listening: Listening) -> dict[str, Any]:
+def amounts(question: Question, listening: Listening) -> dict[str, Any]:
+    """Totals of these days, and how many artists were heard for the first time."""
     new = question.ask(
         """
         select cast(count(*) as bigint) as new_artists
@@ -622,15 +642,7 @@ def evolution(question: Question) -> Result:
     """Plays and rank of the window's first artists, period by period."""
     found = question.ask(
         f"""
-        , parts as (
-
-            select
-                {period_sql(question.grain)} as period_start, artist_id,
-                count(*) as scrobbles
-            from plays
-            group by 1, 2
-
-        ),
+        , {question.parts_sql},
 
         ranked as (
 
@@ -671,13 +683,12 @@ def _filled(
     question: Question, found: Result, empty: tuple[Any, ...]
 ) -> list[tuple[Any, ...]]:
     """Rows (period, id, name, …) with one for each period of the window and thing."""
-    periods = _starts(question.grain, min(question.days, default=None), question.end)
     names = dict.fromkeys((row[1], row[2]) for row in found.rows)
     known = {(row[0], row[1]): row for row in found.rows}
     return [
         known.get((period, key), (period, key, name, *empty))
         for key, name in names
-        for period in periods
+        for period in question.periods
     ]
 
 
@@ -763,15 +774,7 @@ def tags_over_time(question: Question) -> Result:
     """The share of the window's first tags in the plays of each period."""
     found = question.ask(
         f"""
-        , parts as (
-
-            select
-                {period_sql(question.grain)} as period_start, artist_id,
-                count(*) as scrobbles
-            from plays
-            group by 1, 2
-
-        ),
+        , {question.parts_sql},
 
         wholes as (
 
@@ -823,15 +826,7 @@ def variety(question: Question) -> Result:
     """Different artists by period, and how many equal ones would be as varied."""
     found = question.ask(
         f"""
-        , parts as (
-
-            select
-                {period_sql(question.grain)} as period_start, artist_id,
-                count(*) as scrobbles
-            from plays
-            group by 1, 2
-
-        )
+        , {question.parts_sql}
 
         select
             period_start, cast(sum(scrobbles) as bigint) as scrobbles,
@@ -844,12 +839,7 @@ def variety(question: Question) -> Result:
         """
     )
     known = {row[0]: row for row in found.rows}
-    rows = [
-        known.get(period, (period, 0, 0, None))
-        for period in _starts(
-            question.grain, min(question.days, default=None), question.end
-        )
-    ]
+    rows = [known.get(period, (period, 0, 0, None)) for period in question.periods]
     return Result(found.columns, ("date", "integer", "integer", "double"), rows)
 
 
