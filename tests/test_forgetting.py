@@ -169,9 +169,8 @@ def test_nothing_stays_of_whoever_was_deleted_in_any_file(
     assert first.fingerprint() == by_day
 
 
-@pytest.mark.parametrize(
-    "step", ["publish", pytest.param("build", marks=pytest.mark.chaos)]
-)
+@pytest.mark.chaos
+@pytest.mark.parametrize("step", ["publish", "build"])
 def test_a_run_killed_while_it_deletes_is_finished_by_the_next(
     first: Daily, step: str
 ) -> None:
@@ -211,6 +210,7 @@ def test_who_was_deleted_and_comes_back_is_followed_again(first: Daily) -> None:
     assert secret.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.chaos
 @pytest.mark.postgres
 def test_nothing_stays_of_whoever_was_deleted_in_postgres(
     demo: LocalLastfm, tmp_path: Path, postgres_url: str

@@ -103,7 +103,7 @@ class Readers:
 
 
 @pytest.mark.parametrize(
-    "publishes", [15, pytest.param(PUBLISHES, marks=pytest.mark.chaos)]
+    "publishes", [6, pytest.param(PUBLISHES, marks=pytest.mark.chaos)]
 )
 def test_readers_never_see_a_mixed_day_during_many_publishes(
     settings: Settings, readers: Engine, publishes: int
