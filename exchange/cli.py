@@ -18,6 +18,7 @@ from exchange.settings import (
     UNITS_PER_CREDIT,
     load_exchange_settings,
 )
+from warehouse import command_help
 from warehouse.settings import (
     settings_options,
     take_settings,
@@ -37,7 +38,7 @@ def _opened(options: dict[str, Any]) -> Iterator[Database]:
         database.dispose()
 
 
-@click.group()
+@click.group(cls=command_help.Group)
 def market() -> None:
     """The exchange's market: status, found, close, halt, verify, reopen."""
 

@@ -22,7 +22,7 @@ from exchange.value_fit import (
     fit,
 )
 from exchange.value_formula import ValueFormula, value_formula
-from warehouse import ops, store
+from warehouse import command_help, ops, store
 from warehouse.errors import PublishFailed, SettingsError
 from warehouse.hooks import FINDINGS
 from warehouse.lease import Lease
@@ -38,7 +38,7 @@ _ATTENTION = """
 _APPLY = "the next run makes every value anew with them; `scrobble publish` does it now"
 
 
-@click.command()
+@click.command(cls=command_help.Command)
 @click.option("--defaults", is_flag=True, help="give the defaults back")
 @click.option("--dry-run", is_flag=True, help="say what a fit finds; keep nothing")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object")

@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ingest import clocks
 from ingest.lastfm.client import ROOT_URL, Action, Client, TransportFailed, judge
 from ingest.steps import LOOPBACK
-from warehouse import ops, storage, store
+from warehouse import command_help, ops, storage, store
 from warehouse.errors import WarehouseError
 from warehouse.redact import redact
 from warehouse.settings import Settings, config_path, settings_options, take_settings
@@ -52,7 +52,7 @@ class Unfit(WarehouseError):
 Question = Callable[[Settings], Iterator[Finding]]
 
 
-@click.command()
+@click.command(cls=command_help.Command)
 @settings_options
 def command(**options: Any) -> None:
     """Say whether a day could run here: key, network, database, disk, clock, lock.

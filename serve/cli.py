@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serve.settings import METRICS, ServeSettings, load_serve_settings
+from warehouse import command_help
 from warehouse.errors import WarehouseError
 from warehouse.hooks import LOGINS
 from warehouse.ops import open_ops
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, cls=command_help.Group)
+@click.option(
+    "--host", metavar="ADDRESS", help="to listen on; the same as --serve-host"
+)
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -52,9 +56,16 @@ if TYPE_CHECKING:
 @group_options(ServeSettings)
 @click.pass_context
 def command(
-    context: click.Context, /, port: int, workers: int, jobs: bool, **options: Any
+    context: click.Context,
+    /,
+    host: str | None,
+    port: int,
+    workers: int,
+    jobs: bool,
+    **options: Any,
 ) -> None:
     """The read service and pages, on 127.0.0.1 unless SERVE_HOST says otherwise."""
+    options["serve_host"] = host or options["serve_host"]
     given = {name: value for name, value in options.items() if value is not None}
     flags = take_flags(options, ServeSettings)
     settings = load_serve_settings(take_settings(options), flags)

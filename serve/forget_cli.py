@@ -12,14 +12,14 @@ from serve.accounts.database import utcnow, writing
 from serve.app import create_app
 from serve.context import Services
 from serve.settings import load_serve_settings
-from warehouse import daily, ops
+from warehouse import command_help, daily, ops
 from warehouse.forgetting import ask
 from warehouse.names import name_key
 from warehouse.settings import settings_options, take_settings
 from warehouse.store import published_version
 
 
-@click.command()
+@click.command(cls=command_help.Command)
 @click.argument("listener")
 @settings_options
 def command(listener: str, **options: Any) -> None:

@@ -26,6 +26,7 @@ from exchange.simulator import (
 from exchange.worlds import WORLDS
 from serve.pages import formatting
 from serve.pages.drawing import Line, Pen, framed, line_marks, nice_ticks
+from warehouse import command_help
 from warehouse.settings import group_options, take_flags
 
 _HEIGHT = 420
@@ -36,7 +37,7 @@ _LABEL_GAP = 16
 _MOST_TICKS = 12
 
 
-@click.command()
+@click.command(cls=command_help.Command)
 @click.option("--seed", default=1, show_default=True, type=int)
 @click.option("--days", default=365, show_default=True, type=click.IntRange(2, 3650))
 @click.option("--players", default=120, show_default=True, type=click.IntRange(8, 5000))

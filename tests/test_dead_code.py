@@ -28,7 +28,7 @@ REGISTERING = [
 #: Names that only a library reads, by the library.
 READ_BY_LIBRARIES = {
     "alembic": ("down_revision", "branch_labels", "depends_on"),
-    "click": ("list_commands", "get_command", "obj"),
+    "click": ("list_commands", "get_command", "obj", "format_options", "command_class"),
     "dlt": ("open_connection", "client_class"),
     "expat": (
         "buffer_text",

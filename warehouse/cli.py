@@ -19,11 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from warehouse import backup as backups
-from warehouse import marts_file, ops, storage, store
+from warehouse import command_help, gates, marts_file, ops, storage, store
 from warehouse.daily import STEPS, outages_said_clearly
 from warehouse.daily import daily as run_daily
 from warehouse.engines import open_store
@@ -43,7 +41,7 @@ from warehouse.settings import (
 )
 
 
-class _Commands(click.Group):
+class _Commands(command_help.Group):
     """The built-in commands and those other packages plug in, loaded when called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -117,7 +115,10 @@ _as_of = click.option(
     help="the UTC day to bring the warehouse up to (default: today)",
 )
 _accept = click.option(
-    "--accept", multiple=True, metavar="GATE", help="override this gate's verdict"
+    "--accept",
+    multiple=True,
+    metavar="GATE",
+    help="override this gate's verdict; may be repeated",
 )
 _force = click.option(
     "--force", is_flag=True, help="run although the day is published already"
@@ -136,7 +137,28 @@ def _run(command: str, steps: tuple[str, ...], options: dict[str, Any]) -> None:
     )
 
 
-@cli.command()
+def _outcomes() -> str:
+    """What ends a run, for its help: the gates, and the exit codes by their cause."""
+    causes: dict[int, list[str]] = {}
+    for error in WarehouseError.__subclasses__():
+        if error.__module__ != WarehouseError.__module__:
+            continue  # a package's own: it ends with 1
+        reason = (error.__doc__ or "").partition(" (")[0].rstrip(".")
+        causes.setdefault(error.exit_code, []).append(reason)
+    codes = (f"  {code:>2}  {'; or '.join(causes[code])}." for code in sorted(causes))
+    return "\n".join(
+        (
+            f"Gates that keep the last version: {', '.join(gates.GATES)}.",
+            "",
+            "\b",
+            "Exit codes:",
+            "   0  The day is published (or was already).",
+            *codes,
+        )
+    )
+
+
+@cli.command(epilog=_outcomes())
 @_as_of
 @_accept
 @_force
@@ -309,59 +331,74 @@ def _status(settings: Settings, runs: int) -> _Status:
 
 
 def _print_status(seen: _Status) -> None:
-    console = Console(highlight=False, markup=False)
     if seen.published is None:
-        console.print("nothing is published yet: run `make daily`")
+        click.echo("nothing is published yet: run `make daily`")
     else:
         age = (datetime.now(UTC).date() - seen.published.as_of_date).days
-        console.print(
+        click.echo(
             f"published: {seen.published.version}, day {seen.published.as_of_date}"
             f" ({age} days old), {sum(seen.published.row_counts.values()):,} rows"
         )
-    console.print(_table_of_runs(seen.runs))
+    _print_rows(
+        ("run", "command", "day", "state", "seconds"),
+        [_run_row(run) for run in seen.runs],
+    )
+    for run in seen.runs[:1]:
+        steps = (
+            f"{step.step} {step.detail.get('seconds', step.state)}"
+            for step in run["steps"]
+        )
+        click.echo(f"steps of {run['run_id']}: {', '.join(steps)}")
     for run in seen.runs:
         if run["error"]:
-            console.print(f"{run['run_id']}: {run['error']}")
-    table = Table("version", "day", "published", "MB", "rows")
-    for version in seen.versions:
-        table.add_row(
-            version.version + (" ←" if version == seen.published else ""),
-            str(version.as_of_date),
-            f"{version.published_at:%Y-%m-%d %H:%M:%S}",
-            f"{version.bytes / 1e6:,.1f}",
-            f"{sum(version.row_counts.values()):,}",
-        )
-    console.print(table)
-    console.print(f"storage: {seen.storage.summary()}")
+            click.echo(f"{run['run_id']}: {run['error']}")
+    _print_rows(
+        ("version", "day", "published", "MB", "rows"),
+        [
+            (
+                version.version + (" ←" if version == seen.published else ""),
+                str(version.as_of_date),
+                f"{version.published_at:%Y-%m-%d %H:%M:%S}",
+                f"{version.bytes / 1e6:,.1f}",
+                f"{sum(version.row_counts.values()):,}",
+            )
+            for version in seen.versions
+        ],
+    )
+    click.echo(f"storage: {seen.storage.summary()}")
     if seen.warning:
-        console.print(f"warning: {seen.warning}")
+        click.echo(f"warning: {seen.warning}")
     if seen.damage:
-        console.print(f"damaged: {seen.damage}")
+        click.echo(f"damaged: {seen.damage}")
     if seen.freshness:
-        console.print(f"oldest source: {seen.freshness[0][0]}, {seen.freshness[0][1]}")
+        click.echo(f"oldest source: {seen.freshness[0][0]}, {seen.freshness[0][1]}")
     if seen.dead_letters:
-        console.print(
-            f"dead letters: {seen.dead_letters} (`scrobble dead-letters list`)"
-        )
+        click.echo(f"dead letters: {seen.dead_letters} (`scrobble dead-letters list`)")
 
 
-def _table_of_runs(runs: list[dict[str, Any]]) -> Table:
-    table = Table("run", "command", "day", "state", "step", "seconds", "steps")
-    for run in runs:
-        ended = run["finished_at"] or ops.utcnow()
-        table.add_row(
-            run["run_id"],
-            run["command"],
-            str(run["as_of_date"]),
-            run["state"],
-            run["step"] or "",
-            f"{(ended - run['started_at']).total_seconds():.1f}",
-            " ".join(
-                f"{step.step} {step.detail.get('seconds', step.state)}"
-                for step in run["steps"]
-            ),
-        )
-    return table
+def _run_row(run: dict[str, Any]) -> tuple[str, ...]:
+    ended = run["finished_at"] or ops.utcnow()
+    state = run["state"] if run["state"] == "done" else f"{run['state']} {run['step']}"
+    seconds = (ended - run["started_at"]).total_seconds()
+    return (
+        run["run_id"],
+        run["command"],
+        str(run["as_of_date"]),
+        state,
+        f"{seconds:.1f}",
+    )
+
+
+def _print_rows(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table with whole values: lined up on a terminal, tabs between them in pipes."""
+    lines = [names, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        if sys.stdout.isatty():
+            cells = (f"{cell:<{size}}" for cell, size in zip(line, widths, strict=True))
+            click.echo("  ".join(cells).rstrip())
+        else:
+            click.echo("\t".join(line))
 
 
 _OPEN_DEAD_LETTERS = """

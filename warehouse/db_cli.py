@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
+from warehouse import command_help
 from warehouse.errors import WarehouseError
 from warehouse.roles import Change, bring_about, parse_login
 from warehouse.settings import (
@@ -20,7 +21,7 @@ from warehouse.settings import (
 )
 
 
-@click.group()
+@click.group(cls=command_help.Group)
 def db() -> None:
     """Schemas, roles and rights in PostgreSQL."""
 

@@ -13,6 +13,7 @@ import sqlparse
 from sqlparse import lexer
 from sqlparse import tokens as tokens_of
 
+from warehouse import command_help
 from warehouse.errors import WarehouseError
 from warehouse.published import query_published
 from warehouse.rows_out import FORMS, write
@@ -31,7 +32,7 @@ End a statement with ; — it may go over lines. Other lines:
   .quit              (or Ctrl-D) the end"""
 
 
-@click.command()
+@click.command(cls=command_help.Command)
 @click.argument("query", required=False)
 @click.option(
     "--format",
@@ -170,7 +171,7 @@ def _is_ended(text: str) -> bool:
     return bool(tokens) and not is_open and tokens[-1][1] == ";"
 
 
-@click.command()
+@click.command(cls=command_help.Command)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--mart", "marts", multiple=True, help="only this one; may be repeated")
 @settings_options

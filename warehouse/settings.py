@@ -31,6 +31,7 @@ from pydantic import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from warehouse.command_help import SettingOption
 from warehouse.errors import SettingsError
 from warehouse.plugins import Hook
 from warehouse.redact import protect
@@ -436,15 +437,37 @@ def group_options(
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         for name in reversed(group.setting_names()):
+            field = group.model_fields[name]
             command = click.option(
                 group.flag(name),
                 group.prefixed(name),
+                cls=SettingOption,
+                heading=f"Settings of {group.table or 'the warehouse'}",
+                details=_details(group, name),
                 default=None,
-                help=group.model_fields[name].description,
+                metavar=f"<{_unit(group, name).partition(' ')[0] or 'text'}>",
+                help=field.description,
             )(command)
         return command
 
     return add
+
+
+def _unit(group: type[SettingsGroup], name: str) -> str:
+    metadata = group.model_fields[name].metadata
+    return next(data.name for data in metadata if isinstance(data, Unit))
+
+
+def _details(group: type[SettingsGroup], name: str) -> str:
+    """A setting's variable and default, as its help tells them."""
+    default = group.model_fields[name].default
+    variable = group.variable(name)
+    return variable if default in (None, ()) else f"{variable}={shown(default)}"
+
+
+def shown(default: object) -> str:
+    """A default as one writes it in the settings file."""
+    return str(default).lower() if isinstance(default, bool) else f"{default}"
 
 
 settings_options = group_options(Settings)

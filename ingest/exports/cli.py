@@ -22,7 +22,7 @@ from ingest.exports.landing import is_landed, land
 from ingest.exports.overlap import Published
 from ingest.exports.plays import Taken
 from ingest.exports.reading import Reading, read, readings
-from warehouse import ops
+from warehouse import command_help, ops
 from warehouse.errors import ImportRefused, PublishFailed, SettingsError
 from warehouse.forgetting import left_out
 from warehouse.lease import JOB, Lease
@@ -35,7 +35,7 @@ _NEXT = "the next run loads them; `scrobble publish` does it now"
 _NAME = re.compile(r"[A-Za-z0-9_:-]{1,64}")
 
 
-@click.command("import")
+@click.command("import", cls=command_help.Command)
 @click.argument(
     "files",
     nargs=-1,

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ingest.load import dead_letters
 from ingest.load.dead_letters import DeadLetter
-from warehouse import ops, store
+from warehouse import command_help, ops, store
 from warehouse.daily import STEPS
 from warehouse.daily import daily as run_daily
 from warehouse.duckdb_store import published_path
@@ -29,7 +29,7 @@ _ids = click.argument("dead_letter_ids", metavar="[ID]...", nargs=-1)
 _every = click.option("--all", "every", is_flag=True, help="every open dead letter")
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", cls=command_help.Group)
 def dead_letters_group() -> None:
     """Items that did not fit their row type: list, replay, waive."""
 

@@ -208,3 +208,17 @@ def test_a_disk_that_is_full_from_the_start_is_told(tmp_path: Path) -> None:
         assert refused.returncode == 74
         assert "no room for the journal" in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+def test_the_status_has_whole_values_and_tabs_where_it_is_piped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert ended(monkeypatch, folder, "status") == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert ["version", "day", "published", "MB", "rows"] in lines
+    assert any(line[0] == "20260101-000002 ←" and len(line) == 5 for line in lines)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert ended(monkeypatch, folder, "status") == 0
+    said = capsys.readouterr().out
+    assert "\t" not in said and "20260101-000002 ←" in said

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.settings import GROUPS, OTHER_VARIABLES, SettingsGroup, Unit
+from warehouse.settings import GROUPS, OTHER_VARIABLES, SettingsGroup, Unit, shown
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
@@ -39,11 +39,6 @@ def row(name: str, group_name: str, group: type[SettingsGroup]) -> str:
         f"`{group.flag(name)}`",
     )
     return "| " + " | ".join(cells) + " |"
-
-
-def shown(default: object) -> str:
-    """A default as one writes it in the settings file."""
-    return str(default).lower() if isinstance(default, bool) else f"{default}"
 
 
 def rows() -> list[str]:
