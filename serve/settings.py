@@ -119,6 +119,11 @@ class ServeSettings(SettingsGroup):
         None,
         description="PostgreSQL: a hot standby to read from; unset: `WAREHOUSE_URL`",
     )
+    sql: Annotated[bool | None, Unit("true/false")] = Field(
+        None,
+        description="SQL on the public marts at `/sql`; unset: where the service"
+        " listens on loopback",
+    )
     docs_site: Annotated[Path, Unit("folder")] = Field(
         Path("site"), description="where `make docs` writes its page"
     )

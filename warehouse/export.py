@@ -99,6 +99,18 @@ def export_marts(
             raise WarehouseError(f"{folder} cannot be written: {error}") from error
 
 
+def published_name(settings: Settings) -> str:
+    """The name of the published version.
+
+    Raises:
+        WarehouseError: nothing is published, or it cannot be read.
+    """
+    if settings.warehouse_url is None:
+        return published_path(settings.data_dir).stem.removeprefix("warehouse-")
+    with _published(settings) as source:
+        return source.version
+
+
 def _write(
     source: _Source, mart: str, comments: dict[tuple[str, str], str], folder: Path
 ) -> Exported:

@@ -61,6 +61,8 @@ class Meta(BaseModel):
         freshness: when the mart is too old to be published.
         counters: what the gates compare with the day before.
         questions: rows of the README's table.
+        public: whether everybody may see every row, or the condition (SQL) of the rows
+            that everybody may see.
         routes: routes below ``/api/v1`` that read the mart.
         pages: pages that show it.
     """
@@ -73,6 +75,7 @@ class Meta(BaseModel):
     freshness: Freshness | None = None
     counters: Counters | None = None
     questions: tuple[Question, ...] = ()
+    public: bool | str = False
     routes: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
 

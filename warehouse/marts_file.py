@@ -8,6 +8,7 @@ holds the marts as tables, with their descriptions, and nothing else.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def bring(settings: Settings) -> str | None:
     fresh = path.with_suffix(".new")
     try:
         fresh.unlink(missing_ok=True)
-        _write(fresh, published_path(settings.data_dir), version)
+        write(fresh, published_path(settings.data_dir), version)
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
         fresh.replace(path)
@@ -65,18 +66,32 @@ def version_in(path: Path) -> str | None:
     return None
 
 
-def _write(fresh: Path, published: Path, version: str) -> None:
+def write(
+    fresh: Path,
+    published: Path,
+    version: str,
+    conditions: Mapping[str, str] | None = None,
+) -> None:
+    """Write the marts of a version's file, and its name, into a new file.
+
+    Args:
+        conditions: the marts that are taken, each with the condition of its rows; all
+            rows of all marts where None.
+    """
     texts: dict[str, dict[str, str]] = {}
     with reading(published) as file:
         for mart, column, comment in file.execute(DUCKDB_COMMENTS).fetchall():
-            texts.setdefault(mart, {})[column] = comment
+            if conditions is None or mart in conditions:
+                texts.setdefault(mart, {})[column] = comment
     with duckdb.connect(str(fresh)) as file:
         quoted = str(published).replace("'", "''")
         file.execute(f"attach '{quoted}' as published (read_only)")
         file.execute("create schema marts")
         for mart in sorted(texts):
+            rows = "true" if conditions is None else conditions[mart]
             file.execute(
                 f'create table marts."{mart}" as from published.marts."{mart}"'
+                f" where {rows}"
             )
         kinds = dict.fromkeys(texts, "table")
         for statement in comment_statements("marts", kinds, texts, {}):

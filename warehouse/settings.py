@@ -42,6 +42,7 @@ OTHER_VARIABLES = frozenset(
         "PORT",
         "SCROBBLE_ADMIN_URL",
         "SCROBBLE_CONFIG",
+        "SCROBBLE_TOKEN",
         # Read by dbt in profiles.yml and macros; a run sets them for its dbt.
         "SCROBBLE_AS_OF_DATE",
         "SCROBBLE_BUILT_THROUGH",

@@ -21,6 +21,7 @@ def install(app: Flask) -> None:
     from serve.pages import methods as method_pages
     from serve.pages import reports as report_pages
     from serve.pages import restatements as restatement_pages
+    from serve.pages import sql as sql_page
     from serve.pages import tags as tag_pages
     from serve.pages import trends as trend_pages
     from serve.pages import works as work_pages
@@ -47,6 +48,7 @@ def install(app: Flask) -> None:
         from serve.pages import exchange as exchange_pages
 
         exchange_pages.add_routes(pages)
+    sql_page.add_routes(pages, app)
     app.register_blueprint(pages)
     wrap_problems(app)
     about_pages.allow_docs(app)

@@ -246,6 +246,7 @@ def _shared() -> dict[str, Any]:
         "static_file": static_file,
         "navigation": _navigation(),
         "has_exchange": "exchange" in current_app.extensions,
+        "has_sql": "pages.sql" in current_app.view_functions,
         "here": request.path,
         "first_page": _first_page(),
     }

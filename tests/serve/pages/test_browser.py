@@ -35,6 +35,7 @@ PAGES = {
     "methods": "/methods",
     "privacy": "/privacy",
     "restatements": "/restatements",
+    "sql": "/sql?query=from+dim_artists",
     "no-docs": "/docs/",
 }
 _WIDTHS = "return [document.documentElement.scrollWidth, window.innerWidth]"
