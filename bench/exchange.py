@@ -3,17 +3,22 @@
     python -m bench.exchange [--trades N] [--clients N] [--rounds N]
 
 Each client is a process that asks for a quote and trades on it, again and again.
-`exchange` does it through the exchange: prices, limits, signature, idempotency, ledger,
+`trade` does it through the exchange: prices, limits, signature, idempotency, ledger,
 queue. `bare` sends the same statements, quote and trade, straight to the driver on the
-same tables, with fixed values and without a rule. Waits are of the trade alone, from
-asking for the locks to the commit; rates count the quotes' time in both.
+same tables, with fixed values and without a rule. On SQLite `in_turn` are the bare
+statements behind a lock that the kernel passes on in order, as the exchange's are:
+without one, who has just written writes again before who waits is awake, which is
+quicker and lets some wait for seconds. Waits are of the trade alone, from asking for
+the locks to the commit; rates count the quotes' time in all.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import multiprocessing
+import os
 import random
 import secrets
 import sqlite3
@@ -208,8 +213,20 @@ def _write_trade(
     )
 
 
-def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
-    """The same statements straight on the driver."""
+def in_turn(url: str, player_id: str, trades: int, results: Any, start: Any) -> None:
+    """The same statements straight on the driver, each trade in its turn."""
+    bare(url, player_id, trades, results, start, queue=f"{make_url(url).database}.turn")
+
+
+def bare(
+    url: str,
+    player_id: str,
+    trades: int,
+    results: Any,
+    start: Any,
+    queue: str = os.devnull,
+) -> None:
+    """The same statements straight on the driver; `queue` is a file to lock."""
     connection = _connect(url)
     is_sqlite = isinstance(connection, sqlite3.Connection)
     words = {
@@ -238,6 +255,8 @@ def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> Non
 
     dice = random.Random(player_id)
     waits: list[float] = []
+    is_queued = queue != os.devnull
+    turn = os.open(queue, os.O_RDWR | os.O_CREAT, 0o600)
     start.wait()
     cpu = time.process_time()
     for _ in range(trades):
@@ -247,14 +266,19 @@ def bare(url: str, player_id: str, trades: int, results: Any, start: Any) -> Non
         look(artist, share="", update="")
         connection.rollback()
         began = time.perf_counter()
+        if is_queued:
+            fcntl.flock(turn, fcntl.LOCK_EX)
         if is_sqlite:
             run("begin immediate")
         run("select * from {s}answers where idempotency_key = ?", trade_id)
         look(artist)
         _write_trade(run, player_id, artist, trade_id)
         connection.commit()
+        if is_queued:
+            fcntl.flock(turn, fcntl.LOCK_UN)
         waits.append(time.perf_counter() - began)
     cpu = time.process_time() - cpu
+    os.close(turn)
     connection.close()
     results.put((waits, Counter(), cpu))
 
@@ -294,26 +318,34 @@ def measure(
 
 
 def compare(
-    new_url: Callable[[str], str], clients: int, trades: int, rounds: int
+    new_url: Callable[[str], str],
+    clients: int,
+    trades: int,
+    rounds: int,
+    *peers_of: Callable[..., None],
 ) -> dict[str, Any]:
-    """The exchange and the bare statements in turn; the median of the rounds.
+    """The exchange and its peers, one after the other; the median of the rounds.
 
     Each has its own database: the bare statements leave books that do not add up.
     """
-    urls = {work: new_url(work.__name__) for work in (trade, bare)}
-    player_ids = {work: prepare(url, clients) for work, url in urls.items()}
-    found: dict[str, list[dict[str, Any]]] = {"exchange": [], "bare": []}
+    peers = {work.__name__: work for work in (trade, *peers_of)}
+    urls = {name: new_url(name) for name in peers}
+    player_ids = {name: prepare(url, clients) for name, url in urls.items()}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in peers}
     for _ in range(rounds):
-        for name, work in (("exchange", trade), ("bare", bare)):
-            found[name].append(measure(work, urls[work], player_ids[work], trades))
+        for name, work in peers.items():
+            found[name].append(measure(work, urls[name], player_ids[name], trades))
     chosen = {
         name: sorted(runs, key=lambda run: run["trades_per_second"])[len(runs) // 2]
         for name, runs in found.items()
     }
-    ratio = (
-        chosen["exchange"]["trades_per_second"] / chosen["bare"]["trades_per_second"]
-    )
-    return {**chosen, "ratio": round(ratio, 2)}
+    rate = chosen["trade"]["trades_per_second"]
+    ratios = {
+        f"ratio_to_{name}": round(rate / chosen[name]["trades_per_second"], 2)
+        for name in chosen
+        if name != "trade"
+    }
+    return {**chosen, **ratios}
 
 
 def main() -> None:
@@ -327,10 +359,14 @@ def main() -> None:
 
     given = (arguments.clients, arguments.trades, arguments.rounds)
     with tempfile.TemporaryDirectory() as folder:
-        found = {"sqlite": compare(lambda n: f"sqlite:///{folder}/{n}.sqlite", *given)}
+        found = {
+            "sqlite": compare(
+                lambda name: f"sqlite:///{folder}/{name}.sqlite", *given, bare, in_turn
+            )
+        }
     server = start_postgres()
     with closing(_Stopping(server.stop)):
-        found["postgresql"] = compare(lambda _: server.new_database(), *given)
+        found["postgresql"] = compare(lambda _: server.new_database(), *given, bare)
     print(json.dumps(found, indent=2))
 
 

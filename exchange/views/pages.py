@@ -134,7 +134,7 @@ class TourPage:
     portfolio: players.Portfolio | None
 
 
-def _frame(connection: Connection, player_id: str | None) -> Frame:
+def frame(connection: Connection, player_id: str | None) -> Frame:
     standing = None
     if player_id is not None:
         standing = players.standing(connection, player_id)
@@ -152,7 +152,7 @@ def market_page(
 ) -> MarketPage:
     """One list of artists."""
     shown = market.artist_list(connection, name, tag=tag, limit=limit, offset=offset)
-    return MarketPage(_frame(connection, player_id), shown.artists, shown.next)
+    return MarketPage(frame(connection, player_id), shown.artists, shown.next)
 
 
 def recommended_page(
@@ -160,7 +160,7 @@ def recommended_page(
 ) -> MarketPage:
     """The artists recommended to a player."""
     shown = market.recommended(connection, player_id, artist_ids)
-    return MarketPage(_frame(connection, player_id), shown.artists, None)
+    return MarketPage(frame(connection, player_id), shown.artists, None)
 
 
 def artist_page(
@@ -184,7 +184,7 @@ def artist_page(
         if asked.done_id is not None:
             done = players.done(connection, player_id, asked.done_id)
     return ArtistPage(
-        _frame(connection, player_id),
+        frame(connection, player_id),
         market.artist(connection, artist_id),
         market.price_days(connection, artist_id),
         own,
@@ -199,7 +199,7 @@ def ticket_part(
 ) -> TicketPart:
     """What the amount that is being typed would come to."""
     return TicketPart(
-        _frame(connection, player_id),
+        frame(connection, player_id),
         market.artist(connection, artist_id),
         _tickets(connection, player_id, artist_id, asked),
     )
@@ -240,7 +240,7 @@ def portfolio_page(
     """What a player owns, how it has gone, and a part of the trades."""
     worth = players.worth_days(connection, player_id)
     return PortfolioPage(
-        _frame(connection, player_id),
+        frame(connection, player_id),
         players.portfolio(connection, player_id),
         worth,
         market.index_days(connection, since=worth[0].date) if worth else (),
@@ -260,7 +260,7 @@ def orders_page(
 ) -> OrdersPage:
     """A player's orders for the open."""
     return OrdersPage(
-        _frame(connection, player_id),
+        frame(connection, player_id),
         players.orders(connection, player_id, state=state, limit=limit, offset=offset),
     )
 
@@ -286,7 +286,7 @@ def boards_page(
             friends_league_id=friends_league_id,
         )
     return BoardsPage(
-        _frame(connection, player_id),
+        frame(connection, player_id),
         boards.board(
             connection,
             player_id,
@@ -303,7 +303,7 @@ def boards_page(
 def own_profile_page(connection: Connection, player_id: str) -> ProfilePage:
     """A player's own profile and leagues."""
     return ProfilePage(
-        _frame(connection, player_id),
+        frame(connection, player_id),
         players.profile(connection, player_id, player_id),
         players.friends_leagues(connection, player_id),
         leagues.simulated_code(connection),
@@ -315,7 +315,7 @@ def profile_page(
 ) -> ProfilePage:
     """What the viewer may see of a player."""
     return ProfilePage(
-        _frame(connection, viewer_id),
+        frame(connection, viewer_id),
         players.profile(connection, viewer_id, player_id),
         (),
         None,
@@ -326,9 +326,8 @@ def economy_page(
     connection: Connection, player_id: str | None, *, days: int
 ) -> EconomyPage:
     """The economy of the last days."""
-    frame = _frame(connection, player_id)
     return EconomyPage(
-        frame,
+        frame(connection, player_id),
         market.economy(connection, days=days),
         leagues.count_simulated(connection),
     )
@@ -337,7 +336,7 @@ def economy_page(
 def tour_page(connection: Connection, player_id: str | None) -> TourPage:
     """The steps of the tour, and which of them the player who looks has taken."""
     if player_id is None:
-        return TourPage(_frame(connection, player_id), frozenset(), None)
+        return TourPage(frame(connection, player_id), frozenset(), None)
     portfolio = players.portfolio(connection, player_id)
     taken = {
         "account": True,
@@ -347,4 +346,4 @@ def tour_page(connection: Connection, player_id: str | None) -> TourPage:
         "seen": portfolio.has_seen_tour,
     }
     done = frozenset(name for name, is_done in taken.items() if is_done)
-    return TourPage(_frame(connection, player_id), done, portfolio)
+    return TourPage(frame(connection, player_id), done, portfolio)

@@ -22,6 +22,8 @@ from serve.store.contract import StoreUnavailable
 from serve.visibility import Named
 
 COOKIE = "scrobble_session"
+#: Says to the pages' script that somebody is logged in, and nothing else.
+HERE_COOKIE = "scrobble_here"
 #: How long after a login that is done which cannot be taken back.
 FRESH = timedelta(minutes=15)
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -96,7 +98,7 @@ def require_fresh(scope: str, back: str) -> Account:
     """The account, where a person has just logged in: a browser may be left open.
 
     Args:
-        back: the page to come back to after logging in, one of :data:`login.PAGES`.
+        back: the page to come back to after logging in.
     """
     account = require_in_person(scope)
     if utcnow() - account.logged_in_at > FRESH:

@@ -13,7 +13,9 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx2
 import pylast
+from flask import current_app
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.exceptions import HTTPException
 
 from serve.problems import Problem
 from serve.settings import ServeSettings
@@ -23,16 +25,9 @@ log = logging.getLogger(__name__)
 
 STATE_COOKIE = "scrobble_login"
 STATE_SECONDS = 600
-#: Where a login may lead back to; no other address is taken from a link.
-PAGES = (
-    "/",
-    "/me",
-    *(
-        f"/exchange{page}"
-        for page in ("", "/portfolio", "/orders", "/profile", "/tour")
-    ),
-)
-_ARTIST = re.compile(r"/exchange/artists/[0-9a-f]{32}")
+_MOST_BACK = 1000
+_NO_PAGES = ("pages.static", "pages.favicon", "pages.theme_css", "pages.choose_theme")
+_ODD = re.compile(r"[\\\x00-\x20\x7f]")
 
 
 def states(signing_key: str) -> URLSafeTimedSerializer:
@@ -85,10 +80,25 @@ def read_state(signing_key: str, signed: str) -> tuple[str, str]:
     return state, _page(page)
 
 
-def _page(path: str | None) -> str:
-    """The path where a login may lead there, else home."""
-    known = path is not None and (path in PAGES or _ARTIST.fullmatch(path))
-    return path if path is not None and known else PAGES[0]
+def _page(back: str | None) -> str:
+    """The address where it is one of our own pages, else home.
+
+    No other address is taken from a link, and none that a view does not answer to.
+    """
+    path = (back or "").partition("?")[0]
+    if back is None or len(back) > _MOST_BACK or not _is_plain(back):
+        return "/"
+    try:
+        endpoint, _ = current_app.url_map.bind("").match(path, method="GET")
+    except HTTPException:
+        return "/"
+    is_page = str(endpoint).startswith("pages.") and endpoint not in _NO_PAGES
+    return back if is_page else "/"
+
+
+def _is_plain(back: str) -> bool:
+    """Whether a browser can only take the address for a path of this site."""
+    return back.startswith("/") and back[1:2] != "/" and not _ODD.search(back)
 
 
 def listener_of(settings: ServeSettings, token: str) -> tuple[str, int]:

@@ -24,7 +24,7 @@ from serve.accounts import (
     require_in_person,
     store,
 )
-from serve.accounts.current import COOKIE, session_secret, signer
+from serve.accounts.current import COOKIE, HERE_COOKIE, session_secret, signer
 from serve.answers import account_answer, asked_format
 from serve.api.description import Row, operation_id, own
 from serve.api.parameters import Nothing, Parameters, Whole, ZoneName, chosen_zone
@@ -196,6 +196,7 @@ def delete_account(query: Nothing) -> Response:
     forget_answers()
     response = account_answer({"is_done": True})
     response.delete_cookie(COOKIE)
+    response.delete_cookie(HERE_COOKIE)
     return response
 
 
@@ -255,6 +256,7 @@ def log_out_everywhere(query: Nothing) -> Response:
     ended = store.log_out_everywhere(services().accounts, asking.account_id)
     response = account_answer(ended)
     response.delete_cookie(COOKIE)
+    response.delete_cookie(HERE_COOKIE)
     return response
 
 
@@ -373,6 +375,13 @@ def callback() -> Any:
         samesite="Lax",
         secure=_is_https(),
     )
+    response.set_cookie(
+        HERE_COOKIE,
+        "1",
+        max_age=shared.settings.session_days * 86400,
+        samesite="Lax",
+        secure=_is_https(),
+    )
     response.delete_cookie(login.STATE_COOKIE, path="/login")
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -387,6 +396,7 @@ def log_out() -> Any:
     store.log_out(services().accounts, asking)
     response = redirect("/", 303)
     response.delete_cookie(COOKIE)
+    response.delete_cookie(HERE_COOKIE)
     return response
 
 

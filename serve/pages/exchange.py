@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, jsonify, redirect, request
 
 from exchange.views import pages as views
 from exchange.views.boards import Near, NotRanked
@@ -40,6 +40,7 @@ from serve.pages.exchange_figures import (
     economy_figure,
     history_figure,
     holdings_figure,
+    money,
     notice_words,
     returns_figure,
     stocks_figure,
@@ -73,6 +74,7 @@ def add_routes(blueprint: Blueprint) -> None:
     post("/exchange/artists/<artist_id>/trade")(trade)
     post("/exchange/artists/<artist_id>/order")(order)
     get("/exchange/portfolio")(portfolio)
+    get("/exchange/standing")(standing)
     get("/exchange/orders")(orders)
     post("/exchange/orders/<order_id>/cancel")(cancel)
     get("/exchange/boards")(all_boards)
@@ -164,6 +166,14 @@ def portfolio() -> Response:
         else None,
         dividends=dividends_figure(page.dividends),
     )
+
+
+def standing() -> Response:
+    """The cash of who is logged in, for the header of every page."""
+    found = read_as_viewer(views.frame).standing
+    response = jsonify(cash=None if found is None else money(found.cash_units))
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @takes(models.OrdersQuery)

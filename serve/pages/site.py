@@ -46,7 +46,7 @@ NAVIGATION = (
     ("/tags", "Tags"),
     ("/listeners", "Listeners"),
     ("/me", "My listening"),
-    ("/about", "About the data"),
+    ("/about", "About"),
 )
 
 Query = TypeVar("Query", bound=BaseModel)

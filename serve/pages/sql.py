@@ -53,7 +53,7 @@ def add_routes(pages: Blueprint, app: Flask) -> None:
     if not is_offered(app):
         return
     pages.get("/sql")(sql)
-    pages.get("/sql/csv")(sql_csv)
+    pages.get("/sql.csv")(sql_csv)
     pages.get("/sql/file")(sql_file)
 
 
@@ -116,7 +116,7 @@ def _answer(file: Path, query: str) -> Figure:
             [["" if v is None else str(v) for v in row] for row in found.rows],
             frozenset(numeric),
         ),
-        csv=formatting.address("/sql/csv", query=query),
+        csv=formatting.address("/sql.csv", query=query),
         empty="No row answers this question.",
         has_open_table=True,
     )

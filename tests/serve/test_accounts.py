@@ -21,7 +21,8 @@ from serve.accounts import store
 from serve.accounts.current import COOKIE
 from serve.accounts.database import accounts, sessions, tokens, utcnow
 from serve.accounts.store import Account
-from tests.serve.conftest import bearer, csrf, log_in, shared
+from serve.app import create_app
+from tests.serve.conftest import bearer, close, csrf, log_in, make_settings, shared
 
 CALLBACK = "/login/callback"
 
@@ -33,14 +34,27 @@ def lastfm() -> Iterator[LocalLastfm]:
         yield running
 
 
+def with_login(lastfm: LocalLastfm) -> dict[str, Any]:
+    """The settings of a service whose login goes there."""
+    return {
+        "login_url": f"{lastfm.auth_url}?user=Margor",
+        "login_api_url": lastfm.url,
+        "warehouse": {"lastfm_api_key": API_KEY, "lastfm_shared_secret": SHARED_SECRET},
+    }
+
+
 @pytest.fixture
 def app(make_service: Callable[..., Flask], lastfm: LocalLastfm) -> Flask:
     """A service whose login goes there."""
-    return make_service(
-        login_url=f"{lastfm.auth_url}?user=Margor",
-        login_api_url=lastfm.url,
-        warehouse={"lastfm_api_key": API_KEY, "lastfm_shared_secret": SHARED_SECRET},
-    )
+    return make_service(**with_login(lastfm))
+
+
+@pytest.fixture
+def with_pages(data_dir: Path, lastfm: LocalLastfm) -> Iterator[Flask]:
+    """The same with pages and exchange."""
+    app = create_app(make_settings(data_dir, **with_login(lastfm)))
+    yield app
+    close(app)
 
 
 def allow(address: str) -> str:
@@ -74,6 +88,10 @@ def test_a_login_at_last_fm_opens_a_session_under_that_name(app: Flask) -> None:
     ("asked", "leads"),
     [
         ("/exchange/portfolio", "/exchange/portfolio"),
+        ("/charts/panel_artists?period=week", "/charts/panel_artists?period=week"),
+        ("/api/v1/account", "/"),
+        ("/\\other.invalid", "/"),
+        ("/nowhere", "/"),
         (f"/exchange/artists/{'0a' * 16}", f"/exchange/artists/{'0a' * 16}"),
         ("//other.invalid/exchange", "/"),
         ("https://other.invalid/exchange", "/"),
@@ -83,10 +101,10 @@ def test_a_login_at_last_fm_opens_a_session_under_that_name(app: Flask) -> None:
         ("/theme/dark", "/"),
     ],
 )
-def test_a_login_leads_back_to_a_page_of_the_exchange_and_nowhere_else(
-    app: Flask, asked: str, leads: str
+def test_a_login_leads_back_to_a_page_of_ours_and_nowhere_else(
+    with_pages: Flask, asked: str, leads: str
 ) -> None:
-    browser = app.test_client()
+    browser = with_pages.test_client()
     begun = browser.get("/login", query_string={"back": asked})
     done = browser.get(allow(begun.headers["Location"]))
     assert (done.status_code, done.headers["Location"]) == (303, leads)

@@ -44,6 +44,8 @@ OPEN_EXACTLY |= {
 }
 OPEN_EXACTLY |= {"/exchange", "/exchange/artists/<artist_id>", "/exchange/boards"}
 OPEN_EXACTLY |= {"/exchange/economy", "/exchange/tour", "/api/v1/exchange"}
+# Who is logged in learns the own cash, a visitor that there is none.
+OPEN_EXACTLY |= {"/exchange/standing"}
 OPEN_EXACTLY |= {
     f"/api/v1/exchange/{rest}"
     for rest in (

@@ -1,6 +1,38 @@
-// What scripts add: reading a picture by pointer or arrow keys, names while typing,
+// What scripts add: who is logged in, reading a picture by pointer or arrow keys, names while typing,
 // the progress of a job. All pages work without.
 "use strict";
+
+const here = document.querySelector("[data-here]");
+const showWho = async () => {
+  const answer = await fetch("/api/v1/account");
+  if (!answer.ok) return;
+  const { data } = await answer.json();
+  const who = document.createElement("a");
+  who.href = "/me";
+  who.textContent = data.listener_name;
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = "/logout";
+  const token = document.createElement("input");
+  Object.assign(token, { type: "hidden", name: "csrf_token", value: data.csrf_token });
+  const leave = document.createElement("button");
+  leave.className = "quiet";
+  leave.textContent = "Log out";
+  form.append(token, leave);
+  here.replaceChildren(who, form);
+  here.classList.add("here");
+  if (!here.dataset.here) return;
+  const standing = await fetch(here.dataset.here);
+  const { cash } = standing.ok ? await standing.json() : { cash: null };
+  if (cash === null) return;
+  const money = document.createElement("span");
+  money.textContent = `${cash} credits`;
+  who.after(money);
+};
+if (here && document.cookie.split("; ").includes("scrobble_here=1")) showWho();
+else if (here && location.pathname !== "/") {
+  here.querySelector("a").href = `/login?${new URLSearchParams({ back: location.pathname + location.search })}`;
+}
 
 for (const figure of document.querySelectorAll("figure[data-readout]")) {
   const picture = figure.querySelector("svg.picture");

@@ -31,7 +31,7 @@ def test_a_question_is_answered_and_can_be_shared(
     assert all(f"<td>{escape(name)}</td>" in answer.text for name in names)
     assert "3 rows" in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
-    csv = client.get("/sql/csv", query_string={"query": query})
+    csv = client.get("/sql.csv", query_string={"query": query})
     assert csv.text.splitlines() == ["artist_name,one", *(f"{n},1" for n in names)]
 
 
@@ -49,13 +49,13 @@ def test_a_wrong_question_says_where_and_nothing_is_run_as_markup(
     assert "syntax error" in page.text and "<b>1" not in page.text
     page = client.get("/sql", query_string={"query": "select '<i>x</i>' as a"})
     assert "<i>x" not in page.text and "&lt;i&gt;x" in page.text
-    refused = client.get("/sql/csv", query_string={"query": "from fct_scrobbles"})
+    refused = client.get("/sql.csv", query_string={"query": "from fct_scrobbles"})
     assert refused.status_code == 422 and "does not exist" in refused.text
-    assert client.get("/sql/csv").status_code == 422
+    assert client.get("/sql.csv").status_code == 422
 
 
 def test_a_formula_in_a_cell_is_quoted_for_spreadsheets(make_service: Make) -> None:
-    csv = make_service().test_client().get("/sql/csv?query=select+'=1%2B1'+as+a")
+    csv = make_service().test_client().get("/sql.csv?query=select+'=1%2B1'+as+a")
     assert csv.text.splitlines()[1] == "'=1+1"
 
 
@@ -83,7 +83,7 @@ def test_it_is_off_where_others_reach_the_service_unless_it_is_set(
 ) -> None:
     client = make_service(**given).test_client()
     status = 200 if is_there else 404
-    for path in ("/sql", "/sql/file", "/sql/csv?query=select+1"):
+    for path in ("/sql", "/sql/file", "/sql.csv?query=select+1"):
         with client.get(path) as answer:
             assert answer.status_code == status, path
     assert ('href="/sql"' in client.get("/about").text) == is_there
