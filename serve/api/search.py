@@ -33,9 +33,19 @@ class Found(Row):
     artist_name: str | None = Field(description="of tracks and albums")
 
 
-@api.get("", responses=listing(Found), openapi_extensions=AS_TABLE)
+_RESEMBLING = "no name holds the text; these are like it but for letters"
+
+
+@api.get(
+    "",
+    responses=listing(Found, is_resembling=(bool, Field(description=_RESEMBLING))),
+    openapi_extensions=AS_TABLE,
+)
 def search(query: SearchQuery) -> Response:
-    """Things whose name holds the text: the same name first, then the best known."""
+    """Things whose name holds the text: the same name first, then the best known.
+
+    Where none does, those whose name is like it but for a typing error.
+    """
     with reading() as reader:
         result = queries.named(
             reader,
@@ -44,6 +54,15 @@ def search(query: SearchQuery) -> Response:
             limit=query.limit + 1,
             offset=query.offset,
         )
+        is_resembling = not result.rows and query.offset == 0
+        if is_resembling:
+            result = queries.resembling(
+                reader, kind=query.kind, text=query.q, limit=query.limit
+            )
         return answers.table(
-            reader.published, result, limit=query.limit, offset=query.offset
+            reader.published,
+            result,
+            limit=query.limit,
+            offset=query.offset,
+            is_resembling=is_resembling,
         )

@@ -21,6 +21,7 @@ def install(app: Flask) -> None:
     from serve.pages import methods as method_pages
     from serve.pages import reports as report_pages
     from serve.pages import restatements as restatement_pages
+    from serve.pages import search as search_page
     from serve.pages import sql as sql_page
     from serve.pages import tags as tag_pages
     from serve.pages import trends as trend_pages
@@ -30,6 +31,7 @@ def install(app: Flask) -> None:
     pages = make_pages()
     for module in (
         home_pages,
+        search_page,
         chart_pages,
         artist_pages,
         compare_pages,

@@ -2,7 +2,9 @@
 
 Owns how a text is compared with names: by their stored keys, made by
 :func:`warehouse.names.name_key`. So a name is found as it is shown, in any case and
-width, whatever the database's locale. Must not fold text in SQL.
+width, whatever the database's locale. Where no name holds the text, the best known
+names are compared with it letter by letter, so that a typing error is forgiven. Must
+not fold text in SQL.
 """
 
 from __future__ import annotations
@@ -10,10 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rapidfuzz import fuzz, process
+
 from serve.store.contract import Reader, Result
+from serve.visibility import Named
 from warehouse.names import name_key
 
 Kind = Literal["artists", "tracks", "albums", "tags"]
+
+#: Names of a kind that a mistyped one is compared with, the best known.
+COMPARED_NAMES = 20_000
+#: How alike two names are at least, in percent (Indel similarity of their letters).
+ALIKE_PCT = 72
 
 
 def in_key_order(column: str) -> str:
@@ -115,4 +125,58 @@ def named(reader: Reader, *, kind: str, text: str, limit: int, offset: int) -> R
         limit :limit offset :offset
         """,
         {**search.binds, "limit": limit, "offset": offset},
+    )
+
+
+def resembling(reader: Reader, *, kind: str, text: str, limit: int) -> Result:
+    """Things of a kind whose name is like `text` but for a typing error, nearest first.
+
+    Of the :data:`COMPARED_NAMES` best known; of equally near ones the better known.
+    """
+    table, entity_id, name, key, artist, order = _NAMES[kind]
+    memo = ("names", kind)
+    if memo not in reader.memo:
+        reader.memo[memo] = dict(
+            reader.query(
+                f"""
+                select {entity_id}, {key} from marts.{table}
+                order by {order}, {entity_id}
+                limit {COMPARED_NAMES}
+                """
+            ).rows
+        )
+    near = process.extract(
+        name_key(text),
+        reader.memo[memo],
+        scorer=fuzz.ratio,
+        score_cutoff=ALIKE_PCT,
+        limit=limit,
+    )
+    places = {found: place for place, (_, _, found) in enumerate(near)}
+    result = reader.query(
+        f"""
+        select {entity_id} as entity_id, {name} as name, {artist} as artist_name
+        from marts.{table}
+        where {entity_id} in (
+            select unnest(string_to_array(cast(:near as text), chr(10)))
+        )
+        """,
+        {"near": "\n".join(places)},
+    )
+    rows = sorted(result.rows, key=lambda row: places[row[0]])
+    return Result(result.columns, result.types, rows)
+
+
+def listeners(reader: Reader, named_to_all: Named, *, text: str, limit: int) -> Result:
+    """Listeners who may be named to everybody and whose name holds `text`."""
+    search = Search(text)
+    return reader.query(
+        f"""
+        select listener_id as entity_id, listener_name as name
+        from marts.dim_listeners
+        where {search.within("listener_id")} and {named_to_all.where("listener_id")}
+        order by {search.relevance("listener_id")}, listener_id
+        limit :limit
+        """,
+        {**search.binds, **named_to_all.binds, "limit": limit},
     )

@@ -26,7 +26,7 @@ OPEN += ("/openapi.json", "/static", "/favicon.ico", "/theme", "/about", "/docs/
 OPEN += ("/artists", "/charts", "/compare", "/tags", "/trends")
 OPEN += ("/tracks/", "/albums/", "/api/v1/tracks/", "/api/v1/albums/")
 OPEN += ("/restatements", "/api/v1/restatements", "/api/v1/search", "/methods")
-OPEN += ("/api/v1/value-constants", "/privacy", "/sql")
+OPEN += ("/api/v1/value-constants", "/privacy", "/sql", "/search")
 # Beside these; an invitation to log in counts as open, and a page that says no more
 # than that a listener keeps this private.
 OPEN_EXACTLY = {"/", "/api/", "/api/v1/", "/listeners", "/me"}
