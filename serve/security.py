@@ -12,7 +12,7 @@ from flask.sessions import (
 # Nothing inline, nothing foreign. `data:` is for the pictures inside style sheets.
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " font-src 'self'; connect-src 'self'; form-action 'self' https://www.last.fm;"
+    " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self' https://www.last.fm;"
     " base-uri 'none'; frame-ancestors {frames}"
 )
 _EVERY = [

@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
+import resvg_py
 from flask import Blueprint, Response, redirect, request
 from markupsafe import Markup
 from pydantic import Field
 
+from serve import answers
 from serve.accounts import named_listeners
 from serve.api.artists import ArtistsQuery, SeriesQuery, refuse_later
 from serve.api.parameters import ArtistPath, Day, Whole
 from serve.context import reading
-from serve.pages import drawing, formatting
+from serve.pages import cards, drawing, formatting
 from serve.pages.site import Figure, Table, asked, page, pick, picture, table, takes
 from serve.problems import Problem
 from serve.queries import artists as queries
@@ -67,6 +69,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/artists")(search)
     pages.get("/artists/<artist_id>")(artist)
     pages.get("/artists/<artist_id>/series.svg")(series_picture)
+    pages.get("/artists/<artist_id>/card.png")(card)
 
 
 @takes(ArtistsQuery, "go")
@@ -284,6 +287,34 @@ def series_picture(artist_id: str) -> Response:
                 "series", title, "There is no observation in these days.", query.theme
             )
         return picture(reader.published, str(body))
+
+
+def card(artist_id: str) -> Response:
+    """The picture that other sites show where somebody names the page."""
+    key = _key(artist_id)
+    with reading() as reader:
+        found = queries.artist(reader, key)
+        if found is None:
+            raise Problem("not_found", "No artist has this key.")
+        last = reader.published.as_of_date
+        *_, points = _drawn(
+            reader, found, "value", last - timedelta(days=364), last, "card"
+        )
+        value = found["value"] or dict.fromkeys(queries.VALUE_COLUMNS)
+        facts = [
+            (formatting.number(value["score"], 1), "score of 100"),
+            (formatting.exact(value["value"]), "value"),
+            (formatting.short(found["listeners"]), "listeners"),
+            (formatting.short(found["playcount"]), "plays"),
+        ]
+        drawn = cards.artist(
+            found["artist_name"],
+            "Value over a year, from last.fm's counters",
+            [fact for fact in facts if fact[0] != formatting.NOTHING],
+            [value for _, value, _ in points],
+        )
+        body = bytes(resvg_py.svg_to_bytes(svg_string=drawn))
+        return answers.plain(body, "image/png", reader.published)
 
 
 def _key(artist_id: str) -> str:

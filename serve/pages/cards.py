@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from serve.pages.drawing import THEMES
@@ -32,10 +32,7 @@ def report(
         _text(70, 110, 54, period, colours["ink"], family=_SERIF, weight=700),
         _text(70, 160, 26, f"{_cut(name)} · last.fm", colours["soft"]),
     ]
-    for number, (figure, what) in enumerate(facts[:4]):
-        x = 70 + 265 * number
-        marks.append(_text(x, 250, 46, figure, colours["s0"], weight=700))
-        marks.append(_text(x, 284, 22, what, colours["soft"]))
+    marks += _facts(facts)
     most = max((plays for _, plays in top), default=1)
     for number, (title, plays) in enumerate(top[:5]):
         y = 345 + 52 * number
@@ -48,10 +45,67 @@ def report(
             _text(655 + wide, y, 22, f"{plays:,}", colours["soft"]),
         ]
     marks.append(_text(70, 606, 20, "Scrobble Warehouse", colours["soft"]))
+    return _svg(f"{name}: {period}", marks)
+
+
+def artist(
+    name: str,
+    words: str,
+    facts: Sequence[tuple[str, str]],
+    values: Sequence[float | None],
+) -> str:
+    """The card of an artist, as SVG.
+
+    Args:
+        words: what is said under the name.
+        facts: up to four figures, each with what it is.
+        values: one a day, the newest last, None where there is none.
+    """
+    colours = THEMES["light"]
+    marks = [
+        f'<rect width="{WIDE}" height="{HIGH}" fill="{colours["panel"]}"/>',
+        f'<rect width="14" height="{HIGH}" fill="{colours["s0"]}"/>',
+        _text(70, 110, 54, _cut(name), colours["ink"], family=_SERIF, weight=700),
+        _text(70, 160, 26, words, colours["soft"]),
+        _line(values, colours["s0"]),
+        *_facts(facts),
+        _text(70, 606, 20, "Scrobble Warehouse", colours["soft"]),
+    ]
+    return _svg(name, marks)
+
+
+def _line(values: Sequence[float | None], colour: str) -> str:
+    """The values from left to right between 330 and 550; a gap breaks the line."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return ""
+    least, range_ = min(known), (max(known) - min(known)) or 1.0
+    step = 1060 / (len(values) - 1)
+    path, is_broken = [], True
+    for place, value in enumerate(values):
+        if value is not None:
+            y = 550 - 220 * (value - least) / range_
+            path.append(f"{'M' if is_broken else 'L'}{70 + step * place:.1f} {y:.1f}")
+        is_broken = value is None
+    return (
+        f'<path d="{"".join(path)}" fill="none" stroke="{colour}" stroke-width="5"'
+        ' stroke-linejoin="round" stroke-linecap="round"/>'
+    )
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
+    colours = THEMES["light"]
+    for number, (figure, what) in enumerate(facts[:4]):
+        x = 70 + 265 * number
+        yield _text(x, 250, 46, figure, colours["s0"], weight=700)
+        yield _text(x, 284, 22, what, colours["soft"])
+
+
+def _svg(title: str, marks: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}"'
         f' viewBox="0 0 {WIDE} {HIGH}" role="img"'
-        f' aria-label="{escape(f"{name}: {period}")}">{"".join(marks)}</svg>'
+        f' aria-label="{escape(title)}">{"".join(marks)}</svg>'
     )
 
 

@@ -53,8 +53,13 @@ def all_charts() -> Response:
         rows = queries.charts(
             reader, chart=None, scope=None, period=None, limit=1000, offset=0
         ).records()
+        first = {
+            (row["chart"], row["scope"], row["period"]): _first_place(row)
+            for row in queries.number_ones(reader).records()
+        }
         groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
         for row in rows:
+            row["first"] = first.get((row["chart"], row["scope"], row["period"]))
             row["href"] = formatting.address(
                 f"/charts/{row['chart']}", scope=row["scope"], period=row["period"]
             )
@@ -65,6 +70,16 @@ def all_charts() -> Response:
                     key=lambda row: list(formatting.PERIODS).index(row["period"])
                 )
         return page("charts.html", reader.published, groups=groups, count=len(rows))
+
+
+def _first_place(row: dict[str, Any]) -> Markup:
+    kind = row["chart"].rpartition("_")[2]
+    name = formatting.entity_link(
+        kind, row["entity_id"], row["entity_name"], row["artist_id"]
+    )
+    if kind in ("tracks", "albums"):
+        name += formatting.by_artist(row["artist_id"], row["artist_name"])
+    return name
 
 
 @takes(IssueQuery)

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+import resvg_py
 from flask import (
     Blueprint,
     Flask,
     Response,
     current_app,
+    jsonify,
     redirect,
     render_template,
     request,
@@ -31,12 +33,15 @@ from pydantic import BaseModel, ValidationError
 from serve import answers
 from serve.accounts import current_account
 from serve.cache import PUBLIC
+from serve.context import services
 from serve.pages import drawing, formatting
 from serve.problems import CODES, Problem
 from serve.store.contract import Published
 
 _FOLDER = Path(__file__).parent
 THEME_COOKIE = "theme"
+#: Pixels of the icons: of Apple's phones, then those of the manifest.
+ICON_SIZES = (180, 192, 512)
 _THEMES = ("light", "dark")
 NAVIGATION = (
     ("/charts", "Charts"),
@@ -95,6 +100,8 @@ def make_pages() -> Blueprint:
     pages.before_request(_leave_out_unknown)
     pages.after_request(_keep_static)
     pages.get("/favicon.ico")(favicon)
+    pages.get("/manifest.webmanifest")(manifest)
+    pages.get("/icon-<size>.png")(icon)
     pages.get("/theme.css")(theme_css)
     pages.get("/theme/<choice>")(choose_theme)
     return pages
@@ -249,6 +256,8 @@ def _shared() -> dict[str, Any]:
         "has_sql": "pages.sql" in current_app.view_functions,
         "here": request.path,
         "first_page": _first_page(),
+        # Never the Host that a visitor sends: the cache keeps a page for everybody.
+        "public_root": (services().settings.public_url or "").rstrip("/"),
     }
 
 
@@ -270,6 +279,42 @@ def _keep_static(response: Response) -> Response:
 def favicon() -> Response:
     """For answers that are no page and so name no picture of their own."""
     return send_from_directory(_FOLDER / "static", "mark.svg", max_age=86400)
+
+
+def manifest() -> Response:
+    """What a phone needs to know to put the site on its home screen."""
+    icons = [
+        {"src": f"/icon-{size}.png", "sizes": f"{size}x{size}", "type": "image/png"}
+        for size in ICON_SIZES[1:]
+    ]
+    body = {
+        "name": "Scrobble Warehouse",
+        "short_name": "Scrobbles",
+        "start_url": "/",
+        "display": "minimal-ui",
+        "background_color": "#f7f2ea",
+        "theme_color": "#221d2b",
+        "icons": icons,
+    }
+    response = jsonify(body)
+    response.mimetype = "application/manifest+json"
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response
+
+
+def icon(size: str) -> Response:
+    """The site's mark as PNG, in the sizes that phones ask for."""
+    if size not in map(str, ICON_SIZES):
+        raise Problem("not_found", f"there are icons of {ICON_SIZES} pixels")
+    response = Response(_icon(int(size)), mimetype="image/png")
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response
+
+
+@lru_cache(maxsize=len(ICON_SIZES))
+def _icon(size: int) -> bytes:
+    mark = (_FOLDER / "static" / "mark.svg").read_text(encoding="utf-8")
+    return bytes(resvg_py.svg_to_bytes(svg_string=mark, width=size, height=size))
 
 
 def theme_css() -> Response:

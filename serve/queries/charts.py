@@ -80,6 +80,34 @@ def charts(
     )
 
 
+def number_ones(reader: Reader) -> Result:
+    """Who stands first in the newest issue of every chart."""
+    return reader.query(
+        """
+        with
+
+        newest as (
+
+            select chart, scope, period, max(issue_date) as issue_date
+            from marts.fct_chart_positions
+            group by chart, scope, period
+
+        )
+
+        select
+            places.chart, places.scope, places.period, places.issue_date,
+            places.entity_id, places.entity_name, places.artist_id, places.artist_name
+        from newest
+        inner join marts.fct_chart_positions as places
+            on places.chart = newest.chart
+            and places.scope = newest.scope
+            and places.period = newest.period
+            and places.issue_date = newest.issue_date
+            and places.position = 1
+        """
+    )
+
+
 _LENGTH = {period: number for number, period in enumerate(get_args(Period))}
 _REMEMBERED = 1024
 

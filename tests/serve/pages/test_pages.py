@@ -4,6 +4,7 @@ private things private, and pictures that others may embed."""
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 
 from tests.serve.conftest import VERSION, csrf, log_in
@@ -138,7 +139,7 @@ def test_an_odd_name_is_shown_as_it_is_and_nothing_more(
     assert "<script>alert" not in answer.text
     assert f"<bdi>{_escaped(name)}</bdi>" in answer.text
     without = re.sub(r"<bdi>.*?</bdi>", "", answer.text)
-    in_text = re.sub(r"<title>.*?</title>", "", without)
+    in_text = re.sub(r"<title>.*?</title>|<meta [^>]*>", "", without)
     assert "\u202e" not in in_text
 
 
@@ -461,3 +462,62 @@ def test_the_names_in_pictures_are_links_that_lead_somewhere(
     for address in dict.fromkeys(found[:: max(1, len(found) // 5)]):
         answer = visitor.get(address.replace("&amp;", "&"), headers=HTML)
         assert answer.status_code in (200, 301), address
+
+
+def test_a_page_tells_other_sites_what_it_is_with_a_picture(
+    make_service: Callable[..., Flask],
+) -> None:
+    client = make_service(public_url="https://example.org").test_client()
+    page = client.get(PAGES["artist"]).text
+    title = re.search(r'property="og:title" content="([^"]*)"', page)
+    assert title and title[1] == "Artist 03"
+    found = re.search(r'property="og:image" content="https://example.org([^"]*)"', page)
+    assert found
+    card = client.get(found[1])
+    assert card.mimetype == "image/png" and card.data[:4] == b"\x89PNG"
+    assert struct.unpack(">II", card.data[16:24]) == (1200, 630)
+
+
+def test_no_page_that_is_kept_repeats_the_host_a_visitor_sends(
+    make_service: Callable[..., Flask],
+) -> None:
+    app = make_service()
+    for name, path in PAGES.items():
+        page = app.test_client().get(path, headers={"Host": "evil.invalid"})
+        assert "evil.invalid" not in page.text, name
+    # The control: what stands in a page's template would be found.
+    with app.test_request_context("/", base_url="http://evil.invalid"):
+        assert "evil.invalid" in render_template_string("{{ request.host_url }}")
+
+
+def test_a_phone_can_put_the_site_on_its_home_screen(visitor: FlaskClient) -> None:
+    page = visitor.get("/").text
+    assert '<link rel="manifest" href="/manifest.webmanifest">' in page
+    manifest = visitor.get("/manifest.webmanifest")
+    assert manifest.mimetype == "application/manifest+json"
+    told = manifest.get_json()
+    assert {"name", "short_name", "start_url", "display", "icons"} <= set(told)
+    assert "manifest-src 'self'" in manifest.headers["Content-Security-Policy"]
+    for entry in told["icons"]:
+        answer = visitor.get(entry["src"])
+        wide, high = struct.unpack(">II", answer.data[16:24])
+        assert answer.mimetype == "image/png" and entry["sizes"] == f"{wide}x{high}"
+    assert visitor.get("/icon-180.png").status_code == 200
+    assert visitor.get("/icon-181.png").status_code == 404
+
+
+def test_the_index_of_charts_names_who_stands_first(
+    visitor: FlaskClient, world: World
+) -> None:
+    rows = [r for r in world["fct_chart_positions"] if r["chart"] == "panel_artists"]
+    newest = max(r["issue_date"] for r in rows if r["period"] == "week")
+    (first,) = {
+        r["entity_id"]
+        for r in rows
+        if (r["period"], r["issue_date"], r["rank"]) == ("week", newest, 1)
+    }
+    page = visitor.get("/charts").text
+    _, _, section = page.partition('id="c-panel_artists"')
+    assert (
+        f'Number one: <a href="/artists/{first}"' in section.partition("</section>")[0]
+    )
