@@ -309,7 +309,7 @@ def card(artist_id: str) -> Response:
         ]
         drawn = cards.artist(
             found["artist_name"],
-            "Value over a year, from last.fm's counters",
+            f"Value since {formatting.day(points[0][0])}" if points else "",
             [fact for fact in facts if fact[0] != formatting.NOTHING],
             [value for _, value, _ in points],
         )
