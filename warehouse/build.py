@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from warehouse import docs_page
 from warehouse.duckdb_store import FILE
 from warehouse.errors import BuildFailed
 from warehouse.marts import Mart, read_marts
@@ -204,7 +205,8 @@ def write_docs(target: Target, *, site: Path, cache_dir: Path, work_dir: Path) -
         raise BuildFailed(_explain([], result.exception, dbt_target))
     site.mkdir(parents=True, exist_ok=True)
     page = site / "index.html"
-    shutil.copyfile(dbt_target / "static_index.html", page)
+    written = (dbt_target / "static_index.html").read_text(encoding="utf-8")
+    page.write_text(docs_page.mended(written), encoding="utf-8")
     return page
 
 
