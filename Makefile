@@ -1,6 +1,6 @@
 # `make` alone prints this help. Every target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install daily serve sources docs test chaos bench lint sql lock clean
+.PHONY: help install daily serve sources exposures docs test chaos bench lint sql lock clean
 .NOTPARALLEL:
 
 PYTHON ?= python3.11
@@ -34,6 +34,9 @@ serve: install ## the read service and pages on http://127.0.0.1:8000 (PORT=…)
 
 sources: install ## write down for dbt what the recipes say of the sources
 	@$(BIN)/python -m ingest.lastfm.sources
+
+exposures: install ## write down for dbt which pages and routes show which marts
+	@$(BIN)/python -m warehouse.exposures
 
 docs: install ## the docs site of all tables, as one page in site/
 	@$(BIN)/scrobble docs $(ARGS)
