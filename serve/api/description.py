@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import Any, get_type_hints
 
+import orjson
 from flask import Blueprint, Response, current_app, request
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
@@ -19,6 +21,8 @@ from serve.answers import MEDIA_TYPES
 from serve.api import mart_words
 from serve.problems import ProblemDocument, from_validation
 
+#: Answers of a demo world by operation; `make examples` writes them.
+EXAMPLES = Path(__file__).with_name("examples.json")
 #: Marks in an operation's responses, read when the description is made.
 TABLE = "x-table"
 AS_TABLE = {TABLE: True}
@@ -127,10 +131,12 @@ class Api(OpenAPI):
         schemas.update(problem.pop("$defs", {}))
         problem["required"] = ["type", "title", "status", "code", "detail"]
         schemas["Problem"] = problem
+        examples = orjson.loads(EXAMPLES.read_bytes())
         for path, item in spec["paths"].items():
             for method, operation in item.items():
                 _complete(path, method, operation)
                 _add_formats(operation)
+                _add_example(operation, examples)
         mart_words.add(spec, mart_words.read_marts())
 
 
@@ -220,6 +226,16 @@ def _add_formats(operation: dict[str, Any]) -> None:
     content["application/vnd.apache.parquet"] = {
         "schema": {"type": "string", "format": "binary"}
     }
+
+
+def _add_example(operation: dict[str, Any], examples: dict[str, Any]) -> None:
+    """Show an answer; what is no JSON, as a feed, has none."""
+    answer = examples.get(operation["operationId"])
+    for status, response in operation["responses"].items():
+        json = response.get("content", {}).get("application/json")
+        if answer is not None and json is not None and status.startswith("2"):
+            json["example"] = answer
+            return
 
 
 DESCRIPTION = """
