@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from serve.settings import load_serve_settings
-from warehouse.settings import Settings
+from warehouse.settings import load_settings
 
 
 def description() -> dict[str, Any]:
@@ -24,7 +24,8 @@ def description() -> dict[str, Any]:
     from serve.context import services
 
     with tempfile.TemporaryDirectory() as folder:
-        settings = load_serve_settings(Settings(data_dir=Path(folder)), {})
+        own = {"data_dir": Path(folder), "warehouse_url": None}
+        settings = load_serve_settings(load_settings().model_copy(update=own))
         app = create_app(settings)
         spec: dict[str, Any] = app.described  # type: ignore[attr-defined]
         with app.app_context():
