@@ -172,13 +172,15 @@ def test_nothing_else_is_reached_changed_or_told(
 @pytest.mark.parametrize(
     "statement",
     [
-        "select count(*), count(distinct artist_id),"
-        " max(scrobbles) filter (where true), string_agg(artist_name, ', ' order by artist_name), sum(scrobbles) over ()"
+        "select count(*), count(distinct artist_id), sum(scrobbles) over (),"
+        " max(scrobbles) filter (where true),"
+        " string_agg(artist_name, ', ' order by artist_name)"
         " from dim_artists group by scrobbles having count(*) > 0",
         "select coalesce(null, 1), 1 + 2 * 3 - 4 / 5 % 6, 'a' || 'b',"
-        " 'x' not like 'y%', 1 in (1, 2), 1 between 0 and 2, not true, case when true then 1 end, -1,"
-        " cast('1' as integer), date_trunc('month', current_date), extract(year from"
-        " date '2026-01-01'), date '2026-01-01' + interval 1 day, list_sum([1, 2]),"
+        " 'x' not like 'y%', 1 in (1, 2), 1 between 0 and 2, not true,"
+        " case when true then 1 end, -1, cast('1' as integer),"
+        " date_trunc('month', current_date), extract(year from date '2026-01-01'),"
+        " date '2026-01-01' + interval 1 day, list_sum([1, 2]),"
         " row_number() over (order by 1), lag(1) over (), round(1.5, 1), lower('A'),"
         " regexp_matches('a', 'b'), [1, 2][1], {'a': 1}.a, median(1), nullif(1, 2)",
     ],
