@@ -1,6 +1,6 @@
 # `make` alone prints this help. Every target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install daily serve sources docs test chaos bench lint sql lock clean
+.PHONY: help install daily serve sources exposures client examples docs test chaos bench lint sql lock clean
 .NOTPARALLEL:
 
 PYTHON ?= python3.11
@@ -34,6 +34,16 @@ serve: install ## the read service and pages on http://127.0.0.1:8000 (PORT=…)
 
 sources: install ## write down for dbt what the recipes say of the sources
 	@$(BIN)/python -m ingest.lastfm.sources
+
+exposures: install ## write down for dbt which pages and routes show which marts
+	@$(BIN)/python -m warehouse.exposures
+
+client: install ## a typed Python client of the API, in clients/python
+	@$(BIN)/python -m serve.api.written clients/openapi.json
+	@PATH="$(BIN):$$PATH" python -m openapi_python_client generate --path clients/openapi.json --output-path clients/python/scrobble_client --meta none --config clients/python/generator.yml --overwrite
+
+examples: install ## example answers of the API, from a published demo world
+	@$(BIN)/python -m serve.examples
 
 docs: install ## the docs site of all tables, as one page in site/
 	@$(BIN)/scrobble docs $(ARGS)

@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 import orjson
 from flask import Response, request
 
-from serve.cache import FORMAT, PUBLIC
+from serve.cache import FORMAT, FORMAT_IN_QUERY, PUBLIC
 from serve.problems import Problem
 from serve.store.contract import Published, Result
 
@@ -155,7 +155,7 @@ def account_table(
 
 
 def asked_format() -> str:
-    """json, csv, ndjson or parquet: the suffix of the path."""
+    """json, csv, ndjson or parquet: `format` of the query, or the path's suffix."""
     return str(request.environ.get(FORMAT, "json"))
 
 
@@ -234,7 +234,11 @@ def _typed(records: Sequence[Mapping[str, Any]]) -> Result:
 
 def _with_query(changed: Mapping[str, Any]) -> str:
     query = {**request.args.to_dict(), **{name: str(v) for name, v in changed.items()}}
-    suffix = f".{asked_format()}" if FORMAT in request.environ else ""
+    suffix = ""
+    if FORMAT_IN_QUERY in request.environ:
+        query["format"] = asked_format()
+    elif FORMAT in request.environ:
+        suffix = f".{asked_format()}"
     return f"{request.path}{suffix}?{urlencode(query)}"
 
 

@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from serve import problems, rates, security
 from serve.accounts import current_account
 from serve.accounts.database import ensure_tables, open_accounts
+from serve.answers import MEDIA_TYPES
 from serve.api import (
     accounts,
     artists,
@@ -192,6 +193,8 @@ def _refuse_oddities(app: Flask) -> None:
             raise Problem("not_found", "there is no such thing")
         if FORMAT in request.environ and request.method not in ("GET", "HEAD"):
             raise Problem("format_not_available", "only what is read has formats")
+        if request.environ.get(FORMAT, "json") not in MEDIA_TYPES:
+            raise Problem("invalid_parameter", f"format is {' or '.join(MEDIA_TYPES)}")
         for name, values in request.args.lists():
             if "\x00" in name or any("\x00" in value for value in values):
                 raise Problem("invalid_parameter", "a parameter holds a NUL")
@@ -223,7 +226,7 @@ def _describe(app: description.Api) -> None:
     def openapi() -> Any:
         """The description of all routes."""
         if "body" not in ready:
-            ready["body"] = orjson.dumps(app.api_doc)
+            ready["body"] = orjson.dumps(app.described)
         response = Response(ready["body"], mimetype="application/json")
         response.headers["Cache-Control"] = "public, max-age=300"
         return response

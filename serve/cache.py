@@ -36,8 +36,10 @@ PUBLIC = "serve.public_version"
 #: Stands in the environ of a question that can be asked again if the version moves,
 #: with whether it did.
 REPEATABLE = "serve.repeatable"
-#: The format asked for by the suffix of the path.
+#: The format asked for, by `format` in the query or by the suffix of the path.
 FORMAT = "serve.format"
+#: Stands in the environ where `format` in the query asked.
+FORMAT_IN_QUERY = "serve.format_in_query"
 SUFFIXES = {".json": "json", ".csv": "csv", ".ndjson": "ndjson", ".parquet": "parquet"}
 
 _OVERHEAD = 1024  # of one entry beside its bodies: headers, keys, objects
@@ -293,13 +295,9 @@ class Cache:
             entry.keys = []
 
     def _ask(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Ask the application; a suffix of the path becomes the format."""
-        path = environ.get("PATH_INFO", "")
-        if path.startswith("/api/"):
-            head, dot, ending = path.rpartition(".")
-            if dot and (asked := SUFFIXES.get(f".{ending}")) is not None:
-                environ["PATH_INFO"] = head
-                environ[FORMAT] = asked
+        """Ask the application; what asks for a format is taken out of the address."""
+        if environ.get("PATH_INFO", "").startswith("/api/"):
+            _take_format(environ)
 
         def count(status: str, headers: Any, exc: Any = None) -> Any:
             if not environ.get(REPEATABLE):
@@ -330,6 +328,29 @@ class Cache:
             "cache_bytes": self._bytes,
             "cache_limit_bytes": self._limit,
         }
+
+
+def _take_format(environ: Environ) -> None:
+    """Note the format that an address asks for, `?format=csv` or `.csv`.
+
+    Of both the one in the query stays there, to be refused like any parameter that is
+    not known. Whether there is such a format is the application's matter.
+    """
+    head, dot, ending = environ["PATH_INFO"].rpartition(".")
+    if dot and (asked := SUFFIXES.get(f".{ending}")) is not None:
+        environ["PATH_INFO"] = head
+        environ[FORMAT] = asked
+        return
+    query = environ.get("QUERY_STRING", "")
+    if "format=" not in query:
+        return
+    pairs = parse_qsl(query, keep_blank_values=True)
+    formats = [value for name, value in pairs if name == "format"]
+    if len(formats) == 1:
+        others = [(name, value) for name, value in pairs if name != "format"]
+        environ["QUERY_STRING"] = urlencode(others)
+        environ[FORMAT] = formats[0]
+        environ[FORMAT_IN_QUERY] = True
 
 
 def _canonical(path: str, query: str) -> str:

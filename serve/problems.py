@@ -5,9 +5,10 @@ Owns the closed list of codes. A code never changes its meaning.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -151,21 +152,54 @@ def _seconds_until(facts: Mapping[str, Any]) -> int:
     return max(1, math.ceil(left.total_seconds()))
 
 
-def from_validation(error: ValidationError) -> Response:
-    """The problem of parameters or a body that pydantic refused."""
+# What other services call it -> what it is called here.
+_ELSEWHERE = {
+    **dict.fromkeys(("count", "size", "per_page", "page_size", "top", "max"), "limit"),
+    **dict.fromkeys(("skip", "start", "page"), "offset"),
+    **dict.fromkeys(("order", "order_by", "sort_by", "orderby"), "sort"),
+    **dict.fromkeys(("period", "time_range"), "range"),
+    **dict.fromkeys(("since", "after", "start_date", "from_date"), "from"),
+    **dict.fromkeys(("until", "before", "end_date", "to_date"), "to"),
+    **dict.fromkeys(("query", "search", "name"), "q"),
+    **dict.fromkeys(("timezone", "time_zone", "zone"), "tz"),
+}
+
+
+def from_validation(error: ValidationError, known: Collection[str] = ()) -> Response:
+    """The problem of parameters or a body that pydantic refused.
+
+    `known` are the names that would have been taken: one of them may have been meant.
+    """
     errors = error.errors(include_url=False, include_input=False, include_context=False)
     refused = [
         {"name": ".".join(str(part) for part in item["loc"]), "message": item["msg"]}
         for item in errors
     ]
     unknown = [item for item in errors if item["type"] == "extra_forbidden"]
+    for item, told in zip(errors, refused, strict=True):
+        if item["type"] == "extra_forbidden":
+            told["message"] = _hint(told["name"], known)
     in_body = request.method not in ("GET", "HEAD") and bool(request.get_data())
     if unknown:
         code = "unknown_parameter"
     else:
         code = "invalid_body" if in_body else "invalid_parameter"
     names = ", ".join(item["name"] or "body" for item in refused)
-    return problem_response(Problem(code, f"{CODES[code][1]}: {names}", errors=refused))
+    hints = [item["message"] for item in refused if item["message"].endswith("?")]
+    detail = "; ".join([f"{CODES[code][1]}: {names}", *hints])
+    return problem_response(Problem(code, detail, errors=refused))
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    """What may have been meant by a name that nothing here has."""
+    meant = _ELSEWHERE.get(name.lower())
+    if meant not in known:
+        meant = next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    if meant is not None:
+        return f"did you mean {meant}?"
+    if known:
+        return f"not known; there are {', '.join(sorted(known))}"
+    return "not known; there are none here"
 
 
 def from_store(error: StoreUnavailable) -> Problem:

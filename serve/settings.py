@@ -122,7 +122,7 @@ class ServeSettings(SettingsGroup):
     sql: Annotated[bool | None, Unit("true/false")] = Field(
         None,
         description="SQL on the public marts at `/sql`; unset: where the service"
-        " listens on loopback",
+        " listens on loopback, without `SERVE_TRUSTED_PROXIES` and `SERVE_PUBLIC_URL`",
     )
     docs_site: Annotated[Path, Unit("folder")] = Field(
         Path("site"), description="where `make docs` writes its page"

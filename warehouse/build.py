@@ -84,7 +84,9 @@ def build(
         project = parsed.result
     marts = read_marts(project)
     # Unit tests test the models, not the day: they run with the project's own tests.
+    # An exposure makes nothing, but would be a node.
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
+    command += ["--exclude-resource-type", "exposure"]
     command += scope(built_through)
     day = _day(as_of_date, built_through, threads)
     day["SCROBBLE_VERSION"] = version

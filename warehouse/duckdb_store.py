@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from warehouse.aside import move_aside
 from warehouse.descriptions import DUCKDB_COMMENTS, comment_statements
 from warehouse.errors import Damaged, DiskFull, PublishFailed
+from warehouse.keys import write_keys
 from warehouse.lease import is_alive
 from warehouse.marts import Marts
 from warehouse.run import Run, Target
@@ -210,6 +211,7 @@ class DuckDBStore:
                 if name not in run.marts:
                     connection.execute(f'drop {kind} marts."{name}"')
             _describe(connection, run.marts)
+            write_keys(connection, run.marts)
             connection.execute("force checkpoint")
         with duckdb.connect(str(path), read_only=True) as connection:
             counts = {
@@ -395,7 +397,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, marts: Marts) -> None:
     statements = comment_statements(
         "marts",
         _relations(connection),
-        {name: {"": mart.description, **mart.columns} for name, mart in marts.items()},
+        {name: mart.texts for name, mart in marts.items()},
         {(name, column): comment for name, column, comment in there},
     )
     connection.execute("begin")

@@ -99,11 +99,12 @@ def prepare_table(connection: Connection, mart: Mart) -> Layout:
     name, months = mart.name, mart.meta.months
     built = _columns(connection, "marts_build", name)
     kept = dict(_columns(connection, "marts_store", name))
+    texts = mart.texts
     columns = []
     for column, type_ in built:
         places = (column, *(f"{column}__{number}" for number in range(2, 100)))
         stored = next(place for place in places if kept.get(place, type_) == type_)
-        columns.append(MartColumn(column, type_, stored, mart.columns.get(column, "")))
+        columns.append(MartColumn(column, type_, stored, texts.get(column, "")))
     missing = [column for column in columns if column.stored not in kept]
     if not kept:
         listed = ", ".join(f'"{c.stored}" {c.type}' for c in columns)
@@ -122,7 +123,7 @@ def prepare_table(connection: Connection, mart: Mart) -> Layout:
         )
     if months:
         _ensure_months(connection, name, months)
-    return Layout(tuple(columns), mart.description)
+    return Layout(tuple(columns), texts[""])
 
 
 def write_changed_rows(

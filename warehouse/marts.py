@@ -6,15 +6,21 @@ is published, judged and shown stands beside its description in its folder's yml
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from jinja2 import Environment
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from warehouse.errors import BuildFailed
 
 FOLDER = "marts"
+# Tests of a model that say what tells its rows apart.
+GRAINS = ("unique", "unique_combination")
+# Of a column: dimension, and which of the mart's rows hold its keys.
+Dimensions = Mapping[str, str]
+ALL_ROWS = "true"
 
 
 class Question(BaseModel):
@@ -65,6 +71,7 @@ class Meta(BaseModel):
             that everybody may see.
         routes: routes below ``/api/v1`` that read the mart.
         pages: pages that show it.
+        undeclared_keys: why the file for tools declares no key of the mart.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -78,11 +85,16 @@ class Meta(BaseModel):
     public: bool | str = False
     routes: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
+    undeclared_keys: str | None = None
 
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart: its name, its descriptions by column, its owner, and its `meta`."""
+    """A mart: its name, its descriptions by column, its owner, keys, and its `meta`.
+
+    `key` are the columns of its tested grain; `dimensions` says of a column in which
+    dimensions its values stand.
+    """
 
     name: str
     description: str
@@ -90,6 +102,34 @@ class Mart:
     group: str | None
     owner: str | None
     meta: Meta
+    key: tuple[str, ...] = ()
+    dimensions: Mapping[str, Dimensions] = field(default_factory=dict)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The dimension of each column whose values all stand in one."""
+        return {
+            column: dimension
+            for column, found in self.dimensions.items()
+            for dimension, rows in found.items()
+            if rows == ALL_ROWS
+        }
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What the database says of the mart ('') and of its columns, keys included."""
+        key = f" Key: {', '.join(self.key)}." if self.key else ""
+        return {"": self.description + key} | {
+            column: " ".join([text, *_key_words(self.dimensions.get(column, {}))])
+            for column, text in self.columns.items()
+        }
+
+
+def _key_words(dimensions: Dimensions) -> list[str]:
+    return [
+        f"Stands in {dimension}." if rows == ALL_ROWS else f"In {dimension} if {rows}."
+        for dimension, rows in dimensions.items()
+    ]
 
 
 Marts = Mapping[str, Mart]
@@ -102,6 +142,8 @@ def read_marts(project: Any) -> dict[str, Mart]:
         BuildFailed: a mart's `meta` lacks something or names a column it has not.
     """
     owners = {group.name: group.owner.name for group in project.groups.values()}
+    grains = _grains(project)
+    dimensions_of = _mart_keys(project)
     marts = {}
     for node in project.nodes.values():
         if node.resource_type == "model" and node.fqn[1] == FOLDER:
@@ -113,8 +155,48 @@ def read_marts(project: Any) -> dict[str, Mart]:
                 group=node.config.group,
                 owner=owners.get(node.config.group),
                 meta=read_meta(node.name, where, node.config.meta, node.columns),
+                key=grains.get(node.unique_id, ()),
+                dimensions={
+                    column: {
+                        dimension: rows
+                        for dimension, rows in dimensions_of(node.name, column).items()
+                        if dimension != node.name
+                    }
+                    for column in node.columns
+                },
             )
     return marts
+
+
+def _grains(project: Any) -> dict[str, tuple[str, ...]]:
+    """The columns of each model's tested grain."""
+    found = {}
+    for test in project.nodes.values():
+        named = getattr(test, "test_metadata", None)
+        if named is not None and named.name in GRAINS:
+            columns = named.kwargs.get("columns") or [named.kwargs["column_name"]]
+            found[test.attached_node] = tuple(columns)
+    return found
+
+
+def _mart_keys(project: Any) -> Callable[[str, str], Dimensions]:
+    """The project's macro `mart_keys`, to be asked as dbt asks it.
+
+    It is the one place that says which dimension a key stands in, and reads nothing of
+    a database; dbt's own `return` is a function that ends a macro.
+    """
+    (macro,) = (m for m in project.macros.values() if m.name == "mart_keys")
+    answers: list[Dimensions] = []
+    template = Environment(autoescape=False).from_string(
+        macro.macro_sql, globals={"return": answers.append}
+    )
+    ask: Any = getattr(template.module, macro.name)
+
+    def dimensions_of(mart: str, column: str) -> Dimensions:
+        ask(mart, column)
+        return answers.pop()
+
+    return dimensions_of
 
 
 def read_meta(

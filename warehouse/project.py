@@ -24,12 +24,14 @@ PROFILE = ROOT / "profiles.yml.example"
 
 # What dbt writes itself.
 _WRITTEN = ("target", "logs")
-# Tests judge rows and make none; they run on every day, whatever was built.
-_TESTS = "data_tests"
+# Tests judge rows and make none, and they run on every day, whatever was built; an
+# analysis is asked by people.
+_NO_MODELS = ("data_tests", "analyses")
 # Keys of yml files that no row depends on.
 _NO_ROWS = {
     *("access", "description", "docs", "exposures", "group", "groups"),
     *("data_tests", "tests", "unit_tests"),
+    *("semantic_models", "metrics", "time_spine", "granularity"),
     *("freshness", "loaded_at_field", "loaded_at_query"),
     *("clean-targets", "flags", "require-dbt-version"),
 }
@@ -62,13 +64,15 @@ def files_hash(project: Path = PROJECT) -> str:
 def project_hash(project: Path = PROJECT) -> str:
     """A hash of what decides the marts' rows: code, columns, types, configs, vars.
 
-    Descriptions, comments, white space, tests and the `meta` of marts are left out: a
-    change of these reaches the database without any model being built anew.
+    Descriptions, comments, white space, tests, analyses, exposures, metrics and the
+    `meta` of marts are left out: a change of these reaches the database without any
+    model being built anew.
     """
     return _hash(
-        (name, _what_makes_rows(path))
+        (name, makes)
         for name, path in _files(project)
-        if path.suffix != ".md" and Path(name).parts[0] != _TESTS
+        if path.suffix != ".md" and Path(name).parts[0] not in _NO_MODELS
+        if (makes := _what_makes_rows(path)) is not None
     )
 
 
@@ -86,12 +90,15 @@ def _hash(parts: Iterator[tuple[str, bytes]]) -> str:
     return digest.hexdigest()
 
 
-def _what_makes_rows(path: Path) -> bytes:
+def _what_makes_rows(path: Path) -> bytes | None:
+    """What of a file decides rows; None where nothing does."""
     if path.suffix == ".sql":
         code = path.read_text(encoding="utf-8")
         return _CODE.sub(_without_comment, code).strip().encode()
     if path.suffix in (".yml", ".yaml"):
         kept = _without_text(read_yaml(path))
+        if not set(kept) - {"version"}:
+            return None
         return json.dumps(kept, sort_keys=True, default=str).encode()
     return path.read_bytes()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ _AT_ONCE = 1000
 _MAKING_SECONDS = 600
 _LIMITS = {
     "enable_external_access": "false",
+    # A name must never find a variable of this process.
+    "python_enable_replacements": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
@@ -44,7 +48,15 @@ _LIMITS = {
     "threads": "1",
 }
 # They tell of the machine and its settings.
-_REFUSED = ("duckdb_", "pragma_", "current_setting", "getenv")
+_REFUSED = ("duckdb_", "pragma_")
+# Macros that tell of the session or the machine, and functions that say of themselves
+# that they depend on their arguments alone, but do not.
+_TELLING = re.compile(
+    r"(pg_|has_|inet_|current_|obj_|shobj_|col_|get_block|map_to_pg|format_)"
+    r"|(session_user|user|version|parse_duckdb_log_message)$"
+)
+# They depend on more than their arguments, and tell nothing.
+_HARMLESS = {"random", "now", "today", "current_date", "get_current_timestamp"}
 # Of the functions that give tables, these. Others read files, tell of the machine, or
 # run a text that nobody has looked at.
 _TABLE_FUNCTIONS = {"generate_series", "range", "unnest"}
@@ -221,19 +233,40 @@ def _check(file: duckdb.DuckDBPyConnection, statement: str) -> None:
     if kinds != ["SELECT"]:
         raise Refused("send one question: a select (or from, with, values, describe)")
     said = file.execute("select json_serialize_sql(?)", [statement]).fetchall()[0][0]
-    for name, is_table_function in _names(json.loads(said)):
-        if name.startswith(_REFUSED) or (
-            is_table_function and name not in _TABLE_FUNCTIONS
+    for name, kind in _names(json.loads(said)):
+        if (
+            name.startswith(_REFUSED)
+            or (kind == "table function" and name not in _TABLE_FUNCTIONS)
+            or (kind == "function" and name not in functions())
         ):
             raise Refused(f"{name} is not answered here; describe MART is")
 
 
-def _names(tree: Any, is_from: bool = False) -> Iterator[tuple[str, bool]]:
-    """Every function and table a statement names; whether a function gives a table."""
+@lru_cache(maxsize=1)
+def functions() -> frozenset[str]:
+    """The functions whose outcome depends on their arguments alone, by DuckDB's word.
+
+    Others wait, count, log, or tell of the session, its settings and its machine.
+    """
+    with duckdb.connect() as empty:
+        rows = empty.execute(
+            "select lower(function_name),"
+            "  bool_and(function_type = 'macro' or stability = 'CONSISTENT')"
+            " from duckdb_functions()"
+            " where function_type in ('scalar', 'aggregate', 'window', 'macro')"
+            " group by 1"
+        ).fetchall()
+    alone = {name for name, is_alone in rows if is_alone and not _TELLING.match(name)}
+    return frozenset(alone | _HARMLESS | _TABLE_FUNCTIONS)
+
+
+def _names(tree: Any, is_from: bool = False) -> Iterator[tuple[str, str]]:
+    """Every function, function that gives a table, and table a statement names."""
     if isinstance(tree, dict):
-        for key in ("function_name", "table_name"):
-            if isinstance(name := tree.get(key), str):
-                yield name.lower(), is_from
+        if isinstance(name := tree.get("function_name"), str):
+            yield name.lower(), "table function" if is_from else "function"
+        if isinstance(name := tree.get("table_name"), str):
+            yield name.lower(), "table"
         is_from = tree.get("type") == "TABLE_FUNCTION"
         for key, part in tree.items():
             yield from _names(part, is_from and key == "function")

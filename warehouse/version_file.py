@@ -103,7 +103,8 @@ def read_about(path: Path) -> About:
     named = NAME.match(path.name)
     with reading(path) as connection:
         tables = connection.execute(
-            "select count(*) from duckdb_tables() where schema_name = 'about'"
+            "select count(*) from duckdb_tables()"
+            " where schema_name = 'about' and table_name = 'version'"
         ).fetchall()
         if tables == [(1,)]:
             cursor = connection.execute("select * from about.version")

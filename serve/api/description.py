@@ -1,16 +1,18 @@
 """The OpenAPI 3.1 description, made from the code, and its page.
 
 flask-openapi collects routes and models; what it cannot know is added here once:
-problem documents, the formats by suffix, conditional answers, security.
+problem documents, the formats of tables, conditional answers, security.
 """
 
 from __future__ import annotations
 
-from copy import deepcopy
 from datetime import date
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_type_hints
 
-from flask import Blueprint, Response
+import orjson
+from flask import Blueprint, Response, current_app, request
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -19,6 +21,8 @@ from serve.answers import MEDIA_TYPES
 from serve.api import mart_words
 from serve.problems import ProblemDocument, from_validation
 
+#: Answers of a demo world by operation; `make examples` writes them.
+EXAMPLES = Path(__file__).with_name("examples.json")
 #: Marks in an operation's responses, read when the description is made.
 TABLE = "x-table"
 AS_TABLE = {TABLE: True}
@@ -109,6 +113,12 @@ class Api(OpenAPI):
         )
         self.openapi_version = "3.1.0"
 
+    @cached_property
+    def described(self) -> dict[str, Any]:
+        """The description, made once: by then every route is there."""
+        spec: dict[str, Any] = self.api_doc
+        return spec
+
     def generate_spec_json(self) -> None:
         super().generate_spec_json()  # type: ignore[no-untyped-call]
         spec = self.spec_json
@@ -121,15 +131,32 @@ class Api(OpenAPI):
         schemas.update(problem.pop("$defs", {}))
         problem["required"] = ["type", "title", "status", "code", "detail"]
         schemas["Problem"] = problem
-        for path, item in list(spec["paths"].items()):
+        examples = orjson.loads(EXAMPLES.read_bytes())
+        for path, item in spec["paths"].items():
             for method, operation in item.items():
                 _complete(path, method, operation)
-            _add_formats(spec["paths"], path, item)
+                _add_formats(operation)
+                _add_example(operation, examples)
         mart_words.add(spec, mart_words.read_marts())
 
 
 def _refuse(error: ValidationError) -> Response:
-    return from_validation(error)
+    return from_validation(error, _known_names())
+
+
+def _known_names() -> list[str]:
+    """The names that the route asked for takes in its query and its body."""
+    view = current_app.view_functions[request.endpoint or ""]
+    models = [
+        model
+        for name, model in get_type_hints(view).items()
+        if name in ("query", "body") and hasattr(model, "model_fields")
+    ]
+    return [
+        field.alias or name
+        for model in models
+        for name, field in model.model_fields.items()
+    ]
 
 
 _STATUS = {
@@ -180,37 +207,43 @@ def problem_response(status: str) -> dict[str, Any]:
     }
 
 
-def _add_formats(paths: dict[str, Any], path: str, item: dict[str, Any]) -> None:
-    """Describe the same table as CSV, NDJSON, Parquet and JSON by suffix."""
-    operation = item.get("get")
-    if operation is None or not operation.pop(TABLE, False):
+def _add_formats(operation: dict[str, Any]) -> None:
+    """Describe that a table comes as CSV, NDJSON and Parquet as well, by `format`."""
+    if not operation.pop(TABLE, False):
         return
-    twin = deepcopy(operation)
-    twin["operationId"] += "_as"
-    twin["summary"] = f"{operation.get('summary', '')} (by format)"
-    twin["parameters"] = [
-        *twin.get("parameters", []),
+    operation["parameters"] = [
+        *operation.get("parameters", []),
         {
             "name": "format",
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string", "enum": list(MEDIA_TYPES)},
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "enum": list(MEDIA_TYPES), "default": "json"},
         },
     ]
-    content = twin["responses"]["200"]["content"]
+    content = operation["responses"]["200"]["content"]
     content["text/csv"] = {"schema": {"type": "string"}}
     content["application/x-ndjson"] = {"schema": {"type": "string"}}
     content["application/vnd.apache.parquet"] = {
         "schema": {"type": "string", "format": "binary"}
     }
-    paths[f"{path}.{{format}}"] = {"get": twin}
+
+
+def _add_example(operation: dict[str, Any], examples: dict[str, Any]) -> None:
+    """Show an answer; what is no JSON, as a feed, has none."""
+    answer = examples.get(operation["operationId"])
+    for status, response in operation["responses"].items():
+        json = response.get("content", {}).get("application/json")
+        if answer is not None and json is not None and status.startswith("2"):
+            json["example"] = answer
+            return
 
 
 DESCRIPTION = """
 Charts, artists, listeners and insights of the published version of the warehouse.
 
 * Every body carries `version` and `as_of`; one answer is always of one version.
-* Tables come as JSON, or by suffix as `.csv`, `.ndjson`, `.parquet` (`.json` too).
+* Tables come as JSON, or by `format` as CSV, NDJSON and Parquet; an address that ends
+  in `.csv`, `.ndjson`, `.parquet` or `.json` says the same.
 * Ranges are `range` (ListenBrainz's words, as of the published day) or `from`/`to`.
 * Lists have `limit`, `offset` and `next`; unknown parameters are refused.
 * Errors are problem documents (RFC 9457) with a stable `code`.

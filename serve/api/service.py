@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from flask import Response
+from flask import Response, current_app
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from pydantic import Field, StringConstraints
@@ -29,7 +29,8 @@ api = APIBlueprint(
 
 
 class Link(Row):
-    href: str
+    method: str = Field(description="GET, or how it is written to")
+    href: str = Field(description="its address; what stands in {} is to be filled in")
     title: str
 
 
@@ -138,41 +139,37 @@ class Invalidated(Row):
     is_done: bool
 
 
-_INDEX = [
-    ("/api/v1/charts", "charts: issues, runs, changes, year over year"),
-    ("/api/v1/artists", "artists: search, one artist, series, compare"),
-    ("/api/v1/search?q=", "search: names of all kinds"),
-    ("/api/v1/insights/totals", "totals of the panel"),
-    ("/api/v1/insights/top/artists", "top lists of any range"),
-    ("/api/v1/trends/month", "plays over time"),
-    ("/api/v1/rankings/listeners", "listeners compared"),
-    ("/api/v1/rankings/pairs", "pairs of listeners by affinity"),
-    ("/api/v1/tags", "tags, their artists and tracks"),
-    ("/api/v1/account", "one's own account"),
-    ("/api/v1/freshness", "how fresh each source is"),
-    ("/api/v1/restatements", "what was published before and is told otherwise now"),
-    ("/api/v1/value-constants", "constants of the artist value"),
-    ("/api/v1/versions", "versions that can be read"),
-    ("/api/v1/statistics", "requests and cache of this worker"),
-    ("/openapi.json", "the description of all routes (OpenAPI 3.1)"),
-    ("/api/docs", "the description as a page"),
+_BESIDE = [
+    ("GET", "/openapi.json", "The description of all routes (OpenAPI 3.1)."),
+    ("GET", "/api/docs", "The description as a page."),
 ]
 
 
 def _index() -> Response:
-    rows = [{"href": href, "title": title} for href, title in _INDEX]
+    """Every operation of the description: what a reader asks first, writes last."""
+    app: Any = current_app
+    told = [
+        (method.upper(), path, operation["summary"])
+        for path, item in app.described["paths"].items()
+        for method, operation in item.items()
+    ]
+    told.sort(key=lambda one: one[0] != "GET")
+    rows = [
+        {"method": method, "href": href, "title": title}
+        for method, href, title in (*_BESIDE, *told)
+    ]
     return account_answer(rows, headers={"Cache-Control": "public, max-age=300"})
 
 
 @api.get("/api/", responses=own(list[Link], name="Index"))
 def index(query: Nothing) -> Response:
-    """What there is."""
+    """What there is: every operation."""
     return _index()
 
 
 @api.get("/api/v1/", responses=own(list[Link], name="IndexOfVersion"))
 def index_of_version(query: Nothing) -> Response:
-    """What there is in version 1 of the API."""
+    """What there is in version 1 of the API: every operation."""
     return _index()
 
 

@@ -45,7 +45,10 @@ class SqlQuery(BaseModel):
 def is_offered(app: Flask) -> bool:
     """Whether the service answers SQL: where it is set, or nobody else reaches it."""
     settings = app.extensions["serve"].settings
-    return bool(settings.host.is_loopback if settings.sql is None else settings.sql)
+    if settings.sql is not None:
+        return bool(settings.sql)
+    is_behind = bool(settings.trusted_proxies) or settings.public_url is not None
+    return bool(settings.host.is_loopback) and not is_behind
 
 
 def add_routes(pages: Blueprint, app: Flask) -> None:

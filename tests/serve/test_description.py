@@ -296,7 +296,7 @@ def test_hostile_values_of_every_parameter_are_refused_or_harmless(
         asked = turn = 0
         for path, item in app.api_doc["paths"].items():  # type: ignore[attr-defined]
             operation = item.get("get")
-            if operation is None or path.endswith(".{format}"):
+            if operation is None:
                 continue
             for parameter in operation.get("parameters", []):
                 # Every other value; the next parameter has the rest.

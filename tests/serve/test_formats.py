@@ -54,6 +54,59 @@ def test_next_of_a_file_is_a_file(client: FlaskClient) -> None:
     assert answer.headers["Link"].startswith("</api/v1/artists.csv?limit=5&offset=5>")
 
 
+def test_a_format_is_asked_for_by_a_parameter_or_by_the_suffix(
+    client: FlaskClient,
+) -> None:
+    for kind in answers.MEDIA_TYPES:
+        by_suffix = client.get(f"/api/v1/artists.{kind}?limit=5&sort=name")
+        by_parameter = client.get(f"/api/v1/artists?format={kind}&limit=5&sort=name")
+        assert by_parameter.mimetype == by_suffix.mimetype == answers.MEDIA_TYPES[kind]
+        if kind != "json":
+            assert by_parameter.data == by_suffix.data
+    following = client.get("/api/v1/artists?limit=5&format=csv").headers["Link"]
+    assert following.startswith("</api/v1/artists?limit=5&offset=5&format=csv>")
+    # The whole walk: each page leads to the next one of the same format.
+    address, seen = following.split(">")[0][1:], 1
+    while address:
+        answer = client.get(address)
+        assert answer.mimetype == "text/csv"
+        address = answer.headers.get("Link", "").split(">")[0][1:]
+        seen += 1
+    assert seen >= 6
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("/api/v1/artists?format=xml", "invalid_parameter"),
+        ("/api/v1/artists?format=", "invalid_parameter"),
+        ("/api/v1/artists.csv?format=csv", "unknown_parameter"),
+        ("/api/v1/artists?format=csv&format=json", "invalid_parameter"),
+        ("/api/v1/statistics?format=csv", "format_not_available"),
+    ],
+)
+def test_a_format_that_is_none_or_asked_for_twice_is_refused(
+    client: FlaskClient, address: str, code: str
+) -> None:
+    assert client.get(address).get_json()["code"] == code
+
+
+def test_a_route_is_described_once_whatever_its_formats(client: FlaskClient) -> None:
+    paths = client.get("/openapi.json").get_json()["paths"]
+    assert [path for path in paths if "{format}" in path] == []
+    tables = [
+        operation
+        for item in paths.values()
+        for operation in item.values()
+        if any(p["name"] == "format" for p in operation.get("parameters", []))
+    ]
+    assert len(tables) >= 35
+    for operation in tables:
+        assert set(operation["responses"]["200"]["content"]) >= set(
+            answers.MEDIA_TYPES.values()
+        )
+
+
 def test_an_unknown_suffix_is_not_found(client: FlaskClient) -> None:
     assert client.get("/api/v1/artists.xml").status_code in (404, 422)
     assert client.get("/api/v1/charts.tar").status_code == 404

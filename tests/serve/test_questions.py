@@ -649,3 +649,26 @@ def test_an_artists_anomalies_say_what_was_set_aside_and_why(ask: Any) -> None:
     rows = ask(path)["data"]
     assert [(row["kind"], row["playcount_change"]) for row in rows] == [("merge", 9000)]
     assert rows[0]["other_artist_name"] == "<b>Artist</b>"
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("count=5", "did you mean limit?"),
+        ("limt=5", "did you mean limit?"),
+        ("page=2", "did you mean offset?"),
+        ("zzz=1", "not known; there are "),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_told_with_what_may_be_meant(
+    client: FlaskClient, query: str, hint: str
+) -> None:
+    body = client.get(f"/api/v1/artists?{query}").get_json()
+    assert body["code"] == "unknown_parameter"
+    (refused,) = body["errors"]
+    assert refused["name"] == query.partition("=")[0]
+    assert refused["message"].startswith(hint)
+    assert (hint in body["detail"]) == hint.endswith("?")
+    # The control: a route without the parameter meant does not name it.
+    nothing = client.get(f"/api/v1/freshness?{query}").get_json()
+    assert nothing["errors"][0]["message"] == "not known; there are none here"

@@ -63,7 +63,7 @@ def test_a_published_file_describes_every_mart_and_column(
     wanted = {
         (mart.name, column): description
         for mart in marts.values()
-        for column, description in [("", mart.description), *mart.columns.items()]
+        for column, description in mart.texts.items()
     }
     assert len(wanted) > 350 and all(wanted.values())
     assert comments == wanted
@@ -88,13 +88,19 @@ def described(word: str) -> dict[str, Mart]:
         marts["totals"],
         description=f"One row; {word}: it's 100 % %(of) it.",
         columns={"period": f"The {word} period.", "scrobbles": f"{word} plays"},
+        key=("period",),
+        dimensions={"period": {"dim_periods": "true"}},
     )
     return {**marts, "totals": totals}
 
 
 def expected(word: str) -> Comments:
     totals = described(word)["totals"]
-    texts = {"": totals.description, **totals.columns}
+    texts = {
+        "": f"{totals.description} Key: period.",
+        "period": f"The {word} period. Stands in dim_periods.",
+        "scrobbles": f"{word} plays",
+    }
     return {("totals", column): text_ for column, text_ in texts.items()}
 
 

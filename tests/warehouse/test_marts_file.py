@@ -91,12 +91,12 @@ def test_without_room_yesterday_s_file_stays_and_the_reason_is_told(
     marts_file.bring(settings(tmp_path))
     publish(tmp_path, "20260102-000002", ["Bob"])
 
-    def full(fresh: Path, *_: object) -> None:
+    def full(fresh: Path, *_: object, **__: object) -> None:
         fresh.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(marts_file, "_write", full)
+        patch.setattr(marts_file, "write", full)
         told = marts_file.bring(settings(tmp_path))
     assert told is not None and "No space left" in told
     path = tmp_path / marts_file.FILE

@@ -13,6 +13,7 @@ from warehouse.project import PROJECT, files_hash, project_hash
 Change = tuple[str, str, str]
 MODEL = "models/marts/charts/totals.sql"
 YML = "models/marts/charts/_charts__models.yml"
+LISTENERS = "models/marts/listeners/_listeners__models.yml"
 MACRO = "macros/portable/ratio.sql"
 SOURCES = "models/staging/lastfm/_lastfm__sources.yml"
 NO_ROWS: dict[str, Change] = {
@@ -29,6 +30,15 @@ NO_ROWS: dict[str, Change] = {
     "a data test": ("data_tests/every_name_answered_has_a_key.sql", "select", "SELECT"),
     "a limit of freshness": (SOURCES, "count: 7", "count: 8"),
     "a group's owner": ("models/marts/_groups.yml", "name: ", "name: the "),
+    "an exposure": ("models/marts/_exposures.yml", "maturity: high", "maturity: low"),
+    "a metric": ("models/marts/_metrics.yml", "label: ", "label: All "),
+    "a measure": ("models/marts/_metrics.yml", "agg: sum", "agg: max"),
+    "why a key is not declared": (
+        LISTENERS,
+        "undeclared_keys: >",
+        "undeclared_keys: |",
+    ),
+    "an analysis": ("analyses/other_flags.sql", "select", "SELECT"),
 }
 ROWS: dict[str, Change] = {
     "an expression": (MODEL, "select\n", "select distinct\n"),
@@ -95,6 +105,20 @@ def test_a_file_that_comes_or_goes_or_moves_builds_everything_anew(
     (project / MODEL).unlink()
     hashes.add(project_hash(project))
     assert len(hashes) == 4
+
+
+def test_a_file_of_exposures_or_metrics_alone_builds_nothing_anew(
+    project: Path,
+) -> None:
+    before = project_hash(project)
+    (project / "models/marts/_metrics.yml").unlink()
+    (project / "models/marts/_more.yml").write_text(
+        "version: 2\nexposures: [{name: a}]"
+    )
+    assert project_hash(project) == before
+    # The control: beside a model's name they are no file of exposures alone.
+    (project / "models/marts/_more.yml").write_text("version: 2\nmodels: [{name: a}]")
+    assert project_hash(project) != before
 
 
 def test_what_looks_like_a_comment_in_a_string_is_none(project: Path) -> None:

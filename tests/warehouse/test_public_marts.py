@@ -146,6 +146,14 @@ def test_questions_are_answered_with_whole_values(world: World, file: Path) -> N
         ("from pragma_database_list", "not answered"),
         ("from which_secret('a', 's3')", "not answered"),
         ("select current_setting('temp_directory')", "not answered"),
+        ("select system.main.current_setting('threads')", "not answered"),
+        ("select 'threads'.current_setting()", "not answered"),
+        ("select pg_sleep(1)", "not answered"),
+        ("select sleep_ms(1000)", "not answered"),
+        ("select version(), current_user", "not answered"),
+        ("select max(current_database()) over () from dim_artists", "not answered"),
+        ("select write_log('x')", "not answered"),
+        ("select get_block_size('x')", "not answered"),
         ("select (select max(name) from (from duckdb_settings()))", "not answered"),
         ("select repeat('x', 6000000)", "more than 5,000,000 characters"),
     ],
@@ -159,6 +167,40 @@ def test_nothing_else_is_reached_changed_or_told(
         ask(file, statement.format(version=version), seconds=1, rows=10)
     assert says in str(refused.value), refused.value
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select count(*), count(distinct artist_id), sum(scrobbles) over (),"
+        " max(scrobbles) filter (where true),"
+        " string_agg(artist_name, ', ' order by artist_name)"
+        " from dim_artists group by scrobbles having count(*) > 0",
+        "select coalesce(null, 1), 1 + 2 * 3 - 4 / 5 % 6, 'a' || 'b',"
+        " 'x' not like 'y%', 1 in (1, 2), 1 between 0 and 2, not true,"
+        " case when true then 1 end, -1, cast('1' as integer),"
+        " date_trunc('month', current_date), extract(year from date '2026-01-01'),"
+        " date '2026-01-01' + interval 1 day, list_sum([1, 2]),"
+        " row_number() over (order by 1), lag(1) over (), round(1.5, 1), lower('A'),"
+        " regexp_matches('a', 'b'), [1, 2][1], {'a': 1}.a, median(1), nullif(1, 2)",
+    ],
+)
+def test_what_depends_on_its_arguments_alone_is_answered(
+    file: Path, statement: str
+) -> None:
+    assert ask(file, statement, seconds=10, rows=10).rows
+
+
+def test_control_functions_that_wait_and_tell_are_told_apart() -> None:
+    assert {
+        "sum",
+        "row_number",
+        "date_trunc",
+        "+",
+        "list_sum",
+    } <= public_marts.functions()
+    telling = {"pg_sleep", "sleep_ms", "current_setting", "version", "write_log"}
+    assert not telling & public_marts.functions()
 
 
 def test_control_without_the_check_the_machine_is_told_of(

@@ -76,6 +76,10 @@ def test_the_file_can_be_taken_home_named_by_its_version(make_service: Make) -> 
         ({"host": "0.0.0.0"}, False),
         ({"host": "0.0.0.0", "sql": True}, True),
         ({"sql": False}, False),
+        # A proxy in front hears strangers, whatever it is that the service hears.
+        ({"trusted_proxies": ("127.0.0.1",)}, False),
+        ({"public_url": "https://example.org"}, False),
+        ({"public_url": "https://example.org", "sql": True}, True),
     ],
 )
 def test_it_is_off_where_others_reach_the_service_unless_it_is_set(
