@@ -25,8 +25,8 @@ from ingest.exports.reading import read, readings
 from ingest.lastfm.client import Client
 from ingest.lastfm.fetch import FetchCancelled, FetchResult, Progress, fetch
 from ingest.lastfm.queue import Queue
+from ingest.lastfm.servers import lastfm_server
 from ingest.lastfm.step import retry_policy
-from ingest.steps import lastfm_server
 from warehouse import forgetting, ops, uploads
 from warehouse.errors import Busy, FetchFailed, ImportRefused, LeaseLost
 from warehouse.hooks import Job
