@@ -52,7 +52,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _integral(value: Any) -> Any:
+def integral(value: Any) -> Any:
     """JSON has one kind of number: 90.0 is a whole one."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -64,9 +64,7 @@ class TokenBody(Body):
         str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$")
     ]
     scopes: list[Scope] = Field(min_length=1, max_length=4)
-    expires_in_days: Annotated[int, Field(ge=1, le=366), BeforeValidator(_integral)] = (
-        90
-    )
+    expires_in_days: Annotated[int, Field(ge=1, le=366), BeforeValidator(integral)] = 90
 
 
 class SettingsBody(Body):
