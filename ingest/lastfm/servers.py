@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import httpx2
 from sqlalchemy import Engine
@@ -68,6 +68,37 @@ def lastfm_server(
             raise FetchFailed(str(error)) from error
         with process:
             yield configured(process.as_of_url, is_local=True)
+
+
+@contextmanager
+def one_server(
+    settings: Settings, say: Callable[[str], None]
+) -> Iterator[tuple[str, str]]:
+    """Root and key of the server the settings name, of today; no database is needed.
+
+    Raises:
+        SettingsError: it wants a key and there is none.
+        FetchFailed: the local server did not start.
+    """
+    url = settings.lastfm_url
+    if url is None and settings.lastfm_api_key is not None:
+        url = ROOT_URL
+    if url is not None:
+        host = host_of(url)
+        if settings.lastfm_api_key is None and host not in LOOPBACK:
+            raise missing("lastfm_api_key", f"{host} wants a key")
+        today = datetime.now(UTC).date().isoformat()
+        yield url.replace("{as_of}", today), settings.lastfm_api_key or LOCAL_KEY
+        return
+    from local_lastfm import start_process
+
+    say("no key: LASTFM_API_KEY is not set, so the local last.fm's invented world")
+    try:
+        process = start_process()
+    except RuntimeError as error:
+        raise FetchFailed(str(error)) from error
+    with process:
+        yield process.url, LOCAL_KEY
 
 
 def _configured(

@@ -120,6 +120,7 @@ jobs = Table(
     Column("started_at", DateTime),
     Column("heartbeat_at", DateTime),
     Column("finished_at", DateTime),
+    Column("subject", String(200), doc="what it is about, where not the listener"),
 )
 
 # The warehouse's: the transaction that deletes an account asks for the rest.

@@ -461,3 +461,18 @@ def test_the_names_in_pictures_are_links_that_lead_somewhere(
     for address in dict.fromkeys(found[:: max(1, len(found) // 5)]):
         answer = visitor.get(address.replace("&amp;", "&"), headers=HTML)
         assert answer.status_code in (200, 301), address
+
+
+def test_the_search_leads_to_the_form_where_nothing_has_the_name(
+    service: Flask,
+) -> None:
+    browser = log_in(service, "anna")
+    link = "/me/artists?q=Nobody%20Heard"
+    assert link in browser.get("/artists?q=Nobody Heard").text.replace("+", "%20")
+    assert "/me/artists" not in browser.get("/artists?q=artist 01").text
+    page = browser.get("/me/artists?q=Nobody Heard").text
+    assert 'value="Nobody Heard"' in page
+    form = {"artist": "Nobody Heard", "csrf_token": csrf(browser)["X-CSRF-Token"]}
+    assert browser.post("/me/artists", data=form).status_code == 303
+    assert "Nobody Heard" in browser.get("/me").text
+    assert browser.post("/me/artists", data={"artist": "X"}).status_code == 403
