@@ -208,24 +208,21 @@ def fetch(
         landing_root: the folder of landing files.
         run_id: names the landing parts; no secret.
         rate: requests a second, of all workers and processes on this server together.
-        check: called in the transaction of every batch; raises when the lease is lost
-            (``Lease.check``), and the batch is then neither recorded nor kept.
-        progress: called a few times a second from the calling thread.
-        cancel: set it from anywhere to stop after the answers under way.
-        policy: how often failures are repeated, and when the run gives up.
+        check: called in each batch's transaction; raises when the lease is lost
+            (``Lease.check``), and the batch is neither recorded nor kept.
+        progress, cancel: called a few times a second; set to stop.
+        policy: when failures are repeated, and when the run gives up.
         limiter, max_workers: for tests and benchmarks.
         loaded_parts: landing parts already in raw; these may be missing here.
-        now: seconds since 1970; walks over scrobbles end here, or at the day's end.
-        panel_only: ask about the plan's listeners and nothing else; what else belongs
-            to the day stays to be done, or stays done.
-        artist_only: in the same way, ask about this artist, who is tracked from now on.
+        now: seconds since 1970; walks end here, or at the day's end.
+        panel_only: ask about the plan's listeners alone; the rest stays as it is.
+        artist_only: ask about this artist alone, who is tracked from now on.
 
     Returns:
         A result for each day.
 
     Raises:
-        FetchStopped: an error of our own or of the key, or the server is broken or
-            down for longer than `policy` allows.
+        FetchStopped: our fault, the key's, or the server's for too long.
         FetchCancelled: `cancel` was set.
         LeaseLost: another run works on this.
         DiskFull: no room; everything recorded so far stays.

@@ -307,7 +307,7 @@ def request_artist(asking: Account, artist: str) -> tuple[dict[str, Any], bool]:
     """
     name = " ".join(artist.split())
     if not name_key(name):
-        raise Problem("invalid_parameter", "say the artist's name")
+        raise Problem("bad_request", "say the artist's name")
     with reading() as reader:
         known = artists.followed(reader, name=name)
     if known is not None:

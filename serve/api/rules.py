@@ -75,19 +75,21 @@ class RuleBody(Body):
 
 
 class RulePath(Parameters):
-    rule_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    rule_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] = Field(
+        description="key of the rule"
+    )
 
 
 class RuleRow(Row):
-    rule_id: str
-    kind: Kind
-    artist: str
-    title: str
-    tag: str
-    becomes: list[str]
-    first_hour: int
-    last_hour: int
-    in_words: str
+    rule_id: str = Field(description="key of the rule")
+    kind: Kind = Field(description="what it does")
+    artist: str = Field(description="the artist's name, or nothing")
+    title: str = Field(description="the album's or track's title, or nothing")
+    tag: str = Field(description="the tag's name, or nothing")
+    becomes: list[str] = Field(description="the right name, or the artists it is")
+    first_hour: int = Field(description="first hour left out, by the own clock")
+    last_hour: int = Field(description="hour at which that ends")
+    in_words: str = Field(description="the rule as a sentence")
 
 
 class RulePreview(Row):
@@ -104,7 +106,7 @@ def checked(rule: Rule) -> Rule:
     try:
         return rule.checked()
     except NoRule as error:
-        raise Problem("invalid_parameter", f"this is no rule: {error}") from None
+        raise Problem("bad_request", f"this is no rule: {error}") from None
 
 
 def looked_at(account: Account, rule: Rule) -> dict[str, Any]:

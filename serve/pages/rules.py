@@ -62,7 +62,7 @@ def _given() -> Rule:
     form = {name: request.form.get(name, "")[:2000] for name in _FIELDS}
     kind = next((one for one in KINDS if one == form["kind"]), None)
     if kind is None or any("\0" in text for text in form.values()):
-        raise Problem("invalid_parameter", "choose what the rule is to do")
+        raise Problem("bad_request", "choose what the rule is to do")
     return rules.checked(
         Rule(
             kind=kind,

@@ -290,7 +290,7 @@ def test_an_artist_that_nobody_has_listed_can_be_asked_for(service: Flask) -> No
     known = ask_for(browser, "ARTIST 01")
     assert known.status_code == 409
     assert f"/artists/{key('Artist 01')}" in known.get_json()["detail"]
-    assert ask_for(browser, " ").status_code == 422
+    assert ask_for(browser, " ").status_code == 400
     assert (
         service.test_client()
         .post("/api/v1/account/artists", json={"artist": "X"})
