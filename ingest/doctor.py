@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import clocks
 from ingest.lastfm.client import ROOT_URL, Action, Client, TransportFailed, judge
-from ingest.steps import LOOPBACK
+from ingest.lastfm.servers import LOOPBACK
 from warehouse import command_help, ops, storage, store
 from warehouse.errors import WarehouseError
 from warehouse.redact import redact

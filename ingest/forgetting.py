@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, delete, or_, update
+from sqlalchemy import Connection, Engine, or_, update
 
 from ingest import landing
 from ingest.landing import Part, Record, landing_parts, list_parts, read_lines
 from ingest.lastfm import friends
-from ingest.lastfm import queue as queues
 from ingest.lastfm.recipes import ROW_TABLES, SCHEMA
 from ingest.lastfm.spellings import KEYED_COLUMNS
 from ingest.load import dead_letters
 from ingest.load.item_sql import text_literal
 from ingest.load.promote import Raw, analyze, open_raw
+from ingest.providers import providers
 from ingest.published.tables import METHOD
 from warehouse import ops, uploads
 from warehouse.names import name_key
@@ -45,12 +45,13 @@ def forget(run: Run) -> StepResult:
 
     The step ``forget``; safe to repeat.
     """
-    for tables in (queues.metadata, landing.metadata, dead_letters.metadata):
+    kept = [provider.tables for provider in providers()]
+    for tables in (*kept, landing.metadata, dead_letters.metadata):
         ops.ensure_tables(run.engine, tables)
     keys = frozenset(run.forgets)
     answers = forget_landed(run.engine, run.landing_dir, keys, run.lease.check)
     with run.engine.begin() as connection:
-        calls = _forget_calls(connection, keys)
+        calls = _forget_remembered(connection, keys)
     uploads.discard(run.settings.data_dir, keys)
     aside = run.settings.data_dir / "aside"
     kept_aside = sum(path.is_file() for path in aside.rglob("*"))
@@ -184,13 +185,9 @@ def _news_without(body: bytes, keys: Collection[str]) -> bytes:
 # --------------------------------------------------------------------------- queue
 
 
-def _forget_calls(connection: Connection, keys: Collection[str]) -> int:
-    """Delete what the fetch remembers of the listeners; returns how many calls."""
-    calls = queues.fetch_calls
-    own = [f"user:{key}" for key in keys]
-    gone = connection.execute(delete(calls).where(calls.c.entity.in_(own))).rowcount
-    for table in (queues.fetch_listeners, queues.fetch_panel):
-        connection.execute(delete(table).where(table.c.listener_id.in_(keys)))
+def _forget_remembered(connection: Connection, keys: Collection[str]) -> int:
+    """Delete what fetches remember of the listeners; returns how many rows."""
+    gone = sum(provider.forget(connection, keys) for provider in providers())
     reasons = dead_letters.wishes.c.reason
     connection.execute(
         update(dead_letters.wishes)

@@ -1,4 +1,4 @@
-"""Jobs people start in the read service: fetch one's whole library, import one's files.
+"""Jobs people start in the read service: fetch a library or an artist, import files.
 
 Owns how such a job shares the queue with the daily run: it waits for the lease, works
 under it, gives way to a run that comes meanwhile and goes on after it, and leaves the
@@ -22,11 +22,12 @@ from sqlalchemy import Engine
 from ingest.exports.landing import is_landed, land
 from ingest.exports.plays import Tally
 from ingest.exports.reading import read, readings
+from ingest.lastfm.ask import asking
 from ingest.lastfm.client import Client
 from ingest.lastfm.fetch import FetchCancelled, FetchResult, Progress, fetch
 from ingest.lastfm.queue import Queue
+from ingest.lastfm.servers import lastfm_server
 from ingest.lastfm.step import retry_policy
-from ingest.steps import lastfm_server
 from warehouse import forgetting, ops, uploads
 from warehouse.errors import Busy, FetchFailed, ImportRefused, LeaseLost
 from warehouse.hooks import Job
@@ -76,6 +77,34 @@ def fetch_listener(job: Job) -> Mapping[str, int]:
         "skipped": result.skipped,
         "failed": result.failed,
     }
+
+
+def fetch_artist(job: Job) -> Mapping[str, int]:
+    """Fetch the artist that somebody asked for, and follow it from now on.
+
+    Safe to run again: what is answered today is not asked again.
+
+    Raises:
+        Busy: a daily run held the lock for six hours.
+        NotKnown: last.fm knows no artist of this name.
+        FetchFailed: last.fm refused, or the job was cancelled.
+    """
+    settings = job.settings
+    with asking(settings) as lastfm:
+        name = lastfm.spelling(job.subject or "")
+    engine = ops.open_ops(settings)
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    try:
+        while True:
+            try:
+                with _held_lease(job, engine, deadline) as lease:
+                    result = _fetch(job, engine, lease, artist=name)
+                break
+            except LeaseLost:
+                continue  # a run has taken over; what was landed is recorded
+    finally:
+        engine.dispose()
+    return {"requests": result.requests, "answers": result.answers}
 
 
 def import_history(job: Job) -> Mapping[str, int]:
@@ -142,8 +171,10 @@ def _counted(tally: Tally) -> dict[str, int]:
     return counts | aside
 
 
-def _fetch(job: Job, engine: Engine, lease: Lease) -> FetchResult:
-    """Fetch what is left of the listener.
+def _fetch(
+    job: Job, engine: Engine, lease: Lease, artist: str | None = None
+) -> FetchResult:
+    """Fetch what is left of the listener, or of an artist.
 
     Raises:
         LeaseLost: a run has taken over; what had been answered is landed.
@@ -160,10 +191,11 @@ def _fetch(job: Job, engine: Engine, lease: Lease) -> FetchResult:
             {"requests": now.requests, "bytes": now.bytes},
         )
 
+    listeners = (job.listener_name,) if artist is None else ()
     with lastfm_server(settings, engine, lambda _line: None) as server:
         (result,) = fetch(
             [(datetime.now(UTC).date(), "full")],
-            plan=replace(server.plan, listeners=(job.listener_name,)),
+            plan=replace(server.plan, listeners=listeners),
             client=Client(server.url, server.api_key),
             engine=engine,
             landing_root=settings.data_dir / "landing",
@@ -173,7 +205,8 @@ def _fetch(job: Job, engine: Engine, lease: Lease) -> FetchResult:
             progress=progress,
             policy=retry_policy(settings),
             cancel=cancel,
-            panel_only=True,
+            panel_only=artist is None,
+            artist_only=artist,
         )
     return result
 

@@ -28,6 +28,7 @@ from ingest import landing
 from ingest.landing import Part, Record, landing_parts
 from ingest.lastfm import queue as queues
 from ingest.lastfm.plan import REMEMBERED, end_of_walks, entity
+from ingest.load.recipes import OWN_METHODS
 from ingest.published.tables import METHOD
 from warehouse import ops
 from warehouse.aside import move_aside
@@ -84,7 +85,7 @@ def recover(recovery: Recovery) -> Recovered:
             # What a version said counts with the version only.
             if part not in loaded and first.params.get("version") not in versions:
                 continue
-        else:
+        elif first.method.lower() not in OWN_METHODS:
             last_day = max(versions.values(), default=None)
             is_over = last_day is not None and first.as_of_date <= last_day
             _enter_calls(connection, part, records, is_over)

@@ -99,6 +99,11 @@ class LocalLastfm:
         return f"{self.base_url}at/{{as_of}}/2.0/"
 
     @property
+    def listenbrainz_url(self) -> str:
+        """For LISTENBRAINZ_URL: the same listeners under the same names there."""
+        return self.base_url.rstrip("/")
+
+    @property
     def auth_url(self) -> str:
         return f"{self.base_url}api/auth/"
 
@@ -160,7 +165,7 @@ class _Transport(httpx2.BaseTransport):
                 "peer closed connection without sending complete message body",
                 request=request,
             )
-        headers = {"Content-Type": reply.content_type}
+        headers = {"Content-Type": reply.content_type, **dict(reply.headers)}
         if reply.location:
             headers["Location"] = reply.location
         return httpx2.Response(

@@ -159,6 +159,7 @@ class Server:
             head += f"Location: {reply.location}\r\n"
         if reply.retry_after is not None:
             head += f"Retry-After: {reply.retry_after}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
         head += "\r\n" if keep else "Connection: close\r\n\r\n"
         start = head.encode()
         body = b"" if head_only else reply.body

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from local_lastfm import api, auth, faults
+from local_lastfm import api, auth, faults, listenbrainz
 from local_lastfm.api import ApiError, Call
 from local_lastfm.catalogue import DAY_SECONDS
 from local_lastfm.faults import Fault, Faults
@@ -46,6 +46,7 @@ class Reply:
     drip_seconds: float = 0.0
     is_reset: bool = False
     delay_seconds: float = 0.0
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,8 @@ class Service:
             if body:
                 params |= parse_query(body.decode("utf-8", "replace"))
             return self._method(params, as_of, as_of_text)
+        if account := listenbrainz.account_of(path):
+            return self._listens(account, parse_query(query), as_of, as_of_text)
         return self._other(verb, path, query, body)
 
     def _other(self, verb: str, path: str, query: str, body: bytes) -> Reply:
@@ -201,6 +204,31 @@ class Service:
         joint = "&" if "?" in back else "?"
         location = f"{back}{joint}{urlencode({'token': token})}"
         return Reply(302, HTML, b"<h1>Access granted</h1>", location=location)
+
+    # -- ListenBrainz -------------------------------------------------------
+    def _listens(
+        self, account: str, params: dict[str, str], as_of: date | None, as_of_text: str
+    ) -> Reply:
+        """A page of a listener's plays, in the words and faults of ListenBrainz."""
+        asked = {"user": account, **params}
+        hit = self.faults.pick(listenbrainz.METHOD, asked) if self.faults else []
+        spoiled = next((f for f in hit if f.kind in ("error", "html")), None)
+        if spoiled is not None and spoiled.kind == "html":
+            reply = Reply(spoiled.http_status(), HTML, faults.OUTAGE_PAGE)
+        elif spoiled is not None:
+            status = spoiled.http_status()
+            tree: Tree = {"code": status, "error": spoiled.message()}
+            rest = spoiled.retry_after
+            headers = listenbrainz.limits(0, rest or 1) if status == 429 else ()
+            reply = Reply(status, JSON, json_bytes(tree), headers=headers)
+        else:
+            now = self.world.as_of(as_of)
+            status, tree = listenbrainz.listens(self.world, account, params, now)
+            headers = listenbrainz.limits(29, 10)
+            reply = Reply(status, JSON, json_bytes(tree), headers=headers)
+        reply = self._on_the_wire(reply, hit)
+        self._note(listenbrainz.METHOD, asked, as_of_text, reply, 0, hit)
+        return reply
 
     # -- methods ------------------------------------------------------------
     def _method(

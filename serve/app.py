@@ -36,6 +36,7 @@ from serve.api import (
     listeners,
     listening,
     rankings,
+    rules,
     search,
     service,
     tags,
@@ -103,6 +104,7 @@ def create_app(settings: ServeSettings, parts: Sequence[str] = OPTIONAL_PARTS) -
         works.api,
         listeners.api,
         listening.api,
+        rules.api,
         accounts.api,
         service.api,
     ):

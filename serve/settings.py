@@ -79,6 +79,12 @@ class ServeSettings(SettingsGroup):
     login_rate_limit: Annotated[str, Unit("rate")] = Field(
         "30 per minute", description="logins for each caller"
     )
+    artist_requests: Annotated[int, Unit("artists")] = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="artists that nobody has listed an account may ask for in 24 hours",
+    )
     pointer_seconds: Annotated[float, Unit("s")] = Field(
         1.0, ge=0, le=60, description="PostgreSQL: how often the pointer is read"
     )

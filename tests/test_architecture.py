@@ -133,7 +133,7 @@ def test_production_code_reaches_the_local_lastfm_by_its_url_only() -> None:
         if "local_lastfm" in path.read_text()
     }
     # The step starts it as a child process where no key is set; all else is HTTP.
-    assert users <= {"ingest/steps.py"}
+    assert users <= {"ingest/lastfm/servers.py"}
 
 
 def test_every_module_says_what_it_owns() -> None:

@@ -24,6 +24,10 @@ class FetchFailed(WarehouseError):
     exit_code = 3
 
 
+class NotKnown(FetchFailed):
+    """Nothing of the name that was asked for is known there."""
+
+
 class LoadFailed(WarehouseError):
     """Landing files could not be loaded into schema raw."""
 

@@ -110,6 +110,10 @@ class Job(Protocol):
     def listener_name(self) -> str: ...
 
     @property
+    def subject(self) -> str | None:
+        """What the job is about, where that is not the listener: an artist's name."""
+
+    @property
     def settings(self) -> Settings: ...
 
     def report(self, done: int, total: int | None, counts: dict[str, int], /) -> None:

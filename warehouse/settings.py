@@ -63,7 +63,7 @@ OTHER_VARIABLES = frozenset(
         "SCROBBLE_SEED",
     }
 )
-_OUR_PREFIXES = ("LASTFM_", "WAREHOUSE_", "SCROBBLE_")
+_OUR_PREFIXES = ("LASTFM_", "LISTENBRAINZ_", "WAREHOUSE_", "SCROBBLE_")
 # What Kubernetes and Docker set for a service that has one of our prefixes as its name.
 _SERVICE_LINK = re.compile(
     r"[A-Z0-9]+_(SERVICE_(HOST|PORT)|PORT|NAME|ENV|(\w+_)?\d+_(TCP|UDP))(_\w+)?"
@@ -197,6 +197,17 @@ class Settings(SettingsGroup):
         le=3660,
         description="ask for each whole history again after so many days, which alone"
         " shows renames of old scrobbles; 0: only when their number changed",
+    )
+    listenbrainz_accounts: Names = Field(
+        (),
+        description="`listener=account`: ListenBrainz accounts whose listens are"
+        " fetched, and for whom",
+    )
+    listenbrainz_token: Annotated[str | None, SECRET] = Field(
+        None, description="user token of ListenBrainz; listens are given without too"
+    )
+    listenbrainz_url: Annotated[str | None, Unit("URL")] = Field(
+        None, description="root of another server that speaks its API"
     )
     warehouse_url: Annotated[str | None, Unit("URL")] = Field(
         None, description="`postgresql://…` for production; unset: DuckDB files"

@@ -6,7 +6,7 @@ that could not be read (``line``, ``reason``, ``row``), which become dead letter
 
 METHOD = "import"
 TABLE = "imports__plays"
-DESCRIPTION = "One row per play in a file that somebody imported for a listener."
+DESCRIPTION = "One row per play that a listener brought, by a file or a provider."
 COLUMNS = (
     "listener_name! file! format! line:integer! artist_name! track_name! album_name "
     "stamp! stamped_uts:bigint! started_uts:bigint! played_ms:bigint copy:integer!"

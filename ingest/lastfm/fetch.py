@@ -195,6 +195,7 @@ def fetch(
     loaded_parts: Collection[str] = (),
     now: Callable[[], int] = now_uts,
     panel_only: bool = False,
+    artist_only: str | None = None,
 ) -> list[FetchResult]:
     """Fetch and land these days, in order; each is taken up where it was left.
 
@@ -207,23 +208,21 @@ def fetch(
         landing_root: the folder of landing files.
         run_id: names the landing parts; no secret.
         rate: requests a second, of all workers and processes on this server together.
-        check: called in the transaction of every batch; raises when the lease is lost
-            (``Lease.check``), and the batch is then neither recorded nor kept.
-        progress: called a few times a second from the calling thread.
-        cancel: set it from anywhere to stop after the answers under way.
-        policy: how often failures are repeated, and when the run gives up.
+        check: called in each batch's transaction; raises when the lease is lost
+            (``Lease.check``), and the batch is neither recorded nor kept.
+        progress, cancel: called a few times a second; set to stop.
+        policy: when failures are repeated, and when the run gives up.
         limiter, max_workers: for tests and benchmarks.
         loaded_parts: landing parts already in raw; these may be missing here.
-        now: seconds since 1970; walks over scrobbles end here, or at the day's end.
-        panel_only: ask about the plan's listeners and nothing else; what else belongs
-            to the day stays to be done, or stays done.
+        now: seconds since 1970; walks end here, or at the day's end.
+        panel_only: ask about the plan's listeners alone; the rest stays as it is.
+        artist_only: ask about this artist alone, who is tracked from now on.
 
     Returns:
         A result for each day.
 
     Raises:
-        FetchStopped: an error of our own or of the key, or the server is broken or
-            down for longer than `policy` allows.
+        FetchStopped: our fault, the key's, or the server's for too long.
         FetchCancelled: `cancel` was set.
         LeaseLost: another run works on this.
         DiskFull: no room; everything recorded so far stays.
@@ -242,6 +241,7 @@ def fetch(
         loaded_parts=loaded_parts,
         now=now,
         panel_only=panel_only,
+        artist_only=artist_only,
     )
     try:
         return [fetcher.fetch_day(as_of, mode) for as_of, mode in days]
@@ -486,9 +486,11 @@ class _Fetcher:
         loaded_parts: Collection[str],
         now: Callable[[], int],
         panel_only: bool,
+        artist_only: str | None,
     ) -> None:
         self.plan = plan
         self.panel_only = panel_only
+        self.artist_only = artist_only
         self.client = client
         self.queue = queue
         self.limiter = limiter
@@ -547,10 +549,11 @@ class _Fetcher:
         walk_to = planning.end_of_walks(as_of, self.now())
         day = queue.open_day(as_of, mode, walk_to, self.loaded_parts)
         tally = _Tally()
-        if self.panel_only or not day.is_finished:
+        is_part = self.panel_only or self.artist_only is not None
+        if is_part or not day.is_finished:
             run = _DayRun(self, day, tally)
             try:
-                run.run_panel() if self.panel_only else run.run()
+                run.run_part() if is_part else run.run()
             finally:
                 run.close()
         counts = queue.counts(as_of)
@@ -636,16 +639,21 @@ class _DayRun:
         self.queue.finish_day(as_of, self.writer.part if self.writer else None)
         self._report(force=True)
 
-    def run_panel(self) -> None:
-        """The listeners' calls of the day, whatever else of it is done."""
+    def run_part(self) -> None:
+        """The listeners' or an artist's calls, whatever else of the day is done."""
         was_finished = self.day.is_finished
-        calls = planning.panel_phase(
-            self.fetcher.plan,
-            self.day.as_of,
-            self.day.walk_to,
-            self.queue.listeners(),
-        )
-        self.day = self.queue.plan(self.day, self.day.phase, calls)
+        artist = self.fetcher.artist_only
+        if artist is not None:
+            calls, tracked = planning.artist_phase(artist), [artist]
+        else:
+            tracked = []
+            calls = planning.panel_phase(
+                self.fetcher.plan,
+                self.day.as_of,
+                self.day.walk_to,
+                self.queue.listeners(),
+            )
+        self.day = self.queue.plan(self.day, self.day.phase, calls, tracked)
         self._count()
         self._drain()
         part = self.writer.part if self.writer else None

@@ -507,6 +507,13 @@ def second_phase(
     return calls
 
 
+def artist_phase(name: str) -> list[Call]:
+    """What a day asks about one artist, whatever was answered lately."""
+    return [
+        Call(method, {"artist": name, **params}) for method, params in ARTIST_METHODS
+    ]
+
+
 def _most(counts: Counter[Any], wanted: int | None = None) -> list[tuple[Any, int]]:
     """The largest counts, ties by key so that two runs agree."""
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))

@@ -62,6 +62,7 @@ class Source:
     ``#text``); param: a parameter of the request; constant: a fixed text.
     is_asked: the parameter comes before the others: the row belongs to whom was asked
     for, under whatever name the answer stands.
+    rule: ``heard`` makes milliseconds of seconds, and null of what is no number.
     """
 
     item: tuple[str, ...] = ()
@@ -69,7 +70,9 @@ class Source:
     param: str | None = None
     constant: str | None = None
     is_asked: bool = False
-    rule: Literal["plain", "position", "seconds", "milliseconds", "flag"] = "plain"
+    rule: Literal["plain", "position", "seconds", "milliseconds", "flag", "heard"] = (
+        "plain"
+    )
 
 
 @dataclass(frozen=True)
@@ -755,14 +758,6 @@ IMPORT_RECIPE = Recipe(
     {name: item(name) for name in exports.ITEM_COLUMNS}
     | {"listener_name": Source(param="user"), "file": Source(param="file")},
 )
-ALL_RECIPES: tuple[Recipe, ...] = (*RECIPES, *PUBLISHED_RECIPES, IMPORT_RECIPE)
-
-
-def recipes_of(method: str) -> tuple[Recipe, ...]:
-    """The recipes of a method, whatever the capitals of its name."""
-    return tuple(
-        recipe for recipe in ALL_RECIPES if recipe.method.lower() == method.lower()
-    )
 
 
 SQL_TYPES: dict[Dialect, dict[Kind, str]] = {

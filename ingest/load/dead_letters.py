@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 from ingest.landing import Part, PartWriter, Record, read_part
-from ingest.lastfm.recipes import SCHEMA, recipes_of
+from ingest.lastfm.recipes import SCHEMA
 from ingest.load.item_sql import text_literal
 from ingest.load.parse import Parsed, Parser
 from ingest.load.promote import (
@@ -43,6 +43,7 @@ from ingest.load.promote import (
     open_raw,
     promote,
 )
+from ingest.load.recipes import recipes_of
 from ingest.load.stage import fill_stage, stage_name
 from warehouse.run import Target
 

@@ -15,14 +15,8 @@ from typing import Any
 
 import orjson
 
-from ingest.lastfm.recipes import (
-    SQL_TYPES,
-    TABLES,
-    Column,
-    Recipe,
-    Source,
-    recipes_of,
-)
+from ingest.lastfm.recipes import SQL_TYPES, TABLES, Column, Recipe, Source
+from ingest.load.recipes import recipes_of
 
 # Stands before the name of a JSON type that no column takes. last.fm's texts cannot
 # begin like this: U+0001 and U+0002 side by side.
@@ -333,6 +327,8 @@ def _cast(recipe: Recipe, column: Column) -> str:
         # Half a second is rounded up; what stays 0 is as unknown as 0 itself.
         seconds = f"(least({whole}, 9000000000000000) + 500) // 1000"
         return f"try_cast(case when {seconds} > 0 then {seconds} end as integer)"
+    if rule == "heard":
+        return f"try_cast(round(try_cast({text} as double) * 1000) as {column.kind})"
     if column.kind in ("bigint", "integer"):
         return f"case when {_is_whole(text)} then try_cast({text} as {column.kind}) end"
     if column.kind == "double":
@@ -378,7 +374,7 @@ def _error_path(recipe: Recipe, source: Source) -> str:
 def _error(recipe: Recipe, column: Column) -> str:
     """The path and the reason why a column cannot take its text, null when it can."""
     source = recipe.values[column.name]
-    if source.rule == "flag":
+    if source.rule in ("flag", "heard"):
         return "null"
     path = _error_path(recipe, source)
     text, value = name_literal(column.name), name_literal("as " + column.name)

@@ -19,18 +19,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ingest.exports.tables import METHOD as IMPORTED
 from ingest.landing import Part
-from ingest.lastfm.recipes import (
-    ALL_RECIPES,
-    PUBLISHED_TABLES,
-    ROW_TABLES,
-    TABLES,
-    recipes_of,
-)
+from ingest.lastfm.recipes import PUBLISHED_TABLES, ROW_TABLES, TABLES
 from ingest.lastfm.spellings import KEYED_COLUMNS
 from ingest.load import bodies, item_sql
 from ingest.load.item_sql import name_literal, text_literal
+from ingest.load.recipes import ALL_RECIPES, OWN_METHODS, recipes_of
 from warehouse.errors import LoadFailed
 from warehouse.names import name_key
 
@@ -79,7 +73,7 @@ Progress = Callable[[int, int], None]
 class Parsed:
     """What came out: Parquet files by table (with ``answer_no``), and the sums.
 
-    brought: of files that people imported; what cannot be read there is no fault of
+    brought: of what people bring of their own; what cannot be read there is no fault of
     ours or of last.fm's.
     """
 
@@ -190,13 +184,14 @@ _MISCOUNTED_SQL = """
     limit 3
 """
 
+_OWN = ", ".join(text_literal(method) for method in sorted(OWN_METHODS))
 #: The sums over all answers.
 _SUMS_SQL = f"""
     select
         count(*), sum(items), sum(loaded), sum(dead), sum(bytes),
         count(*) filter (where is_error),
-        sum(items) filter (where method_key = '{IMPORTED}'),
-        sum(dead) filter (where method_key = '{IMPORTED}')
+        sum(items) filter (where method_key in ({_OWN})),
+        sum(dead) filter (where method_key in ({_OWN}))
     from outcomes
     join answers on answers.answer_no = outcomes.answer_no
 """

@@ -49,6 +49,9 @@ accounts = Table(
     Column("registered_uts", BigInteger),
     # Whose days and hours one's own pages show, as Europe/Oslo; null is UTC.
     Column("time_zone", String(64)),
+    # The own rules, as serve.own_rules writes them; null where there are none. In this
+    # row, because whoever asks for the account needs them, and nobody else does.
+    Column("rules", Text),
     sqlite_autoincrement=True,  # an id is never given twice
 )
 
@@ -117,6 +120,7 @@ jobs = Table(
     Column("started_at", DateTime),
     Column("heartbeat_at", DateTime),
     Column("finished_at", DateTime),
+    Column("subject", String(200), doc="what it is about, where not the listener"),
 )
 
 # The warehouse's: the transaction that deletes an account asks for the rest.

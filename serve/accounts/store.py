@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,7 +44,7 @@ class Account:
     """Who asks. `scopes` are those of this request, `via` is cookie or token.
 
     `logged_in_at` is when the session was opened, or the token made. `time_zone` is the
-    one of one's own pages, None for UTC.
+    one of one's own pages, None for UTC; `rules` are the own rules as stored.
     """
 
     account_id: int
@@ -56,6 +56,7 @@ class Account:
     secret_hash: str
     logged_in_at: datetime
     time_zone: str | None = None
+    rules: str | None = field(default=None, repr=False)
 
 
 def digest(secret: str) -> str:
@@ -212,6 +213,7 @@ def by_session(
         key,
         row.logged_in_at,
         row.time_zone,
+        row.rules,
     )
 
 
@@ -259,6 +261,7 @@ def by_token(engine: Engine, token: str, admins: Iterable[str]) -> Account | Non
         key,
         row.logged_in_at,
         row.time_zone,
+        row.rules,
     )
 
 

@@ -27,10 +27,19 @@ from serve.accounts import (
 from serve.accounts.current import COOKIE, HERE_COOKIE, session_secret, signer
 from serve.answers import account_answer, asked_format
 from serve.api.description import Row, operation_id, own
-from serve.api.parameters import Nothing, Parameters, Whole, ZoneName, chosen_zone
-from serve.context import services
+from serve.api.parameters import (
+    Nothing,
+    Parameters,
+    Text,
+    Whole,
+    ZoneName,
+    chosen_zone,
+)
+from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.problems import Problem
+from serve.queries import artists
+from warehouse.names import name_key
 
 Scope = Literal["read", "write", "trade", "admin"]
 
@@ -52,7 +61,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _integral(value: Any) -> Any:
+def integral(value: Any) -> Any:
     """JSON has one kind of number: 90.0 is a whole one."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -64,9 +73,7 @@ class TokenBody(Body):
         str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$")
     ]
     scopes: list[Scope] = Field(min_length=1, max_length=4)
-    expires_in_days: Annotated[int, Field(ge=1, le=366), BeforeValidator(_integral)] = (
-        90
-    )
+    expires_in_days: Annotated[int, Field(ge=1, le=366), BeforeValidator(integral)] = 90
 
 
 class SettingsBody(Body):
@@ -150,6 +157,7 @@ class JobRow(Row):
     job_id: str
     kind: str
     listener_name: str
+    subject: str | None = Field(description="the artist asked for, where one is")
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress_pct: float | None
     done: int
@@ -274,6 +282,50 @@ def join_panel(query: Nothing) -> Response:
     )
     headers = {"Location": f"/api/v1/jobs/{job['job_id']}"}
     return account_answer(job, 202 if is_new else 200, headers)
+
+
+class ArtistBody(Body):
+    artist: Text = Field(description="name of an artist that nobody has listed")
+
+
+@api.post("/account/artists", responses={**own(JobRow, 202), **own(JobRow, 200)})
+def ask_for_artist(query: Nothing, body: ArtistBody) -> Response:
+    """Ask for an artist that nobody has listed: a job fetches it from last.fm.
+
+    The artist has a page with the next daily run, and a row each day from then on.
+    """
+    job, is_new = request_artist(require("write"), body.artist)
+    headers = {"Location": f"/api/v1/jobs/{job['job_id']}"}
+    return account_answer(job, 202 if is_new else 200, headers)
+
+
+def request_artist(asking: Account, artist: str) -> tuple[dict[str, Any], bool]:
+    """The job that fetches an artist, and whether it is new.
+
+    Raises:
+        Problem: the artist is there, the name cannot be, or the day's are used up.
+    """
+    name = " ".join(artist.split())
+    if not name_key(name):
+        raise Problem("bad_request", "say the artist's name")
+    with reading() as reader:
+        known = artists.followed(reader, name=name)
+    if known is not None:
+        raise Problem("conflict", f"{name} is followed already: /artists/{known}")
+    shared = services()
+    most = shared.settings.artist_requests
+    try:
+        return shared.jobs.start(
+            asking.account_id,
+            "fetch_artist",
+            asking.listener_name,
+            subject=name,
+            most_a_day=most,
+        )
+    except jobs.QuotaUsed:
+        raise Problem(
+            "conflict", f"{most} artists were asked for in 24 hours; ask again later"
+        ) from None
 
 
 @api.get("/jobs", responses=own(list[JobRow], name="JobList"))

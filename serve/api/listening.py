@@ -17,8 +17,8 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from pydantic import Field
 
-from serve import answers
-from serve.accounts import current_account
+from serve import answers, own_rules
+from serve.accounts import Account, current_account
 from serve.api.description import AS_TABLE, Row, listing, operation_id, single
 from serve.api.listeners import allowed
 from serve.api.parameters import (
@@ -35,6 +35,7 @@ from serve.problems import Problem
 from serve.queries import listening as queries
 from serve.queries import statistics
 from serve.queries.listening import Listening
+from serve.queries.own_rules import NO_RULES, Rules, prepared
 from serve.ranges import Word
 from serve.store.contract import Reader, Result
 from serve.zones import Zone
@@ -138,7 +139,28 @@ def chosen_window(
         query.days(reader.published, default),
         reader.published.as_of_date,
         _zone(listener_id, query.tz),
+        rules=_own_rules(reader, listener_id),
     )
+
+
+def _own_rules(reader: Reader, listener_id: str) -> Rules:
+    """The rules of who asks, where it is the listener: others read the plays as told.
+
+    So nobody can find out a rule by comparing two answers.
+    """
+    account = current_account()
+    if account is None or account.listener_id != listener_id or not account.rules:
+        return NO_RULES
+    rules = tuple(own_rules.read(account.rules).values())
+    return prepared(reader, rules, account_zone(account))
+
+
+def account_zone(account: Account) -> Zone:
+    """The zone that an account has chosen, else UTC."""
+    try:
+        return Zone(account.time_zone or "UTC")
+    except ValueError:  # the time zone database has dropped what was chosen once
+        return Zone()
 
 
 def _zone(listener_id: str, asked: str | None) -> Zone:
@@ -146,12 +168,7 @@ def _zone(listener_id: str, asked: str | None) -> Zone:
         return chosen_zone(asked)
     account = current_account()
     is_own = account is not None and account.listener_id == listener_id
-    if account is None or not is_own or account.time_zone is None:
-        return Zone()
-    try:
-        return Zone(account.time_zone)
-    except ValueError:  # the time zone database has dropped what was chosen once
-        return Zone()
+    return account_zone(account) if account is not None and is_own else Zone()
 
 
 def _members(listening: Listening) -> dict[str, Any]:
@@ -192,7 +209,8 @@ def thing(reader: Reader, listening: Listening, path: ThingPath) -> Listening:
     Raises:
         Problem: 404, nothing has this key.
     """
-    if queries.name_of(reader, path.entity, path.entity_id) is None:
+    named = queries.name_of(reader, path.entity, path.entity_id, listening.rules)
+    if named is None:
         raise Problem("not_found", f"none of the {path.entity} has this key")
     return replace(listening, entity=path.entity, entity_id=path.entity_id)
 

@@ -14,7 +14,7 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class JobContext:
-    """The job's listener and settings, and how it tells what it has done.
+    """The job's listener, subject and settings, and how it tells what it has done.
 
     ``report(done, total, counts)`` stores the progress (total None: not known yet)
     and raises :class:`Cancelled` when the owner has cancelled; ``is_cancelled()``
@@ -26,3 +26,4 @@ class JobContext:
     settings: Settings
     report: Callable[[int, int | None, dict[str, int]], None]
     is_cancelled: Callable[[], bool]
+    subject: str | None = None

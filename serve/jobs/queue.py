@@ -37,11 +37,30 @@ class Jobs:
         self.worker = f"{socket.gethostname()[:40]}:{os.getpid()}"
 
     def start(
-        self, account_id: int, kind: str, listener_name: str
+        self,
+        account_id: int,
+        kind: str,
+        listener_name: str,
+        *,
+        subject: str | None = None,
+        most_a_day: int | None = None,
     ) -> tuple[dict[str, Any], bool]:
-        """A new queued job, or the active one of that kind; True when it is new."""
+        """A new queued job, or the active one of that kind; True when it is new.
+
+        Args:
+            subject: what it is about; jobs of other subjects are others.
+            most_a_day: so many of that kind an account may start in 24 hours.
+
+        Raises:
+            QuotaUsed: it has.
+        """
         return store.create(
-            self._engine, account_id, kind=kind, listener_name=listener_name
+            self._engine,
+            account_id,
+            kind=kind,
+            listener_name=listener_name,
+            subject=subject,
+            most_a_day=most_a_day,
         )
 
     def recover(self) -> None:
@@ -91,6 +110,7 @@ class Jobs:
                 self._settings.warehouse,
                 report,
                 is_cancelled,
+                job["subject"],
             )
             counts.update(function(context) or {})
             finish(self._engine, job_id, self.worker, "done", counts=counts)

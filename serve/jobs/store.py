@@ -21,10 +21,28 @@ SILENT = timedelta(seconds=20)
 MAX_ATTEMPTS = 3
 
 
+class QuotaUsed(Exception):
+    """The account has started as many jobs of a kind as it may in 24 hours."""
+
+
 def create(
-    engine: Engine, account_id: int, *, kind: str, listener_name: str
+    engine: Engine,
+    account_id: int,
+    *,
+    kind: str,
+    listener_name: str,
+    subject: str | None = None,
+    most_a_day: int | None = None,
 ) -> tuple[dict[str, Any], bool]:
-    """A new job, or the account's active one of that kind; True when it is new."""
+    """A new job, or the account's active one of that kind; True when it is new.
+
+    Args:
+        subject: what it is about; jobs of other subjects are others.
+        most_a_day: so many of that kind may be started in 24 hours.
+
+    Raises:
+        QuotaUsed: there were so many.
+    """
     with writing(engine).begin() as connection:
         # The owner's row is the lock that two requests at once meet at.
         connection.execute(
@@ -36,11 +54,22 @@ def create(
             select(jobs).where(
                 jobs.c.account_id == account_id,
                 jobs.c.kind == kind,
+                jobs.c.subject.is_not_distinct_from(subject),
                 jobs.c.state.in_(ACTIVE),
             )
         ).first()
         if row is not None:
             return _public(row), False
+        if most_a_day is not None:
+            begun: int = connection.execute(
+                select(func.count()).where(
+                    jobs.c.account_id == account_id,
+                    jobs.c.kind == kind,
+                    jobs.c.created_at > utcnow() - timedelta(days=1),
+                )
+            ).scalar_one()
+            if begun >= most_a_day:
+                raise QuotaUsed(kind)
         job_id = secrets.token_hex(16)
         connection.execute(
             insert(jobs).values(
@@ -48,6 +77,7 @@ def create(
                 account_id=account_id,
                 kind=kind,
                 listener_name=listener_name,
+                subject=subject,
                 state="queued",
                 attempts=0,
                 done=0,
@@ -225,6 +255,7 @@ def _public(row: Any) -> dict[str, Any]:
         "job_id": row.job_id,
         "kind": row.kind,
         "listener_name": row.listener_name,
+        "subject": row.subject,
         "state": row.state,
         "progress_pct": progress,
         "done": row.done,

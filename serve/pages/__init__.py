@@ -21,6 +21,7 @@ def install(app: Flask) -> None:
     from serve.pages import methods as method_pages
     from serve.pages import reports as report_pages
     from serve.pages import restatements as restatement_pages
+    from serve.pages import rules as rule_pages
     from serve.pages import search as search_page
     from serve.pages import sql as sql_page
     from serve.pages import tags as tag_pages
@@ -41,6 +42,7 @@ def install(app: Flask) -> None:
         listener_pages,
         listening_pages,
         report_pages,
+        rule_pages,
         about_pages,
         method_pages,
         restatement_pages,

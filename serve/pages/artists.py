@@ -23,6 +23,7 @@ from serve.problems import Problem
 from serve.queries import artists as queries
 from serve.queries import charts, histories, tags
 from serve.store.contract import Reader
+from warehouse.names import name_key
 
 SHOWN = (
     "score",
@@ -72,6 +73,15 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/artists/<artist_id>/card.png")(card)
 
 
+def _has_name(rows: list[dict[str, Any]], text: str) -> bool:
+    """Whether an artist that last.fm was asked about has exactly this name."""
+    wanted = name_key(text)
+    return any(
+        name_key(row["artist_name"]) == wanted and row["listeners"] is not None
+        for row in rows
+    )
+
+
 @takes(ArtistsQuery, "go")
 def search() -> Any:
     """Artists by name, tag and order."""
@@ -92,9 +102,13 @@ def search() -> Any:
             offset=query.offset,
         ).records()
         tag = tags.tag(reader, query.tag) if query.tag else None
+        wanted = None
+        if query.q and not query.offset and not _has_name(rows, query.q):
+            wanted = formatting.address("/me/artists", q=query.q)
         return page(
             "artists.html",
             reader.published,
+            wanted=wanted,
             query=query,
             tag=tag,
             result=_result(rows[:limit], query, limit),

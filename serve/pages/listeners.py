@@ -24,9 +24,10 @@ from serve.accounts import (
     store,
 )
 from serve.accounts.current import COOKIE
+from serve.api.accounts import request_artist
 from serve.api.listeners import allowed
 from serve.api.listening import chosen_window
-from serve.api.parameters import LocalWindow, Year, chosen_zone
+from serve.api.parameters import LocalWindow, Parameters, Text, Year, chosen_zone
 from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
@@ -77,6 +78,8 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/me")(me)
     pages.post("/me/panel")(join_panel)
     pages.post("/me/import")(import_history)
+    pages.get("/me/artists")(wanted_artist)
+    pages.post("/me/artists")(ask_for_artist)
     pages.post("/me/visibility")(choose_visibility)
     pages.post("/me/time-zone")(choose_time_zone)
     pages.post("/me/delete")(delete_account)
@@ -509,6 +512,32 @@ def join_panel() -> Any:
     """Start fetching one's whole library; shows the job."""
     asking = require("write")
     services().jobs.start(asking.account_id, "fetch_listener", asking.listener_name)
+    return redirect("/me#jobs", 303)
+
+
+class WantedQuery(Parameters):
+    q: Text | None = None
+
+
+@takes(WantedQuery)
+def wanted_artist() -> Response:
+    """Ask for an artist that nobody has listed."""
+    asking = require("read")
+    return _answer_private(
+        "wanted_artist.html",
+        csrf=csrf_token(asking),
+        name=asked(WantedQuery).q or "",
+        most=services().settings.artist_requests,
+    )
+
+
+def ask_for_artist() -> Any:
+    """Start fetching an artist that nobody has listed; shows the job."""
+    asking = require("write")
+    name = request.form.get("artist", "")
+    if len(name) > 200 or "\0" in name:
+        raise Problem("invalid_parameter", "no artist has such a name")
+    request_artist(asking, name)
     return redirect("/me#jobs", 303)
 
 

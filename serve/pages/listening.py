@@ -420,7 +420,7 @@ def listener_thing(listener_name: str, entity: str, entity_id: str) -> Response:
             raise Problem("not_found", "Nothing has this key.") from None
         query = asked(LocalWindow)
         listening = thing(reader, chosen_window(reader, listener_id, query), path)
-        named = queries.name_of(reader, entity, entity_id)
+        named = queries.name_of(reader, entity, entity_id, listening.rules)
         assert named is not None  # `thing` has looked
         found = given(reader, listener_id)
         name = found["listener_name"]

@@ -170,6 +170,22 @@ def completion(reader: Reader, *, text: str, limit: int) -> Result:
     )
 
 
+def followed(reader: Reader, *, name: str) -> str | None:
+    """The key of the artist a spelling means, if it is asked about every day."""
+    meant = correction(reader, name=name)
+    if meant is None:
+        return None
+    found = reader.query(
+        """
+        select artist_id from marts.fct_artist_snapshots
+        where artist_id = :artist_id
+        limit 1
+        """,
+        {"artist_id": meant["artist_id"]},
+    ).first()
+    return None if found is None else str(found["artist_id"])
+
+
 def correction(reader: Reader, *, name: str) -> dict[str, Any] | None:
     """The artist a spelling means, through the aliases; None if nobody is meant."""
     return reader.query(

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from serve import ranges
+from serve.queries.own_rules import NO_RULES, Rules
 from serve.queries.search import Search
 from serve.queries.windows import is_main_tag
 from serve.ranges import BEGINNING, Range
@@ -57,7 +58,8 @@ _TIMES = "min(scrobbled_at) as first_at, max(scrobbled_at) as last_at"
 class Listening:
     """Plays of one listener: local days of a zone, optionally of one thing.
 
-    `as_of` is the published day; `entity` and `entity_id` name the thing.
+    `as_of` is the published day; `entity` and `entity_id` name the thing. `rules` are
+    the owner's, and only where the owner asks.
     """
 
     listener_id: str
@@ -66,6 +68,7 @@ class Listening:
     zone: Zone
     entity: Entity | None = None
     entity_id: str | None = None
+    rules: Rules = NO_RULES
 
     @property
     def first(self) -> date:
@@ -133,20 +136,58 @@ class Listening:
                 "and own.scrobbled_date between :first_utc and :last_utc"
                 " and own.scrobbled_at >= :begin_at and own.scrobbled_at < :end_at"
             )
+        told = ", own.told_artist_id" if self.rules.split else ""
         return f"""
             select
                 own.scrobble_id, own.artist_id, own.track_id, own.album_id,
                 own.scrobbled_at, own.scrobbled_date, {local} as local_at,
-                cast({local} as date) as local_date, own.listening_seconds
-            from marts.fct_scrobbles as own
+                cast({local} as date) as local_date, own.listening_seconds{told}
+            from {self._source} as own
             where own.listener_id = :listener_id {edges} {self._of_thing()}
         """
 
-    def local_sql(self, column: str) -> str:
+    def local_sql(self, column: str, zone: Zone | None = None) -> str:
         """SQL: local time of UTC times of the window."""
         first = self.first - timedelta(days=1)
         last = max(min(self.last, self.as_of), self.first) + timedelta(days=1)
-        return self.zone.local_sql(column, first, last)
+        return (zone or self.zone).local_sql(column, first, last)
+
+    @property
+    def _source(self) -> str:
+        """The plays that the window is cut from."""
+        if not self.rules:
+            return "marts.fct_scrobbles"
+        return f"({self.rules.plays_sql(self.ruled_local)})"
+
+    def ruled_local(self, column: str) -> str:
+        """SQL: local time by the clock that the rules go by."""
+        return self.local_sql(column, self.rules.zone)
+
+    @property
+    def artists_mart(self) -> str:
+        """SQL: each artist of all of time with plays, first and last time."""
+        if not self.rules:
+            return "marts.listener_artists"
+        return f"""(
+            select
+                listener_id, artist_id, cast(count(*) as bigint) as scrobbles,
+                min(scrobbled_at) as first_scrobbled_at,
+                max(scrobbled_at) as last_scrobbled_at
+            from {self.whole._source} as ruled
+            group by listener_id, artist_id
+        ) as ruled_artists"""
+
+    @property
+    def days_mart(self) -> str:
+        """SQL: each UTC day of all of time with its plays."""
+        if not self.rules:
+            return "marts.fct_listener_days"
+        return f"""(
+            select
+                listener_id, scrobbled_date, cast(count(*) as bigint) as scrobbles
+            from {self.whole._source} as ruled
+            group by listener_id, scrobbled_date
+        ) as ruled_days"""
 
     def _of_thing(self) -> str:
         if self.entity is None:
@@ -156,6 +197,8 @@ class Listening:
                 "and own.artist_id in (select tags.artist_id from marts.artist_tags"
                 f" as tags where tags.tag_id = :thing_id and {is_main_tag()})"
             )
+        if self.entity == "artists" and self.rules:
+            return f"and {self.rules.is_of_artist(self.entity_id or '')}"
         return f"and own.{_KEYS[self.entity]} = :thing_id"
 
 
@@ -189,10 +232,13 @@ def top(
             group by tags.tag_id
         """
     else:
-        entities = _entities(_KEYS[entity])
+        source = "plays"
+        if entity == "artists":
+            source = listening.rules.shared_sql(source)
+        entities = _entities(_KEYS[entity], source)
     join, names = _NAMES[entity]
     measure = _BY[by]
-    return reader.query(
+    found = reader.query(
         f"""
         with
 
@@ -231,10 +277,13 @@ def top(
         """,
         {**listening.binds, "limit": limit, "offset": offset},
     )
+    return listening.rules.answered(found)
 
 
 def is_in_mart(listening: Listening) -> bool:
     """Whether marts.listener_top has the window: its periods are of UTC days."""
+    if listening.rules:
+        return False
     days = listening.days
     is_utc = listening.zone.name == "UTC"
     return days.period == "all_time" or (is_utc and days.period is not None)
@@ -285,14 +334,15 @@ _FIRST = (
 )
 
 
-def _entities(key: str) -> str:
+def _entities(key: str, source: str = "plays") -> str:
+    alias = "" if source == "plays" else " as plays"
     return f"""
         select
             plays.{key} as entity_id,
             cast(count(*) as bigint) as scrobbles,
             cast(sum(plays.listening_seconds) as bigint) as listening_seconds,
             {_TIMES}
-        from plays
+        from {source}{alias}
         where plays.{key} is not null
         group by plays.{key}
     """
@@ -306,18 +356,17 @@ def plays(
     Of `text` each name is compared as everywhere in the service, in any case and width.
     """
     search = Search(text)
-    found = ""
+    having = ""
     if text:
-        found = "where " + " or ".join(
-            f"plays.{key} in (select {key} from marts.{table}"
+        keys = ("artist_id", "track_id", "album_id")
+        written = ", ".join(f"'{key}'" for key in listening.rules.names_with(text))
+        having = "where " + " or ".join(
+            f"plays.{key} in (select {key} from marts.dim_{key[:-3]}s"
             f" where {search.within('name_key')})"
-            for table, key in (
-                ("dim_artists", "artist_id"),
-                ("dim_tracks", "track_id"),
-                ("dim_albums", "album_id"),
-            )
+            + (f" or plays.{key} in ({written})" if written else "")
+            for key in keys
         )
-    return reader.query(
+    found = reader.query(
         f"""
         with
 
@@ -326,7 +375,7 @@ def plays(
         paged as (
 
             select * from plays
-            {found}
+            {having}
             order by scrobbled_at desc, scrobble_id
             limit :limit offset :offset
 
@@ -345,6 +394,7 @@ def plays(
         """,
         {**listening.binds, **search.binds, "limit": limit, "offset": offset},
     )
+    return listening.rules.answered(found)
 
 
 def totals(reader: Reader, listening: Listening) -> dict[str, Any]:
@@ -354,6 +404,10 @@ def totals(reader: Reader, listening: Listening) -> dict[str, Any]:
         f"cast({_count(key, known)} as bigint) as {entity}"
         for entity, key in _KEYS.items()
     )
+    if listening.rules.split:
+        shared = listening.rules.shared_sql("plays")
+        every = f"(select count(distinct artist_id) from {shared} as shared)"
+        different = different.replace("count(distinct artist_id)", every)
     found = reader.query(
         f"""
         with plays as ({listening.sql})
@@ -379,6 +433,8 @@ def _different(reader: Reader, listening: Listening) -> dict[str, int]:
     Counting them costs more than the rest of the totals.
     """
     if listening.days.period != "all_time" or listening.entity is not None:
+        return {}
+    if listening.rules:
         return {}
     found = reader.query(
         """
@@ -426,16 +482,19 @@ def next_start(grain: str, day: date) -> date:
     return ranges.start_of(grain, ranges.start_of(grain, day) + timedelta(days=longest))
 
 
-def name_of(reader: Reader, entity: str, entity_id: str) -> dict[str, Any] | None:
+def name_of(
+    reader: Reader, entity: str, entity_id: str, rules: Rules = NO_RULES
+) -> dict[str, Any] | None:
     """The name of a thing that is known, with its artist's; None if it is not."""
     join, names = _NAMES[entity]
-    found = reader.query(
+    answer = reader.query(
         f"""
         select paged.entity_id, {names}
         from (select cast(:entity_id as text) as entity_id) as paged
         {join}
         """,
         {"entity_id": entity_id},
-    ).first()
+    )
+    found = rules.answered(answer).first()
     assert found is not None
     return None if found["entity_name"] is None else found

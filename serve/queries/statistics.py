@@ -61,7 +61,8 @@ class Question:
         """Whether nothing was played after the window."""
         binds = self.listening.binds
         last = self.reader.query(
-            "select max(last_scrobbled_at) as last_at from marts.listener_artists"
+            "select max(last_scrobbled_at) as last_at"
+            f" from {self.listening.artists_mart}"
             " where listener_id = :listener_id",
             binds,
         ).rows[0][0]
@@ -87,7 +88,7 @@ class Question:
                 artist_id, scrobbles,
                 cast({local("first_scrobbled_at")} as date) as first_day,
                 cast({local("last_scrobbled_at")} as date) as last_day
-            from marts.listener_artists
+            from {self.listening.artists_mart}
             where listener_id = :listener_id
         """
 
@@ -124,9 +125,10 @@ class Question:
     def ask(self, sql: str, listening: Listening | None = None, **binds: Any) -> Result:
         """The answer to `sql`, in which `plays` are those of the window."""
         listening = listening or self.listening
-        return self.reader.query(
+        found = self.reader.query(
             f"with plays as ({listening.sql}) {sql}", {**listening.binds, **binds}
         )
+        return listening.rules.answered(found)
 
 
 @dataclass(frozen=True)
@@ -263,9 +265,9 @@ def milestones(question: Question) -> Result:
     """The plays with round numbers that fall into the window."""
     listening = question.listening
     by_day = question.reader.query(
-        """
+        f"""
         select scrobbled_date, cast(sum(scrobbles) as bigint) as scrobbles
-        from marts.fct_listener_days
+        from {listening.days_mart}
         where listener_id = :listener_id
         group by scrobbled_date
         order by scrobbled_date
@@ -359,9 +361,9 @@ _ACTIVITY = "scrobbles listening_seconds artists albums tracks active_days new_a
 def amounts(question: Question, listening: Listening) -> dict[str, Any]:
     """Totals of these days, and how many artists were heard for the first time."""
     new = question.ask(
-        """
+        f"""
         select cast(count(*) as bigint) as new_artists
-        from marts.listener_artists
+        from {listening.artists_mart}
         where listener_id = :listener_id
             and first_scrobbled_at >= :begin_at and first_scrobbled_at < :end_at
         """,
@@ -482,7 +484,7 @@ def discoveries(question: Question) -> Result:
         select {month} as month_start, cast(count(*) as bigint) as new_artists
         from (
             select cast({local} as date) as first_day
-            from marts.listener_artists
+            from {question.listening.artists_mart}
             where listener_id = :listener_id
                 and first_scrobbled_at >= :begin_at and first_scrobbled_at < :end_at
         ) as firsts

@@ -13,13 +13,15 @@ import orjson
 import pytest
 
 from ingest import jobs, landing
-from ingest.jobs import fetch_listener
+from ingest.jobs import fetch_artist, fetch_listener
 from ingest.lastfm.fetch import FetchCancelled
+from ingest.lastfm.plan import ARTIST_METHODS
 from ingest.lastfm.queue import Queue
 from local_lastfm import LocalLastfm
 from warehouse import ops
-from warehouse.errors import Busy
+from warehouse.errors import Busy, NotKnown
 from warehouse.lease import Lease
+from warehouse.names import name_key
 from warehouse.settings import Settings
 
 TODAY = datetime.now(UTC).date()
@@ -35,6 +37,7 @@ def lastfm() -> Iterator[LocalLastfm]:
 class Job:
     settings: Settings
     listener_name: str
+    subject: str | None = None
     job_id: str = "0123456789"
     cancelled: bool = False
     reports: list[tuple[int, int | None]] = field(default_factory=list)
@@ -138,4 +141,34 @@ def test_it_waits_for_the_daily_run_and_can_be_cancelled_meanwhile(job: Job) -> 
         with pytest.raises(FetchCancelled, match="while it waited"):
             fetch_listener(job)
         timer.join()
+    engine.dispose()
+
+
+def test_an_artist_that_is_asked_for_is_landed_and_followed_from_then_on(
+    lastfm: LocalLastfm, job: Job
+) -> None:
+    engine = ops.open_ops(job.settings)
+    queue = Queue(engine, job.settings.data_dir / "landing")
+    name = "Broken Motel"
+    job.subject = name.upper()
+    counts = fetch_artist(job)
+    assert counts["answers"] >= len(ARTIST_METHODS)
+    assert queue.tracked_artists() == {name_key(name): name}  # by last.fm's spelling
+    assert queue.panel() == ()
+    with engine.begin() as connection:
+        parts = landing.list_parts(connection, complete_only=True)
+    records = [
+        record
+        for part in parts
+        for record in landing.read_part(job.settings.data_dir / "landing", part)
+    ]
+    assert {record.method for record in records} == {m for m, _ in ARTIST_METHODS}
+    assert {record.params["artist"] for record in records} == {name}
+    # Again on the same day nothing is asked but the spelling.
+    assert fetch_artist(job)["requests"] == 0
+    # The control: a name that nobody knows is not followed.
+    job.subject = "Nobody At All"
+    with pytest.raises(NotKnown):
+        fetch_artist(job)
+    assert len(queue.tracked_artists()) == 1
     engine.dispose()

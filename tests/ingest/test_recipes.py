@@ -4,14 +4,13 @@ import duckdb
 import pytest
 
 from ingest.lastfm.recipes import (
-    ALL_RECIPES,
     PAGE_COLUMNS,
     ROW_TABLES,
     TABLES,
     Recipe,
     create_raw_tables,
-    recipes_of,
 )
+from ingest.load.recipes import ALL_RECIPES, recipes_of
 
 
 @pytest.mark.parametrize("recipe", ALL_RECIPES, ids=lambda r: f"{r.method}-{r.table}")

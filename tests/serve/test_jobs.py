@@ -24,6 +24,7 @@ from serve.jobs import store
 from serve.jobs.context import JobContext
 from serve.jobs.queue import Jobs
 from tests.serve.conftest import csrf, log_in, shared
+from tests.serve.marts import key
 
 
 def worker(
@@ -259,3 +260,56 @@ def test_a_job_survives_the_kill_of_its_worker(
         second.wait(timeout=20)
     done = look(browser, job)
     assert done["attempts"] == 2 and done["counts"] == {"pages": 6, "scrobbles": 6}
+
+
+def ask_for(browser: Any, artist: str) -> Any:
+    return browser.post(
+        "/api/v1/account/artists", json={"artist": artist}, headers=csrf(browser)
+    )
+
+
+def test_an_artist_that_nobody_has_listed_can_be_asked_for(service: Flask) -> None:
+    browser = log_in(service, "anna")
+    answer = ask_for(browser, "  Nobody   Heard ")
+    assert answer.status_code == 202
+    job = answer.get_json()["data"]
+    assert (job["kind"], job["subject"]) == ("fetch_artist", "Nobody Heard")
+    seen: list[tuple[str, str | None]] = []
+
+    def fetch(context: JobContext) -> None:
+        seen.append((context.listener_name, context.subject))
+
+    services = shared(service)
+    # Twice for one name is one job; another name is another.
+    assert ask_for(browser, "Nobody Heard").status_code == 200
+    assert ask_for(browser, "Somebody Else").status_code == 202
+    Jobs(services.accounts, services.settings, {"fetch_artist": fetch}).run_queued()
+    assert seen == [("anna", "Nobody Heard"), ("anna", "Somebody Else")]
+    assert look(browser, job)["state"] == "done"
+    # Who is followed already is not asked for; nor is a name that is none.
+    known = ask_for(browser, "ARTIST 01")
+    assert known.status_code == 409
+    assert f"/artists/{key('Artist 01')}" in known.get_json()["detail"]
+    assert ask_for(browser, " ").status_code == 400
+    assert (
+        service.test_client()
+        .post("/api/v1/account/artists", json={"artist": "X"})
+        .status_code
+        == 401
+    )
+
+
+def test_an_account_asks_for_so_many_artists_a_day(service: Flask) -> None:
+    most = shared(service).settings.artist_requests
+    browser = log_in(service, "anna")
+    for number in range(most):
+        assert ask_for(browser, f"Number {number}").status_code == 202
+    refused = ask_for(browser, "One More")
+    assert refused.status_code == 409 and "ask again later" in refused.text
+    assert ask_for(browser, "Number 0").status_code == 200  # is not another
+    assert ask_for(log_in(service, "bert"), "One More").status_code == 202
+    # The control: what was asked a day ago does not count.
+    with shared(service).accounts.begin() as connection:
+        day_ago = utcnow() - timedelta(days=1, seconds=1)
+        connection.execute(update(table).values(created_at=day_ago))
+    assert ask_for(browser, "One More").status_code == 202

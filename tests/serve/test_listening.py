@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -81,8 +81,8 @@ def times(chance: random.Random) -> Iterator[tuple[datetime, str, int]]:
         yield datetime(2026, 1, 14, 9) + timedelta(minutes=number), name, 0
 
 
-def make_library() -> World:
-    """A world of one listener, Zoe."""
+def make_library(change: Callable[[Play], Play | None] = lambda play: play) -> World:
+    """A world of one listener, Zoe; each play as `change` makes it, or without it."""
     world = World(AS_OF)
     plays: list[Play] = world["fct_scrobbles"]
     seen: set[str] = set()
@@ -108,6 +108,7 @@ def make_library() -> World:
             }
         )
     _names(world)
+    plays[:] = [changed for play in plays if (changed := change(play)) is not None]
     moments = [play["scrobbled_at"] for play in plays]
     world["dim_listeners"].append(
         {

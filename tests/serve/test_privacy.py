@@ -82,11 +82,14 @@ PLACES = {
 }
 #: What a path names as one person's: nobody else may reach it.
 OWNED = ("<listener_name>", "<job_id>", "token_id>", "<order_id>", "<league_id>")
-OWNED += ("<player_id>", "<token>", "<link>")
+OWNED += ("<player_id>", "<token>", "<link>", "<rule_id>")
 TERMS = {"artist_id": LOW, "side": "buy", "shares": 2}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/account/tokens"): {"name": "x", "scopes": ["read"]},
     ("PATCH", "/api/v1/account"): {"is_public": True},
+    ("POST", "/api/v1/account/artists"): {"artist": "Somebody Unheard Of"},
+    ("POST", "/api/v1/account/rules"): {"kind": "exclude_tag", "tag": "rock"},
+    ("POST", "/api/v1/account/rules/preview"): {"kind": "exclude_tag", "tag": "rock"},
     ("PATCH", "/api/v1/exchange/player"): {"is_public": True},
     ("POST", "/api/v1/exchange/quotes"): TERMS,
     ("POST", "/api/v1/exchange/trades"): {**TERMS, "quote": "x"},
@@ -158,6 +161,11 @@ def own(service: Flask) -> dict[str, Any]:
 
     job = send("POST", "/api/v1/panel")
     tokens = browser.get("/api/v1/account/tokens").get_json()["data"]
+    rule = send(
+        "POST",
+        "/api/v1/account/rules",
+        {"kind": "exclude_artist", "artist": "Annas secret band"},
+    )
     player = browser.get("/api/v1/exchange/portfolio").get_json()["data"]
     send("PATCH", "/api/v1/exchange/player", {"is_public": False})
     quote = send("POST", "/api/v1/exchange/quotes", TERMS)["quote"]
@@ -171,8 +179,15 @@ def own(service: Flask) -> dict[str, Any]:
         "order_id": order["order_id"],
         "league_id": league["league_id"],
         "player_id": player["player_id"],
+        "rule_id": rule["rule_id"],
     }
-    secrets = [job["job_id"], tokens[0]["prefix"], order["order_id"]]
+    secrets = [
+        rule["rule_id"],
+        "Annas secret band",
+        job["job_id"],
+        tokens[0]["prefix"],
+        order["order_id"],
+    ]
     secrets += [league["code"], league["league_id"], trade["trade_id"]]
     secrets += [csrf(browser)["X-CSRF-Token"], player["player_id"]]
     return {
@@ -204,6 +219,7 @@ def kept(own: dict[str, Any]) -> dict[str, Any]:
         for path in (
             "/api/v1/account",
             "/api/v1/account/tokens",
+            "/api/v1/account/rules",
             "/api/v1/jobs",
             "/api/v1/exchange/portfolio",
             "/api/v1/exchange/history",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.lastfm.recipes import recipes_of
+from ingest.load.recipes import recipes_of
 from tests.ingest.lastfm.tiny_lastfm import Reply, error_reply, json_reply
 
 

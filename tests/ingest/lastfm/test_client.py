@@ -22,7 +22,7 @@ from ingest.lastfm.client import (
     Verdict,
     judge,
 )
-from ingest.steps import LOCAL_KEY
+from ingest.lastfm.servers import LOCAL_KEY
 from tests.ingest.lastfm.tiny_lastfm import Reply, TinyLastfm, json_reply
 
 DAY = date(2026, 11, 22)

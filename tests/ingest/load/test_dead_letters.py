@@ -15,6 +15,7 @@ from ingest.lastfm import recipes
 from ingest.load import bodies, cli, dead_letters, item_sql
 from ingest.load.dead_letters import Replay
 from ingest.load.promote import Decision
+from ingest.load.recipes import recipes_of
 from tests.ingest.load.landing_files import (
     DAY,
     MOMENT,
@@ -40,7 +41,7 @@ def mend(monkeypatch: pytest.MonkeyPatch) -> None:
             )
             if recipe.table == "lastfm__user_recent_tracks"
             else recipe
-            for recipe in recipes.recipes_of(method)
+            for recipe in recipes_of(method)
         )
 
     monkeypatch.setattr(item_sql, "recipes_of", mended)

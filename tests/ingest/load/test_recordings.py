@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ingest.landing import Record
-from ingest.lastfm.recipes import RECIPES, TABLES, recipes_of
+from ingest.lastfm.recipes import RECIPES, TABLES
+from ingest.load.recipes import recipes_of
 from tests.ingest.load.landing_files import Landing, Recording, answer, recordings
 
 METHODS = {recipe.method for recipe in RECIPES}

@@ -521,3 +521,18 @@ def test_the_index_of_charts_names_who_stands_first(
     assert (
         f'Number one: <a href="/artists/{first}"' in section.partition("</section>")[0]
     )
+
+
+def test_the_search_leads_to_the_form_where_nothing_has_the_name(
+    service: Flask,
+) -> None:
+    browser = log_in(service, "anna")
+    link = "/me/artists?q=Nobody%20Heard"
+    assert link in browser.get("/artists?q=Nobody Heard").text.replace("+", "%20")
+    assert "/me/artists" not in browser.get("/artists?q=artist 01").text
+    page = browser.get("/me/artists?q=Nobody Heard").text
+    assert 'value="Nobody Heard"' in page
+    form = {"artist": "Nobody Heard", "csrf_token": csrf(browser)["X-CSRF-Token"]}
+    assert browser.post("/me/artists", data=form).status_code == 303
+    assert "Nobody Heard" in browser.get("/me").text
+    assert browser.post("/me/artists", data={"artist": "X"}).status_code == 403

@@ -1,4 +1,7 @@
--- One row per play in an imported file: a play in two files stands here twice.
+-- One row per play that a listener brought: in two files, or answers, it stands twice.
+--
+-- Files are judged when they are imported. What a provider answers lands as it came, so
+-- the same rules stand here: heard for thirty seconds, in a time that can be.
 with
 
 source as (
@@ -67,6 +70,14 @@ final as (
     left join names as track_names on source.track_name = track_names.name
 
     left join names as album_names on source.album_name = album_names.name
+
+    where
+        coalesce(source.played_ms, 30000) >= 30000
+        and source.stamped_uts >= 1033430400
+        and {{ from_uts('source.stamped_uts') }}
+        <= source.fetched_at + interval '1 hour'
+        and lower(source.artist_name) not in ('<untagged>', '<unknown>')
+        and lower(source.track_name) not in ('<untagged>', '<unknown>')
 
 )
 
