@@ -529,7 +529,9 @@ def test_the_search_leads_to_the_form_where_nothing_has_the_name(
     browser = log_in(service, "anna")
     link = "/me/artists?q=Nobody%20Heard"
     assert link in browser.get("/artists?q=Nobody Heard").text.replace("+", "%20")
-    assert "/me/artists" not in browser.get("/artists?q=artist 01").text
+    assert link in browser.get("/search?q=Nobody Heard").text
+    for path in ("/artists", "/search"):
+        assert "/me/artists" not in browser.get(f"{path}?q=artist 01").text
     page = browser.get("/me/artists?q=Nobody Heard").text
     assert 'value="Nobody Heard"' in page
     form = {"artist": "Nobody Heard", "csrf_token": csrf(browser)["X-CSRF-Token"]}
