@@ -39,12 +39,24 @@ LEARNT: dict[str, tuple[str, ...]] = {
     "artists_artist_tracks": ("track_id",),
     "artists_artist_albums": ("album_id",),
 }
-WRITTEN = ("quote", "order_id", "league_id", "job_id", "token_id", "player_id")
+WRITTEN = (
+    "quote",
+    "order_id",
+    "rule_id",
+    "league_id",
+    "job_id",
+    "token_id",
+    "player_id",
+)
 Known = dict[str, Any]
 
 
 def _terms(known: Known) -> Known:
     return {"artist_id": known["artist_id"], "side": "buy", "shares": 2}
+
+
+def _rule(_: Known) -> Known:
+    return {"kind": "exclude_hours", "first_hour": 3, "last_hour": 5}
 
 
 # What is written before everything is read, so that there is something to read, and
@@ -53,6 +65,9 @@ FIRST: dict[str, Callable[[Known], Known | None]] = {
     "account_change_account": lambda _: {"is_public": True},
     "account_make_token": lambda _: {"name": "example", "scopes": ["read"]},
     "account_join_panel": lambda _: None,
+    "account_ask_for_artist": lambda _: {"artist": "Nobody has listed this"},
+    "rules_preview_rule": _rule,
+    "rules_add_rule": _rule,
     "exchange_change_player": lambda _: {"is_public": True, "has_seen_tour": True},
     "exchange_quote": _terms,
     "exchange_trade": lambda known: {**_terms(known), "quote": known["quote"]},
@@ -60,6 +75,7 @@ FIRST: dict[str, Callable[[Known], Known | None]] = {
     "exchange_found_league": lambda _: {"league_name": "Example league"},
 }
 LAST: dict[str, Callable[[Known], Known | None]] = {
+    "rules_remove_rule": lambda _: None,
     "exchange_join_league": lambda known: {"code": known["league_code"]},
     "exchange_leave_league": lambda _: None,
     "exchange_cancel_order": lambda _: None,
