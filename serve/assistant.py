@@ -95,6 +95,7 @@ class Assistant:
                 "parameters": {
                     parameter["name"]: _told(parameter)
                     for parameter in operation.get("parameters", ())
+                    if parameter["name"] != "format"
                 },
             }
             for name, (_, operation) in self._questions.items()
@@ -156,7 +157,7 @@ class Assistant:
         for path, item in description["paths"].items():
             operation = item.get("get", {})
             answers = operation.get("responses", {}).get("200", {}).get("content", {})
-            if list(answers) == ["application/json"]:
+            if "application/json" in answers:
                 found[operation["operationId"]] = (path, operation)
         return found
 

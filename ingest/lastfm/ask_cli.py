@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ingest.lastfm.ask import Lastfm, asking
+from warehouse import command_help
 from warehouse.errors import SettingsError
 from warehouse.settings import settings_options, take_settings
 
@@ -24,7 +25,7 @@ QUESTIONS: dict[str, Callable[[Lastfm, str], Any]] = {
 }
 
 
-@click.command("lastfm")
+@click.command("lastfm", cls=command_help.Command)
 @click.argument("question", type=click.Choice(list(QUESTIONS)))
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")

@@ -404,7 +404,7 @@ class AnniversaryRow(Row):
 
 
 class OwnWeekRow(Row):
-    week_start: date
+    week_start: date = Field(description="its Monday, by the clock of `tz`")
     artist_id: str | None = Field(description="null: a week without plays")
     artist_name: str | None
     scrobbles: int
