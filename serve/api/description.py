@@ -265,7 +265,7 @@ def pages() -> Blueprint:
         static_url_path="/api/docs/swagger",
     )
 
-    @blueprint.get("/api/docs")
+    @blueprint.get("/api/docs/try")
     def docs() -> Response:
         return Response(_PAGE, mimetype="text/html")
 

@@ -142,6 +142,7 @@ class Invalidated(Row):
 _BESIDE = [
     ("GET", "/openapi.json", "The description of all routes (OpenAPI 3.1)."),
     ("GET", "/api/docs", "The description as a page."),
+    ("GET", "/api/docs/try", "A form for every operation (Swagger UI)."),
 ]
 
 

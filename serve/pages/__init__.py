@@ -12,6 +12,7 @@ from flask import Flask
 def install(app: Flask) -> None:
     """Add the pages; called by the application factory."""
     from serve.pages import about as about_pages
+    from serve.pages import api as api_page
     from serve.pages import artists as artist_pages
     from serve.pages import charts as chart_pages
     from serve.pages import compare as compare_pages
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
         report_pages,
         rule_pages,
         about_pages,
+        api_page,
         method_pages,
         restatement_pages,
     ):

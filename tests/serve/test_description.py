@@ -221,7 +221,7 @@ def test_the_description_names_no_parameter_without_a_bound(app: Flask) -> None:
 
 
 def test_the_page_of_the_description_asks_no_other_host(client: FlaskClient) -> None:
-    page = client.get("/api/docs")
+    page = client.get("/api/docs/try")
     assert page.status_code == 200
     assert "http" not in page.text.replace("http-equiv", "")
     assert "<script>" not in page.text

@@ -185,7 +185,7 @@ def browser(address: str) -> Iterator[Browser]:
     shots = Path("build/screenshots").resolve()
     shots.mkdir(parents=True, exist_ok=True)
     driver = webdriver.Chrome(options=options, service=Service(driver_path))
-    driver.set_page_load_timeout(20)
+    driver.set_page_load_timeout(60)
     try:
         yield Browser(driver, address, shots)
     finally:

@@ -35,6 +35,7 @@ PAGES = {
     "methods": "/methods",
     "privacy": "/privacy",
     "restatements": "/restatements",
+    "api": "/api/docs",
     "search": "/search?q=artist",
     "sql": "/sql?query=from+dim_artists",
     "no-docs": "/docs/",

@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -538,3 +539,28 @@ def test_the_search_leads_to_the_form_where_nothing_has_the_name(
     assert browser.post("/me/artists", data=form).status_code == 303
     assert "Nobody Heard" in browser.get("/me").text
     assert browser.post("/me/artists", data={"artist": "X"}).status_code == 403
+
+
+def test_the_page_of_the_api_shows_every_operation_with_its_parameters(
+    visitor: FlaskClient,
+) -> None:
+    spec = visitor.get("/openapi.json").get_json()
+    page = visitor.get("/api/docs").text
+    shown = re.findall(r'<details id="(\w+)"><summary><code>(\w+) ([^<]+)</code>', page)
+    described = {
+        (operation["operationId"], method.upper(), path)
+        for path, item in spec["paths"].items()
+        for method, operation in item.items()
+    }
+    assert len(described) > 100
+    assert {(key, method, unescape(path)) for key, method, path in shown} == described
+    (section,) = re.findall(
+        r'<details id="charts_issue">.*?</details>', page, re.DOTALL
+    )
+    issue = spec["paths"]["/api/v1/charts/{chart}"]["get"]
+    for parameter in issue["parameters"]:
+        assert f"<code>{parameter['name']}</code>" in section
+    assert "panel_artists" in section and "&#34;version&#34;" in section
+    # A visitor can open what needs no key, and nothing that is one's own.
+    assert '<a href="/api/v1/charts">Open</a>' in page
+    assert '<a href="/api/v1/account">Open</a>' not in page

@@ -1,0 +1,142 @@
+"""The API's description as a page: every operation with parameters and an example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app, render_template
+
+from serve.api.description import DESCRIPTION
+
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of an operation, in words."""
+
+    name: str
+    place: str
+    words: str
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation of the description, ready to be shown."""
+
+    key: str
+    method: str
+    path: str
+    summary: str
+    more: str
+    is_own: bool
+    parameters: list[Parameter]
+    body: str | None
+    example: str | None
+
+    @property
+    def can_be_opened(self) -> bool:
+        """Whether its address answers a visitor as it stands."""
+        return self.method == "GET" and not self.is_own and "{" not in self.path
+
+
+def add_routes(pages: Blueprint) -> None:
+    """`/api/docs`."""
+    pages.get("/api/docs")(api_docs)
+
+
+def api_docs() -> Response:
+    """All operations by subject; the same for everybody, with or without a version."""
+    app: Any = current_app
+    spec = app.described
+    subjects = {tag["name"]: tag.get("description", "") for tag in spec["tags"]}
+    found = [
+        (operation["tags"][0], _operation(method.upper(), path, operation, spec))
+        for path, item in spec["paths"].items()
+        for method, operation in item.items()
+    ]
+    groups = [
+        (name, subjects.get(name, ""), [one for _, one in rows])
+        for name, rows in groupby(found, key=lambda one: one[0])
+    ]
+    lines = DESCRIPTION.strip().splitlines()
+    body = render_template(
+        "api.html",
+        published=None,
+        is_private=False,
+        lead=lines[0],
+        rules=[line.removeprefix("* ") for line in lines if line.startswith("* ")],
+        groups=groups,
+        count=len(found),
+    )
+    response = Response(body, mimetype="text/html")
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+def _operation(
+    method: str, path: str, operation: dict[str, Any], spec: dict[str, Any]
+) -> Operation:
+    bodies = operation.get("requestBody", {}).get("content", {})
+    answers: dict[str, Any] = next(
+        (
+            told["content"]
+            for status, told in operation["responses"].items()
+            if status.startswith("2") and "content" in told
+        ),
+        {},
+    )
+    example = answers.get(_JSON, {}).get("example")
+    return Operation(
+        key=operation["operationId"],
+        method=method,
+        path=path,
+        summary=operation["summary"],
+        more=operation.get("description") or "",
+        is_own=bool(operation.get("security")),
+        parameters=[
+            *map(_parameter, operation.get("parameters", ())),
+            *_fields(bodies.get(_JSON, {}).get("schema", {}), spec),
+        ],
+        body=next(iter(bodies), None),
+        example=None
+        if example is None
+        else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode(),
+    )
+
+
+def _parameter(parameter: dict[str, Any]) -> Parameter:
+    return Parameter(
+        parameter["name"],
+        parameter["in"],
+        _words(parameter.get("description", ""), parameter["schema"]),
+        bool(parameter.get("required")),
+    )
+
+
+def _fields(schema: dict[str, Any], spec: dict[str, Any]) -> list[Parameter]:
+    """The members of a body that is sent."""
+    if reference := schema.get("$ref"):
+        schema = spec["components"]["schemas"][reference.rpartition("/")[2]]
+    required = schema.get("required", ())
+    return [
+        Parameter(
+            name, "body", _words(told.get("description", ""), told), name in required
+        )
+        for name, told in schema.get("properties", {}).items()
+    ]
+
+
+def _words(description: str, schema: dict[str, Any]) -> str:
+    said = [description]
+    if choices := schema.get("enum"):
+        said.append("one of " + ", ".join(map(str, choices)))
+    if "minimum" in schema and "maximum" in schema:
+        said.append(f"{schema['minimum']:g} to {schema['maximum']:,g}")
+    if schema.get("default") is not None:
+        said.append(f"{schema['default']} if not given")
+    return "; ".join(filter(None, said))
