@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, current_app, render_template
+from markupsafe import Markup, escape
 
 from serve.api.description import DESCRIPTION
 
@@ -35,7 +37,6 @@ class Operation:
     more: str
     is_own: bool
     parameters: list[Parameter]
-    body: str | None
     example: str | None
 
     @property
@@ -63,19 +64,24 @@ def api_docs() -> Response:
         (name, subjects.get(name, ""), [one for _, one in rows])
         for name, rows in groupby(found, key=lambda one: one[0])
     ]
-    lines = DESCRIPTION.strip().splitlines()
+    lead, *rules = re.sub(r"\n +", " ", DESCRIPTION.strip()).split("\n* ")
     body = render_template(
         "api.html",
         published=None,
         is_private=False,
-        lead=lines[0],
-        rules=[line.removeprefix("* ") for line in lines if line.startswith("* ")],
+        lead=lead.strip(),
+        rules=[_marked(rule.partition("\n\n")[0]) for rule in rules],
         groups=groups,
         count=len(found),
     )
     response = Response(body, mimetype="text/html")
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
+
+
+def _marked(text: str) -> Markup:
+    """A sentence whose names stand between backticks."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _operation(
@@ -102,7 +108,6 @@ def _operation(
             *map(_parameter, operation.get("parameters", ())),
             *_fields(bodies.get(_JSON, {}).get("schema", {}), spec),
         ],
-        body=next(iter(bodies), None),
         example=None
         if example is None
         else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode(),
