@@ -43,7 +43,14 @@ READ_BY_LIBRARIES = {
         "openapi_version",
         "max_content_length",
     ),
-    "Jinja": ("numeric", "embed", "legend", "has_open_table", "is_docs_site"),
+    "Jinja": (
+        "numeric",
+        "embed",
+        "legend",
+        "has_open_table",
+        "is_docs_site",
+        "can_be_opened",
+    ),
     "limits": ("STORAGE_SCHEME", "base_exceptions", "get_expiry"),
     "pydantic": ("model_config",),
     # The third argument of __exit__; what a raw stream has to answer.

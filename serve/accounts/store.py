@@ -30,8 +30,10 @@ from warehouse.forgetting import ask
 from warehouse.names import name_key
 
 SCOPES = ("read", "write", "trade", "admin")
-#: Of a token that stands in an address: it opens one's own feed and nothing else.
+#: Of tokens that stand in an address: each opens one feed of one's own, and nothing
+#: else.
 FEED_SCOPE = "feed"
+WEEKLY_SCOPE = "weekly"
 TOKEN_PREFIX = "swt_"
 MAX_TOKENS = 50
 _STATE_SECONDS = 600
@@ -283,7 +285,8 @@ def make_token(
         ).scalar_one()
         if held >= MAX_TOKENS:
             return None
-        chosen = [scope for scope in (*SCOPES, FEED_SCOPE) if scope in set(scopes)]
+        known = (*SCOPES, FEED_SCOPE, WEEKLY_SCOPE)
+        chosen = [scope for scope in known if scope in set(scopes)]
         made = connection.execute(
             insert(tokens).values(
                 account_id=account_id,

@@ -27,6 +27,7 @@ def install(app: Flask) -> None:
     from serve.pages import sql as sql_page
     from serve.pages import tags as tag_pages
     from serve.pages import trends as trend_pages
+    from serve.pages import weekly_feed as weekly_pages
     from serve.pages import works as work_pages
     from serve.pages.site import make_pages, wrap_problems
 
@@ -43,6 +44,7 @@ def install(app: Flask) -> None:
         listener_pages,
         listening_pages,
         report_pages,
+        weekly_pages,
         rule_pages,
         about_pages,
         api_page,

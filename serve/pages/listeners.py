@@ -31,7 +31,7 @@ from serve.api.parameters import LocalWindow, Parameters, Text, Year, chosen_zon
 from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
-from serve.pages import drawing, formatting, reports
+from serve.pages import drawing, formatting, reports, weekly_feed
 from serve.pages.listening import in_words, own_links, top_figure, window_controls
 from serve.pages.listening import kept as kept_window
 from serve.pages.private import opened, private_page
@@ -80,6 +80,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.post("/me/import")(import_history)
     pages.get("/me/artists")(wanted_artist)
     pages.post("/me/artists")(ask_for_artist)
+    pages.post("/me/weekly")(make_weekly_feed)
     pages.post("/me/visibility")(choose_visibility)
     pages.post("/me/time-zone")(choose_time_zone)
     pages.post("/me/delete")(delete_account)
@@ -275,6 +276,11 @@ def me() -> Any:
             csrf=csrf_token(account),
             jobs=_jobs(account),
         )
+
+
+def make_weekly_feed() -> Response:
+    """A new address of the feed of one's weeks, told this once."""
+    return _answer_private("weekly_address.html", address=weekly_feed.new_address())
 
 
 def _answer_private(template: str, **given: Any) -> Response:

@@ -79,6 +79,7 @@ PLACES = {
     "list_name": "dearest",
     "token": "swt_nobody",
     "link": "nobody",
+    "weekly_token": "swt_nobody",
 }
 #: What a path names as one person's: nobody else may reach it.
 OWNED = ("<listener_name>", "<job_id>", "token_id>", "<order_id>", "<league_id>")
@@ -293,12 +294,17 @@ def test_the_matrix_lets_the_owner_in(service: Flask, own: dict[str, Any]) -> No
         r"/exchange/feed/(swt_[\w-]+)", browser.post("/exchange/feed", data=form).text
     )
     assert told is not None
+    weekly = re.search(
+        r"/weekly/(swt_[\w-]+)", browser.post("/me/weekly", data=form).text
+    )
+    assert weekly is not None
     # So does a shared report's.
     link = re.search(
         r'"/shared/([^"]+)"', browser.get("/listeners/anna/reports/2026").text
     )
     assert link is not None
     places = {**own["places"], "token": told[1], "link": link[1]}
+    places["weekly_token"] = weekly[1]
     for method, rule in routes(service):
         if method == "GET" and not is_open(method, rule):
             answer = browser.get(fill(rule, places))
