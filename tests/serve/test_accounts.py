@@ -89,6 +89,8 @@ def test_a_login_at_last_fm_opens_a_session_under_that_name(app: Flask) -> None:
     [
         ("/exchange/portfolio", "/exchange/portfolio"),
         ("/charts/panel_artists?period=week", "/charts/panel_artists?period=week"),
+        ("/me", "/me"),
+        ("/logout", "/"),
         ("/api/v1/account", "/"),
         ("/\\other.invalid", "/"),
         ("/nowhere", "/"),

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from serve.accounts import login
 from serve.accounts.current import FRESH
 from serve.accounts.database import requests, sessions, utcnow
 from tests.serve.conftest import bearer, csrf, log_in, shared
@@ -84,28 +81,6 @@ def test_no_token_does_what_cannot_be_taken_back(app: Flask) -> None:
             headers={**headers, "Idempotency-Key": "once"},
         )
         assert answer.status_code == 403, path
-
-
-@pytest.mark.parametrize(
-    ("back", "led"),
-    [
-        ("/me", "/me"),
-        ("/exchange/profile", "/exchange/profile"),
-        ("https://example.org/", "/"),
-        ("//example.org", "/"),
-        ("/logout", "/"),
-    ],
-)
-def test_a_login_leads_back_to_a_known_page_only(
-    make_service: Callable[..., Flask], back: str, led: str
-) -> None:
-    keys = {"lastfm_api_key": "a" * 32, "lastfm_shared_secret": "b" * 32}
-    service = make_service(warehouse=keys)
-    answer = service.test_client().get("/login", query_string={"back": back})
-    callback = parse_qs(urlsplit(answer.headers["Location"]).query)["cb"][0]
-    signed = parse_qs(urlsplit(callback).query)["state"][0]
-    _, page = login.read_state(shared(service).signing_key, signed)
-    assert page == led
 
 
 def test_a_deleted_account_asks_for_the_rest_in_one_transaction(app: Flask) -> None:
