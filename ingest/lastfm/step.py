@@ -81,7 +81,7 @@ def fetch_step(run: Run, server: Server) -> StepResult:
         info = f"{now.as_of}: {now.requests:,} requests, {now.bytes / 1e6:,.0f} MB"
         if now.retries:
             info += f", {now.retries:,} retries"
-        run.reporter.advance(now.done + now.skipped + now.failed, now.planned, info)
+        run.reporter.advance(*share_done(days, now), info)
 
     results = fetch(
         days,
@@ -101,6 +101,14 @@ def fetch_step(run: Run, server: Server) -> StepResult:
     if len(notes) > NOTES_SHOWN:
         run.reporter.line(f"note:     and {len(notes) - NOTES_SHOWN} more")
     return summarise(results)
+
+
+def share_done(days: list[tuple[date, Mode]], now: Progress) -> tuple[int, int]:
+    """How much of all days is done, and of how much: thousandths of a day."""
+    before = [as_of for as_of, _ in days].index(now.as_of)
+    done = now.done + now.skipped + now.failed
+    part = done / now.planned if now.planned else 0.0
+    return round(1000 * (before + min(part, 1.0))), 1000 * len(days)
 
 
 def summarise(results: list[FetchResult]) -> StepResult:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from ingest.lastfm.fetch import FetchResult
+from ingest.lastfm.fetch import FetchResult, Progress
 from ingest.lastfm.plan import FetchPlan
-from ingest.lastfm.step import Server, days_to_fetch, summarise
+from ingest.lastfm.step import Server, days_to_fetch, share_done, summarise
 
 DAY = date(2026, 11, 22)
 
@@ -75,3 +75,20 @@ def test_days_are_summed_up_for_people_and_for_the_gates() -> None:
     assert said.detail["methods"] == {"artist.getInfo": 5000}
     assert said.detail["private_listeners"] == ["rj"]
     assert days[1].completeness == 16 / 20
+
+
+def test_the_bar_runs_once_over_all_days() -> None:
+    days = days_to_fetch(DAY, None, 4, has_clock=True)
+
+    def now(as_of: date, done: int, planned: int) -> Progress:
+        return Progress(as_of, done, planned, 0, 0, 0, 0, 0)
+
+    said = [
+        share_done(days, now(as_of, done, 10))[0]
+        for as_of, _ in days
+        for done in (0, 5, 10)
+    ]
+    assert said == sorted(said) and said[0] == 0 and said[-1] == 4000
+    assert share_done(days, now(days[1][0], 5, 10)) == (1500, 4000)
+    # The plan grows while answers ask for more, and may still be empty.
+    assert share_done(days, now(days[0][0], 0, 0)) == (0, 4000)
