@@ -16,6 +16,7 @@ def install(app: Flask) -> None:
     from serve.pages import artists as artist_pages
     from serve.pages import charts as chart_pages
     from serve.pages import compare as compare_pages
+    from serve.pages import friends as friend_pages
     from serve.pages import home as home_pages
     from serve.pages import listeners as listener_pages
     from serve.pages import listening as listening_pages
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
         listener_pages,
         listening_pages,
         report_pages,
+        friend_pages,
         weekly_pages,
         rule_pages,
         about_pages,

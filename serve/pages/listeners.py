@@ -31,7 +31,7 @@ from serve.api.parameters import LocalWindow, Parameters, Text, Year, chosen_zon
 from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
-from serve.pages import drawing, formatting, reports, weekly_feed
+from serve.pages import drawing, formatting, friends, reports, weekly_feed
 from serve.pages.listening import in_words, own_links, top_figure, window_controls
 from serve.pages.listening import kept as kept_window
 from serve.pages.private import opened, private_page
@@ -324,6 +324,7 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         reader,
         listener=found,
         owner=owner,
+        invitation=friends.invitation_to(owner.listener_id) if owner else None,
         is_public=is_public,
         csrf=csrf_token(owner) if owner else None,
         jobs=_jobs(owner) if owner else [],

@@ -80,6 +80,7 @@ PLACES = {
     "token": "swt_nobody",
     "link": "nobody",
     "weekly_token": "swt_nobody",
+    "invitation": "nobody",
 }
 #: What a path names as one person's: nobody else may reach it.
 OWNED = ("<listener_name>", "<job_id>", "token_id>", "<order_id>", "<league_id>")
