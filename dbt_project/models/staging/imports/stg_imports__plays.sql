@@ -76,8 +76,8 @@ final as (
         and source.stamped_uts >= 1033430400
         and {{ from_uts('source.stamped_uts') }}
         <= source.fetched_at + interval '1 hour'
-        and lower(source.artist_name) not in ('<untagged>', '<unknown>')
-        and lower(source.track_name) not in ('<untagged>', '<unknown>')
+        and coalesce(artist_names.name_key, '') not in ('<untagged>', '<unknown>')
+        and coalesce(track_names.name_key, '') not in ('<untagged>', '<unknown>')
 
 )
 
