@@ -50,6 +50,7 @@ READ_BY_LIBRARIES = {
         "has_open_table",
         "is_docs_site",
         "can_be_opened",
+        "shared_artists",
     ),
     "limits": ("STORAGE_SCHEME", "base_exceptions", "get_expiry"),
     "pydantic": ("model_config",),

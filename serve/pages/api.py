@@ -42,7 +42,8 @@ class Operation:
     @property
     def can_be_opened(self) -> bool:
         """Whether its address answers a visitor as it stands."""
-        return self.method == "GET" and not self.is_own and "{" not in self.path
+        needs = self.is_own or any(one.is_required for one in self.parameters)
+        return self.method == "GET" and not needs
 
 
 def add_routes(pages: Blueprint) -> None:
