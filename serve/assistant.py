@@ -152,9 +152,9 @@ class Assistant:
     @cached_property
     def _questions(self) -> dict[str, tuple[str, dict[str, Any]]]:
         """The API's questions by name, each with its path and description."""
-        description: dict[str, Any] = self._app.api_doc  # type: ignore[attr-defined]
+        app: Any = self._app
         found = {}
-        for path, item in description["paths"].items():
+        for path, item in app.described["paths"].items():
             operation = item.get("get", {})
             answers = operation.get("responses", {}).get("200", {}).get("content", {})
             if "application/json" in answers:

@@ -50,6 +50,12 @@ def variables(project: Path = PROJECT) -> Mapping[str, Any]:
     return found
 
 
+def mart_models() -> Iterator[dict[str, Any]]:
+    """What the project's own files say of each mart, as it stands there."""
+    for file in sorted((PROJECT / "models" / "marts").rglob("*.yml")):
+        yield from read_yaml(file).get("models", [])
+
+
 def read_yaml(path: Path) -> Any:
     """What a yml file of the project holds, by libyaml where PyYAML has it: quicker."""
     with path.open("rb") as file:

@@ -29,7 +29,7 @@ from warehouse.descriptions import comment_statements
 from warehouse.duckdb_store import published_path
 from warehouse.errors import WarehouseError
 from warehouse.export import export_marts, published_name
-from warehouse.project import PROJECT, read_yaml
+from warehouse.project import mart_models
 from warehouse.redact import redact
 from warehouse.settings import Settings
 
@@ -87,11 +87,10 @@ class Column:
 def conditions() -> dict[str, str]:
     """The public marts, each with the condition of the rows that everybody may see."""
     found = {}
-    for file in sorted((PROJECT / "models" / "marts").rglob("*.yml")):
-        for model in read_yaml(file).get("models", []):
-            public = model.get("config", {}).get("meta", {}).get("public", False)
-            if public:
-                found[str(model["name"])] = "true" if public is True else str(public)
+    for model in mart_models():
+        public = model.get("config", {}).get("meta", {}).get("public", False)
+        if public:
+            found[str(model["name"])] = "true" if public is True else str(public)
     return found
 
 
@@ -172,6 +171,7 @@ def _take(file: duckdb.DuckDBPyConnection, parquet: Path, rows: str) -> None:
         file.execute(statement)
 
 
+@lru_cache(maxsize=2)  # a version's file never changes
 def columns(path: Path) -> Mapping[str, tuple[str, list[Column]]]:
     """The marts of such a file: their description, and their columns."""
     with closing(_open(path)) as file:

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import httpx2
 import pylast
 
 from ingest.lastfm.servers import one_server
 from warehouse.errors import FetchFailed, NotKnown
+from warehouse.other_root import OtherRoot
 from warehouse.redact import redact
 from warehouse.settings import Settings
 
@@ -177,7 +177,7 @@ def asking(
     """
     with one_server(settings, say) as (url, key):
         network = pylast.LastFMNetwork(api_key=key)
-        elsewhere = _Elsewhere(url)
+        elsewhere = OtherRoot(url)
         # pylast speaks https to last.fm's host; the transport sends it to the server.
         network.enable_proxy({"https://": elsewhere})
         try:
@@ -214,22 +214,3 @@ def _number(value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError):
         return None
-
-
-class _Elsewhere(httpx2.BaseTransport):
-    """Sends every request to one root of the API."""
-
-    def __init__(self, root: str) -> None:
-        self._root = httpx2.URL(root)
-        self._transport = httpx2.HTTPTransport()
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        root = self._root
-        request.url = request.url.copy_with(
-            scheme=root.scheme, host=root.host, port=root.port, path=root.path
-        )
-        request.headers["Host"] = root.netloc.decode()
-        return self._transport.handle_request(request)
-
-    def close(self) -> None:
-        self._transport.close()

@@ -276,7 +276,7 @@ class Connection:
             response = self._transport.handle_request(request)
             response.request = request
             try:
-                body = self._read(response, started + self._client.timeouts.total)
+                body = read_body(response, started + self._client.timeouts.total)
             finally:
                 response.close()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
@@ -290,21 +290,30 @@ class Connection:
             retry_after=_retry_after(response.headers),
         )
 
-    @staticmethod
-    def _read(response: httpx2.Response, deadline: float) -> bytes:
-        pieces, size = [], 0
-        for piece in response.iter_bytes():
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAX_BODY_BYTES:
-                raise httpx2.ReadError(f"more than {MAX_BODY_BYTES} bytes of body")
-            if time.monotonic() > deadline:
-                raise httpx2.ReadTimeout("the answer dripped for too long")
-        return b"".join(pieces)
-
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
+
+
+def read_body(
+    response: httpx2.Response,
+    deadline: float,
+    now: Callable[[], float] = time.monotonic,
+) -> bytes:
+    """The whole body, within the size and the time there is.
+
+    Raises:
+        httpx2.ReadError, httpx2.ReadTimeout: it is larger, or takes longer.
+    """
+    pieces, size = [], 0
+    for piece in response.iter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise httpx2.ReadError(f"more than {MAX_BODY_BYTES} bytes of body")
+        if now() > deadline:
+            raise httpx2.ReadTimeout("the answer dripped for too long")
+    return b"".join(pieces)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

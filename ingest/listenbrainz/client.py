@@ -16,9 +16,9 @@ import httpx2
 import orjson
 
 from ingest.lastfm.client import (
-    MAX_BODY_BYTES,
     RetryPolicy,
     Timeouts,
+    read_body,
     user_agent,
 )
 from warehouse.errors import FetchFailed, SettingsError
@@ -147,15 +147,8 @@ class Client:
         deadline = self.now() + self.timeouts.total
         url = self.url.rstrip("/") + path
         with self._http.stream("GET", url, params=dict(params)) as response:
-            pieces, size = [], 0
-            for piece in response.iter_bytes():
-                pieces.append(piece)
-                size += len(piece)
-                if size > MAX_BODY_BYTES:
-                    raise httpx2.ReadError(f"more than {MAX_BODY_BYTES} bytes of body")
-                if self.now() > deadline:
-                    raise httpx2.ReadTimeout("the answer took too long")
-            return response.status_code, response.headers, b"".join(pieces)
+            body = read_body(response, deadline, self.now)
+            return response.status_code, response.headers, body
 
     def _note_limit(self, headers: httpx2.Headers) -> None:
         """Ask no more before the window ends in which nothing is left."""

@@ -11,7 +11,6 @@ import logging
 import re
 from urllib.parse import urlencode, urlsplit
 
-import httpx2
 import pylast
 from flask import current_app
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -19,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from serve.problems import Problem
 from serve.settings import ServeSettings
+from warehouse.other_root import OtherRoot
 from warehouse.redact import redact
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def listener_of(settings: ServeSettings, token: str) -> tuple[str, int]:
     )
     if settings.login_api_url is not None:
         # pylast speaks https to last.fm's host; the transport sends it elsewhere.
-        network.enable_proxy({"https://": _Elsewhere(settings.login_api_url)})
+        network.enable_proxy({"https://": OtherRoot(settings.login_api_url)})
     try:
         _, name = pylast.SessionKeyGenerator(network).get_web_auth_session_key_username(
             None, token
@@ -130,22 +130,3 @@ def listener_of(settings: ServeSettings, token: str) -> tuple[str, int]:
     except (AttributeError, IndexError, TypeError, ValueError):
         raise Problem("login_failed", "last.fm gave no name") from None
     return str(name), registered_uts
-
-
-class _Elsewhere(httpx2.BaseTransport):
-    """Sends every request to another root of the API."""
-
-    def __init__(self, root: str) -> None:
-        self._root = httpx2.URL(root)
-        self._transport = httpx2.HTTPTransport()
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        root = self._root
-        request.url = request.url.copy_with(
-            scheme=root.scheme, host=root.host, port=root.port, path=root.path
-        )
-        request.headers["Host"] = root.netloc.decode()
-        return self._transport.handle_request(request)
-
-    def close(self) -> None:
-        self._transport.close()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serve.api.words import WORDS
-from warehouse.project import PROJECT, read_yaml
+from warehouse.project import mart_models
 
 _ROOT = "/api/v1"
 _REFERENCE = "#/components/schemas/"
@@ -28,11 +28,7 @@ class Described:
 
 def read_marts() -> list[Described]:
     """The marts as the project's own files describe them."""
-    return [
-        _described(model)
-        for file in sorted((PROJECT / "models" / "marts").rglob("*.yml"))
-        for model in read_yaml(file).get("models", [])
-    ]
+    return [_described(model) for model in mart_models()]
 
 
 def _described(model: dict[str, Any]) -> Described:

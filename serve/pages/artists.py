@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
-import resvg_py
 from flask import Blueprint, Response, redirect, request
 from markupsafe import Markup
 from pydantic import Field
@@ -327,7 +326,7 @@ def card(artist_id: str) -> Response:
             [fact for fact in facts if fact[0] != formatting.NOTHING],
             [value for _, value, _ in points],
         )
-        body = bytes(resvg_py.svg_to_bytes(svg_string=drawn))
+        body = cards.png(drawn)
         return answers.plain(body, "image/png", reader.published)
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+import resvg_py
+
 from serve.pages.drawing import THEMES
 
 WIDE, HIGH = 1200, 630
 _SERIF = "'DejaVu Serif', Georgia, serif"
 _SANS = "'DejaVu Sans', 'Segoe UI', Helvetica, Arial, sans-serif"
 _LONGEST = 34  # characters of a name that find room
+
+
+def png(svg: str, size: int | None = None) -> bytes:
+    """A picture as PNG, in its own size or so many pixels wide and high."""
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size))
 
 
 def report(

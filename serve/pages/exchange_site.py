@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, TypeVar
 
-from flask import Response, render_template, request
+from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from exchange.player_request import Answer
@@ -24,6 +24,7 @@ from serve.pages.exchange_figures import (
     stock_link,
     when,
 )
+from serve.pages.private import own_page
 from serve.problems import Problem
 
 PARTS = (
@@ -45,10 +46,9 @@ def exchange_page(
 ) -> Response:
     """A page, or a part of one, with the market's state and what templates call."""
     account = current_account()
-    body = render_template(
+    return own_page(
         template,
-        published=None,
-        is_private=True,
+        code,
         parts=PARTS,
         status=frame.status,
         standing=frame.standing,
@@ -63,10 +63,6 @@ def exchange_page(
         stock_link=stock_link,
         **given,
     )
-    response = Response(body, status=code, mimetype="text/html")
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Vary"] = "Cookie"
-    return response
 
 
 # What a form sends -----------------------------------------------------------

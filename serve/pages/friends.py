@@ -7,15 +7,11 @@ receiver gives an invitation back.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-
 from flask import Blueprint, Response
-from itsdangerous import BadSignature
 
-from serve.accounts import require, store
-from serve.accounts.current import signer
-from serve.context import reading, services
-from serve.pages import drawing, formatting
+from serve.accounts import require
+from serve.context import reading
+from serve.pages import drawing, formatting, links
 from serve.pages.private import private_page
 from serve.pages.site import Figure, table
 from serve.problems import Problem
@@ -23,6 +19,7 @@ from serve.queries import comparison, listeners
 
 #: How long an invitation can be opened.
 INVITED_DAYS = 30
+_PURPOSE = "comparison"
 _SHOWN = 12
 
 
@@ -33,14 +30,13 @@ def add_routes(pages: Blueprint) -> None:
 
 def invitation_to(listener_id: str) -> str:
     """The path of a listener's invitation: the same all day, as a page is."""
-    until = datetime.now(UTC).date() + timedelta(days=INVITED_DAYS)
-    return f"/compare-with/{signer('comparison').dumps([listener_id, str(until)])}"
+    return f"/compare-with/{links.seal(_PURPOSE, INVITED_DAYS, listener_id)}"
 
 
 def compare_with(invitation: str) -> Response:
     """Both libraries, for who was invited and is logged in."""
     account = require("read")
-    friend_id = _inviting(invitation)
+    (friend_id,) = links.opened(_PURPOSE, invitation, _gone())
     with reading() as reader:
         mine = listeners.listener(reader, account.listener_id)
         theirs = listeners.listener(reader, friend_id)
@@ -65,24 +61,6 @@ def compare_with(invitation: str) -> Response:
             ],
             back=invitation_to(account.listener_id),
         )
-
-
-def _inviting(sealed: str) -> str:
-    """Who has given an invitation.
-
-    Raises:
-        Problem: 404, it is none of ours, is over, or its giver has gone.
-    """
-    try:
-        listener_id, until = signer("comparison").loads(sealed)
-    except (BadSignature, ValueError):
-        raise _gone() from None
-    if date.fromisoformat(until) < datetime.now(UTC).date():
-        raise _gone()
-    # Who deletes the account takes the invitations along.
-    if store.of_listener(services().accounts, listener_id) is None:
-        raise _gone()
-    return str(listener_id)
 
 
 def _gone() -> Problem:

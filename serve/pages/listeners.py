@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, Response, redirect, request
 from markupsafe import Markup
 
 from serve.accounts import (
@@ -34,7 +34,7 @@ from serve.jobs import store as jobs
 from serve.pages import drawing, formatting, friends, reports, weekly_feed
 from serve.pages.listening import in_words, own_links, top_figure, window_controls
 from serve.pages.listening import kept as kept_window
-from serve.pages.private import opened, private_page
+from serve.pages.private import opened, own_page, private_page
 from serve.pages.site import Figure, asked, counted_picker, page, pick, table, takes
 from serve.pages.trends import GRAINS, over_time, week_figure, year_figure
 from serve.problems import Problem
@@ -262,7 +262,7 @@ def me() -> Any:
     """One's own page; for a visitor, what logging in is good for."""
     account = current_account()
     if account is None:
-        return _answer_private(
+        return own_page(
             "log_in.html", is_set_up=login.is_configured(services().settings)
         )
     require("read")
@@ -280,20 +280,7 @@ def me() -> Any:
 
 def make_weekly_feed() -> Response:
     """A new address of the feed of one's weeks, told this once."""
-    return _answer_private("weekly_address.html", address=weekly_feed.new_address())
-
-
-def _answer_private(template: str, **given: Any) -> Response:
-    body = render_template(
-        template,
-        published=None,
-        is_private=True,
-        **given,
-    )
-    response = Response(body, mimetype="text/html")
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Vary"] = "Cookie"
-    return response
+    return own_page("weekly_address.html", address=weekly_feed.new_address())
 
 
 def _jobs(account: Account) -> list[dict[str, Any]]:
@@ -530,7 +517,7 @@ class WantedQuery(Parameters):
 def wanted_artist() -> Response:
     """Ask for an artist that nobody has listed."""
     asking = require("read")
-    return _answer_private(
+    return own_page(
         "wanted_artist.html",
         csrf=csrf_token(asking),
         name=asked(WantedQuery).q or "",
@@ -608,7 +595,7 @@ def delete_account() -> Any:
     """Delete the account and all that is kept of its listener; asks first."""
     asking = require_fresh("write", "/me")
     if request.form.get("sure") != "yes":
-        return _answer_private(
+        return own_page(
             "delete_account.html",
             csrf=csrf_token(asking),
             has_exchange=bool(services().leaving),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response
+from flask import Response, render_template
 
 from serve.accounts import Account, current_account
 from serve.api.listeners import allowed
@@ -47,6 +47,15 @@ def opened(listener_name: str, view: View) -> Response:
                 "keeps_private.html", reader, is_visitor=account is None
             )
         return view(reader, path.listener_id, account if is_own else None)
+
+
+def own_page(template: str, code: int = 200, /, **given: Any) -> Response:
+    """A page of no version that no cache keeps."""
+    body = render_template(template, published=None, is_private=True, **given)
+    response = Response(body, status=code, mimetype="text/html")
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Vary"] = "Cookie"
+    return response
 
 
 def private_page(template: str, reader: Reader, **given: Any) -> Response:

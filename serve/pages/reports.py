@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
-import resvg_py
 from flask import Blueprint, Response, request
-from itsdangerous import BadSignature
 
 from serve import answers
-from serve.accounts import Account, store
-from serve.accounts.current import signer
+from serve.accounts import Account
 from serve.api.listening import chosen_window
 from serve.api.parameters import LocalWindow, Parameters, ZoneName
-from serve.context import reading, services
-from serve.pages import cards, formatting
+from serve.context import reading
+from serve.pages import cards, formatting, links
 from serve.pages.listening import Link, given, own_links, top_figure
 from serve.pages.private import opened, private_page
 from serve.pages.site import Figure, asked, takes
@@ -167,15 +164,10 @@ def _window(
     return query, chosen_window(reader, listener_id, query)
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
 def _seal(listening: Listening, period: Period) -> str:
-    """The token of a link: the same all day, so that a page does not change."""
-    until = _today() + timedelta(days=SHARED_DAYS)
-    given = [listening.listener_id, period.name, listening.zone.name, until.isoformat()]
-    return str(signer("report").dumps(given))
+    return links.seal(
+        "report", SHARED_DAYS, listening.listener_id, period.name, listening.zone.name
+    )
 
 
 def _opened(reader: Reader, link: str) -> tuple[Listening, Period, str]:
@@ -185,15 +177,7 @@ def _opened(reader: Reader, link: str) -> tuple[Listening, Period, str]:
         Problem: 404, the link is none of ours, is over, or its listener has gone.
     """
     gone = Problem("not_found", "This link shows nothing, or no longer.")
-    try:
-        listener_id, name, zone, until = signer("report").loads(link)
-    except (BadSignature, ValueError):
-        raise gone from None
-    if date.fromisoformat(until) < _today():
-        raise gone
-    # Who deletes the account, or leaves, takes the links along.
-    if store.of_listener(services().accounts, listener_id) is None:
-        raise gone
+    listener_id, name, zone = links.opened("report", link, gone)
     found = listeners.listener(reader, listener_id)
     if found is None:
         raise gone
@@ -243,7 +227,7 @@ def _page(
         owner=owner,
         cards=cards_of,
         shared=f"/shared/{_seal(listening, period)}" if owner is not None else None,
-        shared_until=_today() + timedelta(days=SHARED_DAYS),
+        shared_until=links.until(SHARED_DAYS),
     )
 
 
@@ -287,7 +271,7 @@ def _card(
     if picture == "svg":
         body, kind = drawn.encode(), "image/svg+xml"
     else:
-        body, kind = bytes(resvg_py.svg_to_bytes(svg_string=drawn)), "image/png"
+        body, kind = cards.png(drawn), "image/png"
     response = answers.plain(body, kind, reader.published)
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Vary"] = "Cookie"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, Response, redirect, request
 
 from serve import own_rules
 from serve.accounts import Account, csrf_token, require
 from serve.api import rules
 from serve.own_rules import KINDS, Rule
+from serve.pages.private import own_page
 from serve.problems import Problem
 
 KIND_WORDS = {
@@ -84,10 +85,8 @@ def _hour(text: str) -> int:
 def _page(
     account: Account, rule: Rule | None = None, found: dict[str, Any] | None = None
 ) -> Response:
-    body = render_template(
+    return own_page(
         "own_rules.html",
-        published=None,
-        is_private=True,
         owner=account,
         csrf=csrf_token(account),
         rules=rules.rows(account),
@@ -95,7 +94,3 @@ def _page(
         given=rule,
         found=found,
     )
-    response = Response(body, mimetype="text/html")
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Vary"] = "Cookie"
-    return response

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import resvg_py
 from flask import (
     Blueprint,
     Flask,
@@ -34,7 +33,7 @@ from serve import answers
 from serve.accounts import current_account
 from serve.cache import PUBLIC
 from serve.context import services
-from serve.pages import drawing, formatting
+from serve.pages import cards, drawing, formatting
 from serve.problems import CODES, Problem
 from serve.store.contract import Published
 
@@ -314,7 +313,7 @@ def icon(size: str) -> Response:
 @lru_cache(maxsize=len(ICON_SIZES))
 def _icon(size: int) -> bytes:
     mark = (_FOLDER / "static" / "mark.svg").read_text(encoding="utf-8")
-    return bytes(resvg_py.svg_to_bytes(svg_string=mark, width=size, height=size))
+    return cards.png(mark, size)
 
 
 def theme_css() -> Response:

@@ -12,7 +12,7 @@ from flask import Flask
 from serve.accounts import store
 from serve.accounts.current import signer
 from serve.app import create_app
-from serve.pages import cards, reports
+from serve.pages import cards, links, reports
 from serve.problems import Problem
 from tests.serve.conftest import close, csrf, log_in, make_settings, shared
 from tests.serve.marts import World, publish, version_path, write_duckdb
@@ -156,7 +156,7 @@ def test_a_link_ends_after_its_days_with_the_account_and_when_it_was_changed(
         assert visitor.get(f"/shared/{other}").status_code == 404
     for days, status in ((0, 200), (1, 404)):
         day = until + timedelta(days=days)
-        monkeypatch.setattr(reports, "_today", lambda day=day: day)
+        monkeypatch.setattr(links, "today", lambda day=day: day)
         assert visitor.get(link).status_code == status, day
     monkeypatch.undo()
     assert visitor.get(link).status_code == 200
