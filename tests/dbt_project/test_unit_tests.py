@@ -26,7 +26,8 @@ def unit_tests(published: Path, folder: Path, *options: str) -> dict[str, str]:
 def test_every_unit_test_of_the_models_passes(first_day: Path, tmp_path: Path) -> None:
     published = next((first_day / "versions").glob("*.duckdb"))
     found = unit_tests(published, tmp_path)
-    assert len(found) >= 15 and set(found.values()) == {"pass"}, found
+    assert len(found) >= 15
+    assert not {name: status for name, status in found.items() if status != "pass"}
     # The control: another length of tracks that nobody knows fails one that counts it.
     changed = unit_tests(published, tmp_path, "--vars", "{default_track_seconds: 211}")
     assert changed["a_second_before_midnight_belongs_to_the_day_that_ends"] == "fail"
