@@ -121,6 +121,8 @@ class Asker:
                 query[name] = self._value(name, parameter["schema"])
             elif name == "limit":
                 query[name] = str(ROWS)
+            elif name == "quiet_days":  # the demo's listeners are seldom quiet
+                query[name] = "7"
         name = NAMES[operation["operationId"] in BY_ANOTHER]
         headers = {**self._as(name), "Idempotency-Key": uuid.uuid4().hex}
         answer = self._client.open(

@@ -23,10 +23,11 @@ from exchange.database import Database
 from exchange.player_request import Answer, PlayerRequest
 from exchange.settings import ExchangeSettings
 from exchange.views import own_records
+from serve import own_rules
 from serve.accounts import Account, current_account, require, require_fresh
 from serve.context import reading
 from serve.problems import Problem
-from serve.queries import listeners
+from serve.queries import listeners, recommendations
 from serve.store.contract import StoreUnavailable, VersionMoved
 
 Given = ParamSpec("Given")
@@ -226,8 +227,14 @@ def recommended_artists(account: Account) -> list[str]:
     """
     try:
         with reading() as reader:
-            result = listeners.recommended_artists(
-                reader, account.listener_id, limit=200, offset=0
+            result = recommendations.artists(
+                reader,
+                account.listener_id,
+                recommendations.feedback(
+                    reader, own_rules.read(account.rules).values()
+                ),
+                limit=200,
+                offset=0,
             )
             return [row["artist_id"] for row in result.records()]
     except VersionMoved:

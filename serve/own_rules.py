@@ -1,4 +1,4 @@
-"""One rule of a listener about the own history: what it says, and how it is stored.
+"""One rule of a listener, on own plays or recommendations: its words and stored form.
 
 Owns the kinds of rules and their one stored form. Pure: who may have them is decided by
 the accounts, what they do to plays by :mod:`serve.queries.own_rules`.
@@ -22,6 +22,8 @@ Kind = Literal[
     "artist_is",
     "album_is",
     "track_is",
+    "recommend_more",
+    "recommend_never",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_RULES = 100
@@ -86,8 +88,17 @@ class Rule:
         return Rule(kind, artist=artist, title=title, becomes=becomes)
 
     @property
+    def is_of_plays(self) -> bool:
+        """Whether it changes the own lists; the others, what is recommended."""
+        return not self.kind.startswith("recommend")
+
+    @property
     def in_words(self) -> str:
         """The rule as people say it."""
+        if self.kind == "recommend_more":
+            return f"Recommend more like {self.artist}"
+        if self.kind == "recommend_never":
+            return f"Never recommend {self.artist}"
         if self.kind == "exclude_hours":
             return f"Leave out {self.first_hour:02}:00 to {self.last_hour:02}:00"
         if self.kind == "exclude_tag":

@@ -85,20 +85,6 @@ class NeighbourRow(Row):
     shared_artists: int
 
 
-class RecommendedArtistRow(Row):
-    rank: int
-    artist_id: str
-    artist_name: str
-    score: float | None
-    reason: str
-    reason_kind: str
-
-
-class RecommendedTrackRow(RecommendedArtistRow):
-    track_id: str
-    track_name: str
-
-
 def allowed(reader: Reader, listener_id: str) -> bool:
     """Check that the lists may be read; True when by everybody.
 
@@ -227,48 +213,6 @@ def neighbours(path: ListenerPath, query: Page) -> Response:
             named=named_listeners(),
             limit=query.limit + 1,
             offset=query.offset,
-        )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
-
-
-@api.get(
-    "/<listener_name>/recommendations/artists",
-    responses=listing(RecommendedArtistRow),
-    openapi_extensions=AS_TABLE,
-)
-def recommended_artists(path: ListenerPath, query: Page) -> Response:
-    """Artists the listener may like, with the reason."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        result = queries.recommended_artists(
-            reader, path.listener_id, limit=query.limit + 1, offset=query.offset
-        )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
-
-
-@api.get(
-    "/<listener_name>/recommendations/tracks",
-    responses=listing(RecommendedTrackRow),
-    openapi_extensions=AS_TABLE,
-)
-def recommended_tracks(path: ListenerPath, query: Page) -> Response:
-    """Tracks the listener may like, with the reason."""
-    with reading() as reader:
-        allowed(reader, path.listener_id)
-        result = queries.recommended_tracks(
-            reader, path.listener_id, limit=query.limit + 1, offset=query.offset
         )
         return answers.table(
             reader.published,

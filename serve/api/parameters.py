@@ -49,6 +49,7 @@ def _day(value: Any) -> Any:
 Whole = Annotated[int, BeforeValidator(_whole)]
 # Bounds of a number that may be left out must stand first, or the schema lacks them.
 Year = Annotated[int, Field(ge=2002, le=2200), BeforeValidator(_whole)]
+Hour = Annotated[int, Field(ge=0, le=23), BeforeValidator(_whole)]
 Revision = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}-[0-9]{1,18}$")]
 Day = Annotated[

@@ -21,6 +21,7 @@ def install(app: Flask) -> None:
     from serve.pages import listeners as listener_pages
     from serve.pages import listening as listening_pages
     from serve.pages import methods as method_pages
+    from serve.pages import recommendations as recommendation_pages
     from serve.pages import reports as report_pages
     from serve.pages import restatements as restatement_pages
     from serve.pages import rules as rule_pages
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
         work_pages,
         listener_pages,
         listening_pages,
+        recommendation_pages,
         report_pages,
         friend_pages,
         weekly_pages,

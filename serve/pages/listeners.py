@@ -31,7 +31,14 @@ from serve.api.parameters import LocalWindow, Parameters, Text, Year, chosen_zon
 from serve.api.rankings import RankingQuery
 from serve.context import reading, services
 from serve.jobs import store as jobs
-from serve.pages import drawing, formatting, friends, reports, weekly_feed
+from serve.pages import (
+    drawing,
+    formatting,
+    friends,
+    recommendations,
+    reports,
+    weekly_feed,
+)
 from serve.pages.listening import in_words, own_links, top_figure, window_controls
 from serve.pages.listening import kept as kept_window
 from serve.pages.private import opened, own_page, private_page
@@ -348,8 +355,8 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         ),
         development=_development(reader, listener_id, root),
         neighbours=_neighbours(reader, listener_id, root),
-        artists=_recommended(reader, listener_id, root, "artists"),
-        tracks=_recommended(reader, listener_id, root, "tracks"),
+        artists=recommendations.new_artists(reader, listener_id, root, owner),
+        tracks=recommendations.new_tracks(reader, listener_id, root),
     )
 
 
@@ -448,57 +455,6 @@ def _neighbours(reader: Reader, listener_id: str, root: str) -> Figure:
         ),
         csv=f"{root}/neighbours.csv?limit=10",
         empty="Neighbours appear once others in the panel share artists.",
-    )
-
-
-def _recommended(reader: Reader, listener_id: str, root: str, entity: str) -> Figure:
-    question = (
-        queries.recommended_artists
-        if entity == "artists"
-        else queries.recommended_tracks
-    )
-    rows = question(reader, listener_id, limit=10, offset=0).records()
-    name = entity[:-1]
-    says = f"{entity.capitalize()} not heard yet, each with its reason."
-    return Figure(
-        key=f"recommended-{entity}",
-        title=f"{entity.capitalize()} to try",
-        summary=says,
-        picture=drawing.bars(
-            f"recommended-{entity}",
-            f"Recommended {entity} by score",
-            says,
-            [
-                (
-                    row["artist_name"]
-                    if entity == "artists"
-                    else f"{row['track_name']} – {row['artist_name']}",
-                    row["score"] or 0,
-                    formatting.number(row["score"], 2),
-                )
-                for row in rows
-            ],
-            links=[f"/{entity}/{row[f'{name}_id']}" for row in rows],
-        ),
-        table=table(
-            rows,
-            (
-                name.capitalize(),
-                lambda row: (
-                    formatting.artist_link(row["artist_id"], row["artist_name"])
-                    if entity == "artists"
-                    else formatting.track_link(row["track_id"], row["track_name"])
-                    + formatting.by_artist(row["artist_id"], row["artist_name"])
-                ),
-                False,
-            ),
-            ("Why", lambda row: formatting.named(row["reason"]), False),
-            ("Score", lambda row: formatting.number(row["score"], 2), True),
-        ),
-        csv=f"{root}/recommendations/{entity}.csv?limit=10",
-        empty="Recommendations need neighbours, similar artists or tags; they come with"
-        " the next daily run that has some.",
-        has_open_table=True,
     )
 
 

@@ -22,6 +22,8 @@ KIND_WORDS = {
     "artist_is": "An artist is another, or several",
     "album_is": "An album has another title",
     "track_is": "A track has another title",
+    "recommend_more": "Recommend more like an artist",
+    "recommend_never": "Never recommend an artist",
 }
 _FIELDS = ("kind", "artist", "title", "tag", "becomes", "first_hour", "last_hour")
 

@@ -264,37 +264,3 @@ def neighbours(
         """,
         {**named.binds, "listener_id": listener_id, "limit": limit, "offset": offset},
     )
-
-
-def recommended_artists(
-    reader: Reader, listener_id: str, *, limit: int, offset: int
-) -> Result:
-    """Artists the listener may like, with the reason in words."""
-    return reader.query(
-        """
-        select rank, artist_id, artist_name, cast(score as double precision) as score,
-            reason, reason_kind
-        from marts.recommended_artists
-        where listener_id = :listener_id
-        order by rank, artist_id
-        limit :limit offset :offset
-        """,
-        {"listener_id": listener_id, "limit": limit, "offset": offset},
-    )
-
-
-def recommended_tracks(
-    reader: Reader, listener_id: str, *, limit: int, offset: int
-) -> Result:
-    """Tracks the listener may like, with the reason in words."""
-    return reader.query(
-        """
-        select rank, track_id, track_name, artist_id, artist_name,
-            cast(score as double precision) as score, reason, reason_kind
-        from marts.recommended_tracks
-        where listener_id = :listener_id
-        order by rank, track_id
-        limit :limit offset :offset
-        """,
-        {"listener_id": listener_id, "limit": limit, "offset": offset},
-    )

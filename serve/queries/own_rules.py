@@ -71,7 +71,7 @@ class Rules:
 
     def touched_sql(self, local: Local) -> str:
         """SQL: how many of the listener's plays these rules are about, and of all."""
-        about = [f"plays.{t}_id in {_listed(keys)}" for t, keys in self.touched.items()]
+        about = [f"plays.{t}_id in {listed(keys)}" for t, keys in self.touched.items()]
         if without := self._excluded(local):
             about.append(without)
         is_about = " or ".join(f"coalesce({one}, false)" for one in about) or "false"
@@ -105,11 +105,11 @@ class Rules:
         found = []
         for thing in self._THINGS:
             if keys := self.excluded.get(thing):
-                found.append(f"{self._key(thing)} in {_listed(keys)}")
+                found.append(f"{self._key(thing)} in {listed(keys)}")
         if keys := self.excluded.get("tag"):
             found.append(
                 f"{self._key('artist')} in (select tags.artist_id"
-                f" from marts.artist_tags as tags where tags.tag_id in {_listed(keys)}"
+                f" from marts.artist_tags as tags where tags.tag_id in {listed(keys)}"
                 f" and {is_main_tag()})"
             )
         for first, last in self.hours:
@@ -142,7 +142,7 @@ class Rules:
         told = [one for one, others in self.split.items() if artist_id in others]
         if not told:
             return is_first
-        return f"({is_first} or own.told_artist_id in {_listed(told)})"
+        return f"({is_first} or own.told_artist_id in {listed(told)})"
 
     def names_with(self, text: str) -> list[str]:
         """The keys of names that rules have written, and that hold a text."""
@@ -180,6 +180,7 @@ NO_RULES = Rules()
 
 def prepared(reader: Reader, rules: Sequence[Rule], zone: Zone) -> Rules:
     """The rules as keys of the version that is read."""
+    rules = [rule for rule in rules if rule.is_of_plays]
     if not rules:
         return NO_RULES
     asked = ("own rules", tuple(rules), zone.name)
@@ -190,6 +191,21 @@ def prepared(reader: Reader, rules: Sequence[Rule], zone: Zone) -> Rules:
         if kept < _REMEMBERED:
             reader.memo[asked] = found
     return found
+
+
+def known_artists(reader: Reader, names: Iterable[str]) -> Sequence[tuple[Any, ...]]:
+    """(name key, artist_id, name) of the artists that the version knows."""
+    keys = sorted({name_key(name) for name in names})
+    if not keys:
+        return []
+    binds = {f"key_{number}": key for number, key in enumerate(keys)}
+    return reader.query(
+        "select name_key, min(artist_id) as artist_id,"
+        " min(artist_name) as artist_name from marts.dim_artists"
+        f" where name_key in ({', '.join(f':{bind}' for bind in binds)})"
+        " group by name_key",
+        binds,
+    ).rows
 
 
 class _Preparation:
@@ -207,17 +223,10 @@ class _Preparation:
         self.becomes = self._becomes()
 
     def _known_artists(self, names: Iterable[str]) -> dict[str, str]:
-        keys = sorted({name_key(name) for name in names})
-        found = {key: _hash(key) for key in keys}
-        if keys:
-            binds = {f"key_{number}": key for number, key in enumerate(keys)}
-            rows = self.reader.query(
-                "select name_key, min(artist_id) as artist_id,"
-                " min(artist_name) as artist_name from marts.dim_artists"
-                f" where name_key in ({', '.join(f':{bind}' for bind in binds)})"
-                " group by name_key",
-                binds,
-            ).rows
+        names = list(names)
+        found = {key: _hash(key) for key in map(name_key, names)}
+        if names:
+            rows = known_artists(self.reader, names)
             found |= {key: artist_id for key, artist_id, _ in rows}
             self.written = {artist_id: name for _, artist_id, name in rows}
         return found
@@ -327,7 +336,7 @@ class _Preparation:
             f"""
             select artist_id, name_key, min({thing}_id) as thing_id
             from {_TITLES[thing]}
-            where artist_id in {_listed(whose)}
+            where artist_id in {listed(whose)}
                 and name_key in ({", ".join(f":{bind}" for bind in binds)})
             group by artist_id, name_key
             """,
@@ -399,7 +408,7 @@ def _quoted(key: str) -> str:
     return f"'{key}'"
 
 
-def _listed(keys: Iterable[str]) -> str:
+def listed(keys: Iterable[str]) -> str:
     return f"({', '.join(_quoted(key) for key in sorted(keys))})"
 
 

@@ -489,7 +489,9 @@ def test_what_says_nothing_is_no_rule(wrong: Rule) -> None:
 
 
 def test_a_rule_is_read_as_it_was_written() -> None:
-    assert {rule["kind"] for rule in (*RULES, TAG)} == set(KINDS)
+    of_plays = {rule["kind"] for rule in (*RULES, TAG)}
+    # The others change no list: tests/serve/test_recommendations.py has them.
+    assert of_plays == {kind for kind in KINDS if not kind.startswith("recommend")}
     kept = {
         f"{number:016x}": Rule(
             **{**rule, "becomes": tuple(rule.get("becomes", ()))}

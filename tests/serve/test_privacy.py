@@ -37,6 +37,7 @@ OPEN_EXACTLY |= {
     for rest in (
         "top/<entity>",
         "plays",
+        "next",
         "statistics/<part>",
         "<entity>/<entity_id>",
         "reports/<period>",

@@ -16,6 +16,7 @@ OWN = {
     "own-plays": "/listeners/anna/plays",
     "own-artist": f"/listeners/anna/artists/{ARTIST}",
     "own-statistics": "/listeners/anna/statistics/activity",
+    "own-next": "/listeners/anna/next",
     "report": "/listeners/anna/reports/2026",
 }
 

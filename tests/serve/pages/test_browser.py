@@ -285,7 +285,7 @@ def test_own_lists_and_statistics_fit_in_light_and_in_the_dark(
 ) -> None:
     browser.log_in(pages_app, "anna")
     paths = ["top/artists", "plays", f"artists/{ARTIST}"]
-    paths += [f"statistics/{part}" for part in PARTS] + ["reports/2026"]
+    paths += [f"statistics/{part}" for part in PARTS] + ["reports/2026", "next"]
     try:
         for number, path in enumerate(paths):
             for width, is_dark in ((1280, False), (500, True)):
