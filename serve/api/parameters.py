@@ -50,6 +50,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 # Bounds of a number that may be left out must stand first, or the schema lacks them.
 Year = Annotated[int, Field(ge=2002, le=2200), BeforeValidator(_whole)]
 Hour = Annotated[int, Field(ge=0, le=23), BeforeValidator(_whole)]
+QuietDays = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 Revision = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}-[0-9]{1,18}$")]
 Day = Annotated[

@@ -27,7 +27,7 @@ from serve.api.parameters import (
     ListenerPath,
     LocalWindow,
     Page,
-    Whole,
+    QuietDays,
     ZoneName,
 )
 from serve.context import reading
@@ -62,8 +62,8 @@ class AgainQuery(Page):
         None,
         description="by the plays of this hour of the local day, and its neighbours",
     )
-    quiet_days: Whole = Field(
-        QUIET_DAYS, ge=1, le=10_000, description="days without a play, at least"
+    quiet_days: QuietDays = Field(
+        QUIET_DAYS, description="days without a play, at least"
     )
     tz: ZoneName | None = Field(
         None,

@@ -14,7 +14,14 @@ from serve.accounts import Account, csrf_token, require
 from serve.api import recommendations as api
 from serve.api import rules
 from serve.api.listening import chosen_window
-from serve.api.parameters import Hour, ListenerName, LocalWindow, Parameters, Text
+from serve.api.parameters import (
+    Hour,
+    ListenerName,
+    LocalWindow,
+    Parameters,
+    QuietDays,
+    Text,
+)
 from serve.own_rules import Kind, Rule
 from serve.pages import drawing, formatting
 from serve.pages.private import opened, private_page
@@ -35,6 +42,7 @@ class NextQuery(Parameters):
     tag: Text | None = None
     friend: ListenerName | None = None
     hour: Hour | None = None
+    quiet_days: QuietDays = api.QUIET_DAYS
 
 
 def add_routes(pages: Blueprint) -> None:
@@ -69,7 +77,6 @@ def _page(reader: Reader, listener_id: str, owner: Account | None) -> Response:
     if query.tag and tag_id is None:
         raise Problem("not_found", "No tag has this name; look for it with the search.")
     friend = api.readable_friend(reader, query.friend)
-    said = api.said_by_owner(reader, listener_id)
     return private_page(
         "listener_next.html",
         reader,
@@ -78,7 +85,7 @@ def _page(reader: Reader, listener_id: str, owner: Account | None) -> Response:
         query=query,
         hours=range(24),
         new=new_artists(reader, listener_id, root, owner, tag_id, friend),
-        again=_again(reader, listener_id, root, owner, said, tag_id, query.hour),
+        again=_again(reader, listener_id, root, owner, tag_id, query),
         tracks=None if query.tag or friend else new_tracks(reader, listener_id, root),
     )
 
@@ -158,15 +165,15 @@ def _again(
     listener_id: str,
     root: str,
     owner: Account | None,
-    said: queries.Feedback,
     tag_id: str | None,
-    hour: int | None,
+    query: NextQuery,
 ) -> Figure:
+    days, hour = query.quiet_days, query.hour
     rows = queries.again(
         reader,
         chosen_window(reader, listener_id, LocalWindow.model_validate({})),
-        said,
-        quiet_days=api.QUIET_DAYS,
+        api.said_by_owner(reader, listener_id),
+        quiet_days=days,
         tag_id=tag_id,
         hour=hour,
         limit=_LISTED,
@@ -176,14 +183,17 @@ def _again(
         "again",
         "Artists to hear again",
         f"Artists with at least {FAVOURITE_PLAYS} plays and none for"
-        f" {api.QUIET_DAYS} days, most played first.",
+        f" {days} days, most played first.",
         rows,
         _artist_table(rows, owner),
         formatting.address(
-            f"{root}/recommendations/again.csv", limit=_LISTED, tag=tag_id, hour=hour
+            f"{root}/recommendations/again.csv",
+            limit=_LISTED,
+            tag=tag_id,
+            hour=hour,
+            quiet_days=days,
         ),
-        f"No artist with {FAVOURITE_PLAYS} plays has been quiet for"
-        f" {api.QUIET_DAYS} days.",
+        f"No artist with {FAVOURITE_PLAYS} plays has been quiet for {days} days.",
     )
 
 
