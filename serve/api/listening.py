@@ -449,6 +449,13 @@ class VarietyRow(Row):
     effective_artists: float | None
 
 
+class UnusualWeekRow(Row):
+    week_start: date
+    scrobbles: int
+    mean_of_others: float = Field(description="plays a week, of the other weeks")
+    z_score: float = Field(description="standard deviations of the others from it")
+
+
 ROWS: dict[str, type[Row]] = {
     "activity": ActivityRow,
     "week-hours": OwnHourRow,
@@ -468,6 +475,7 @@ ROWS: dict[str, type[Row]] = {
     "movers": MoverRow,
     "tags": TagPeriodRow,
     "variety": VarietyRow,
+    "unusual-weeks": UnusualWeekRow,
 }
 
 

@@ -20,7 +20,14 @@ from serve.store.contract import Result
 
 #: Page -> what stands on it. What costs much is spread over the pages.
 PARTS: dict[str, tuple[str, ...]] = {
-    "activity": ("activity", "calendar", "week-hours", "first-and-last", "pace"),
+    "activity": (
+        "activity",
+        "calendar",
+        "week-hours",
+        "first-and-last",
+        "pace",
+        "unusual-weeks",
+    ),
     "records": ("streaks", "eddington", "milestones", "sessions", "anniversaries"),
     "discoveries": ("discoveries", "forgotten", "one-hit-wonders"),
     "charts": ("weekly", "evolution", "movers"),
@@ -542,6 +549,31 @@ def _variety(canvas: Canvas, found: Result) -> Drawn:
     return Drawn(canvas.lines(lines) if rows else Markup(""), shown, "", legend)
 
 
+def _unusual_weeks(canvas: Canvas, found: Result) -> Drawn:
+    rows = found.records()
+    shown = table(
+        rows,
+        ("Week", lambda row: formatting.issue("week", row["week_start"]), False),
+        ("Plays", lambda row: formatting.number(row["scrobbles"]), True),
+        (
+            "Mean of the others",
+            lambda row: formatting.number(row["mean_of_others"], 1),
+            True,
+        ),
+        ("z-score", lambda row: formatting.signed(row["z_score"], 1), True),
+    )
+    bars = [
+        (
+            formatting.issue("week", row["week_start"]),
+            row["scrobbles"],
+            f"{formatting.number(row['scrobbles'])}"
+            f" ({formatting.signed(row['z_score'], 1)})",
+        )
+        for row in rows[:_SHOWN]
+    ]
+    return Drawn(canvas.bars(bars) if rows else Markup(""), shown)
+
+
 def _maybe(value: float | None) -> float | None:
     return None if value is None else float(value)
 
@@ -565,4 +597,5 @@ _DRAW: dict[str, Callable[[Canvas, Result], Drawn]] = {
     "movers": _movers,
     "tags": _tags,
     "variety": _variety,
+    "unusual-weeks": _unusual_weeks,
 }

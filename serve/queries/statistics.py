@@ -27,6 +27,8 @@ FORGOTTEN_DAYS = 180
 WONDER_PLAYS = 5
 SESSION_PAUSE_MINUTES = 30
 ANNIVERSARY_DAYS = 30
+UNUSUAL_Z = 2.0
+_FEWEST_WEEKS = 4
 _LEAST_MILESTONES = (1, 100, 1_000, 5_000)
 _MILESTONE_STEP = 10_000
 _FARTHEST = 36_500  # days: what is expected later than that is never
@@ -334,6 +336,42 @@ _MILESTONES_SQL = f"""
 
 
 # From the plays -------------------------------------------------------------------
+
+
+def unusual_weeks(question: Question) -> Result:
+    """Whole weeks whose plays lie far from those of the window's other whole weeks.
+
+    z = (plays - mean) / standard deviation, both of the other weeks alone: with its own
+    plays among them no week of n could reach more than (n - 1) / sqrt(n). A week beside
+    others that are all alike has no z.
+    """
+    days = question.days
+    weeks: Days = {}
+    if days:
+        first = min(days) + timedelta(days=-min(days).weekday() % 7)
+        for back in range((question.end - first).days // 7 + 1):
+            start = first + timedelta(weeks=back)
+            if start + timedelta(days=6) <= question.end:
+                week = (start + timedelta(days=day) for day in range(7))
+                weeks[start] = sum(days.get(day, 0) for day in week)
+    rows = []
+    others = len(weeks) - 1
+    total, squares = sum(weeks.values()), sum(count**2 for count in weeks.values())
+    for start, count in weeks.items() if len(weeks) >= _FEWEST_WEEKS else ():
+        # Whole numbers: the difference of two large squares keeps its last digit.
+        spread = others * (squares - count**2) - (total - count) ** 2
+        if spread == 0:
+            continue
+        mean = (total - count) / others
+        z = (count - mean) / (spread / (others * (others - 1))) ** 0.5
+        if abs(z) >= UNUSUAL_Z:
+            rows.append((start, count, mean, z))
+    rows.sort(key=lambda row: (-abs(row[3]), row[0]))
+    return _result(
+        "week_start scrobbles mean_of_others z_score",
+        "date integer double double",
+        rows[:LONGEST],
+    )
 
 
 def activity(question: Question) -> Result:
@@ -988,6 +1026,13 @@ STATISTICS: dict[str, Statistic] = {
         f"The window's {SHOWN_LINES} most played tags: the part of a period's plays"
         " whose artist has the tag among its first.",
         tags_over_time,
+    ),
+    "unusual-weeks": Statistic(
+        "Weeks that stand out",
+        f"Whole weeks whose plays lie {UNUSUAL_Z:g} standard deviations or more from"
+        " the mean of the window's other whole weeks (z-score; the week itself is in"
+        f" neither). From {_FEWEST_WEEKS} weeks on.",
+        unusual_weeks,
     ),
     "variety": Statistic(
         "Variety",

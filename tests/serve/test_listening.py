@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -861,6 +862,41 @@ def test_tags_and_variety_are_those_of_each_period(zoe: Zoe) -> None:
             assert row["effective_artists"] == (
                 None if wanted is None else pytest.approx(wanted)
             )
+
+
+def test_weeks_that_stand_out_do_so_from_all_the_others(zoe: Zoe) -> None:
+    found = 0
+    with_itself = 0
+    for query, plays, until in cases(zoe):
+        counts = Counter(play["day"] for play in plays)
+        end = end_of(query, until)
+        weeks = {}
+        start = min(counts, default=end + DAY)
+        while start.weekday() != 0:
+            start += DAY
+        while start + 6 * DAY <= end:
+            weeks[start] = sum(counts[start + day * DAY] for day in range(7))
+            start += 7 * DAY
+        wanted = []
+        for start, count in weeks.items():
+            others = [weeks[other] for other in weeks if other != start]
+            if len(others) >= 3 and (spread := stdev(others)):
+                z = (count - fmean(others)) / spread
+                if abs(z) >= 2:
+                    wanted.append((start.isoformat(), count, fmean(others), z))
+                # The control: with the week itself among them it may be no longer one.
+                whole = [*others, count]
+                with_itself += abs(z) >= 2 > abs((count - fmean(whole)) / stdev(whole))
+        wanted.sort(key=lambda row: (-abs(row[3]), row[0]))
+        rows = zoe.rows("statistics/unusual-weeks", **query)
+        found += len(rows)
+        assert [(row["week_start"], row["scrobbles"]) for row in rows] == [
+            row[:2] for row in wanted[: statistics.LONGEST]
+        ], query
+        for row, (_, _, mean, z) in zip(rows, wanted, strict=False):
+            assert row["mean_of_others"] == pytest.approx(mean)
+            assert row["z_score"] == pytest.approx(z)
+    assert found > 5 and with_itself > 0
 
 
 def test_a_statistic_in_another_zone_is_another(zoe: Zoe) -> None:
