@@ -450,7 +450,7 @@ class VarietyRow(Row):
 
 
 class UnusualWeekRow(Row):
-    week_start: date
+    week_start: date = Field(description="the week's Monday, by the local clock")
     scrobbles: int
     mean_of_others: float = Field(description="plays a week, of the other weeks")
     z_score: float = Field(description="standard deviations of the others from it")
