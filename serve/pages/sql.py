@@ -7,7 +7,7 @@ import csv
 import io
 import shutil
 import tempfile
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,17 @@ def add_routes(pages: Blueprint, app: Flask) -> None:
 
 def _file() -> Path:
     settings = services().settings
-    folder = settings.run_dir or _own_folder()
+    folder = settings.run_dir or _own_folder(settings.data_dir)
     return public_marts.bring(settings.warehouse, folder)
 
 
-@lru_cache(maxsize=1)
-def _own_folder() -> Path:
-    """Where the file is kept by a service that was given no folder; gone at its end."""
+@cache
+def _own_folder(data_dir: Path) -> Path:
+    """Where the file is kept by a service that was given no folder; gone at its end.
+
+    For each warehouse its own: two in one process may have versions of one name.
+    """
+    del data_dir
     folder = tempfile.mkdtemp(prefix="scrobble-sql-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from markupsafe import escape
 
+from serve.app import create_app
 from serve.pages.sql import EXAMPLE
-from tests.serve.marts import World
+from tests.serve.conftest import close, make_settings
+from tests.serve.marts import World, key, publish, version_path, write_duckdb
 
 Make = Callable[..., Flask]
 
@@ -33,6 +37,25 @@ def test_a_question_is_answered_and_can_be_shared(
     assert answer.headers["Cache-Control"] == "no-store"
     csv = client.get("/sql.csv", query_string={"query": query})
     assert csv.text.splitlines() == ["artist_name,one", *(f"{n},1" for n in names)]
+
+
+def test_two_warehouses_with_one_name_of_a_version_are_two(tmp_path: Path) -> None:
+    query = "select count(*) as n from dim_tags"
+    answers = []
+    for name, tags in (("one", 1), ("two", 2)):
+        world = World(date(2026, 3, 14))
+        for number in range(tags):
+            tag = f"tag {number}"
+            world["dim_tags"].append(
+                {"tag_id": key(tag), "tag_name": tag, "name_key": tag}
+            )
+        write_duckdb(world, version_path(tmp_path / name, "20260314-000001"))
+        publish(tmp_path / name, "20260314-000001", world.as_of)
+        app = create_app(make_settings(tmp_path / name))
+        csv = app.test_client().get("/sql.csv", query_string={"query": query})
+        answers.append(csv.text.split())
+        close(app)
+    assert answers == [["n", "1"], ["n", "2"]]
 
 
 def test_the_example_of_the_form_is_answered(make_service: Make) -> None:
