@@ -25,7 +25,7 @@ from serve.queries import listeners as queries
 from serve.queries import trends
 from serve.queries.windows import Plays
 from serve.ranges import of_word
-from serve.store.contract import Reader
+from serve.store.contract import Reader, Result
 from serve.visibility import may_see
 
 api = APIBlueprint(
@@ -111,6 +111,17 @@ def allowed(reader: Reader, listener_id: str) -> bool:
     return is_public
 
 
+def rows_page(reader: Reader, result: Result, asked: Page) -> Response:
+    """A page of one listener's rows, for whoever was allowed to read them."""
+    return answers.table(
+        reader.published,
+        result,
+        limit=asked.limit,
+        offset=asked.offset,
+        is_private=True,
+    )
+
+
 @api.get("/<listener_name>", responses=single(Listener))
 def listener(path: ListenerPath, query: Nothing) -> Response:
     """One listener's counts."""
@@ -176,13 +187,7 @@ def trend(path: GrainPath, query: TrendQuery) -> Response:
             limit=query.limit + 1,
             offset=query.offset,
         )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
+        return rows_page(reader, result, query)
 
 
 @api.get(
@@ -214,10 +219,4 @@ def neighbours(path: ListenerPath, query: Page) -> Response:
             limit=query.limit + 1,
             offset=query.offset,
         )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
+        return rows_page(reader, result, query)

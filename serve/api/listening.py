@@ -139,20 +139,24 @@ def chosen_window(
         query.days(reader.published, default),
         reader.published.as_of_date,
         _zone(listener_id, query.tz),
-        rules=_own_rules(reader, listener_id),
+        rules=_prepared(reader, listener_id),
     )
 
 
-def _own_rules(reader: Reader, listener_id: str) -> Rules:
+def rules_of_owner(listener_id: str) -> tuple[own_rules.Rule, ...]:
     """The rules of who asks, where it is the listener: others read the plays as told.
 
     So nobody can find out a rule by comparing two answers.
     """
     account = current_account()
-    if account is None or account.listener_id != listener_id or not account.rules:
-        return NO_RULES
-    rules = tuple(own_rules.read(account.rules).values())
-    return prepared(reader, rules, account_zone(account))
+    if account is None or account.listener_id != listener_id:
+        return ()
+    return tuple(own_rules.read(account.rules).values())
+
+
+def _prepared(reader: Reader, listener_id: str) -> Rules:
+    rules = rules_of_owner(listener_id)
+    return prepared(reader, rules, _zone(listener_id, None)) if rules else NO_RULES
 
 
 def account_zone(account: Account) -> Zone:

@@ -15,11 +15,9 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.tag import Tag
 from pydantic import Field
 
-from serve import answers, own_rules
-from serve.accounts import current_account
 from serve.api.description import AS_TABLE, Row, listing, operation_id
-from serve.api.listeners import allowed
-from serve.api.listening import chosen_window
+from serve.api.listeners import allowed, rows_page
+from serve.api.listening import chosen_window, rules_of_owner
 from serve.api.parameters import (
     Hour,
     Key,
@@ -98,10 +96,7 @@ def said_by_owner(reader: Reader, listener_id: str) -> queries.Feedback:
 
     So nobody can find it out by comparing two answers.
     """
-    account = current_account()
-    if account is None or account.listener_id != listener_id or not account.rules:
-        return queries.NO_FEEDBACK
-    return queries.feedback(reader, own_rules.read(account.rules).values())
+    return queries.feedback(reader, rules_of_owner(listener_id))
 
 
 def readable_friend(reader: Reader, name: str | None) -> queries.Friend | None:
@@ -137,13 +132,7 @@ def recommended_artists(path: ListenerPath, query: NewQuery) -> Response:
             limit=query.limit + 1,
             offset=query.offset,
         )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
+        return rows_page(reader, result, query)
 
 
 @api.get(
@@ -162,13 +151,7 @@ def recommended_tracks(path: ListenerPath, query: Page) -> Response:
             limit=query.limit + 1,
             offset=query.offset,
         )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
+        return rows_page(reader, result, query)
 
 
 @api.get(
@@ -191,10 +174,4 @@ def recommended_again(path: ListenerPath, query: AgainQuery) -> Response:
             limit=query.limit + 1,
             offset=query.offset,
         )
-        return answers.table(
-            reader.published,
-            result,
-            limit=query.limit,
-            offset=query.offset,
-            is_private=True,
-        )
+        return rows_page(reader, result, query)

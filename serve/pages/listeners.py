@@ -29,6 +29,7 @@ from serve.api.listeners import allowed
 from serve.api.listening import chosen_window
 from serve.api.parameters import LocalWindow, Parameters, Text, Year, chosen_zone
 from serve.api.rankings import RankingQuery
+from serve.api.recommendations import said_by_owner
 from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.pages import (
@@ -313,6 +314,7 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
     kept = {**window, **rest}
     listening = chosen_window(reader, listener_id, query)
     everything = Plays(of_word("all_time", as_of), listener_id=listener_id)
+    said = said_by_owner(reader, listener_id)
     return private_page(
         "listener.html",
         reader,
@@ -355,8 +357,8 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         ),
         development=_development(reader, listener_id, root),
         neighbours=_neighbours(reader, listener_id, root),
-        artists=recommendations.new_artists(reader, listener_id, root, owner),
-        tracks=recommendations.new_tracks(reader, listener_id, root),
+        artists=recommendations.new_artists(reader, listener_id, root, said, owner),
+        tracks=recommendations.new_tracks(reader, listener_id, root, said),
     )
 
 

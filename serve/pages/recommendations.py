@@ -27,8 +27,9 @@ from serve.pages import drawing, formatting
 from serve.pages.private import opened, private_page
 from serve.pages.site import Cell, Figure, Table, asked, table, takes
 from serve.problems import Problem
-from serve.queries import listeners
+from serve.queries import listeners, tags
 from serve.queries import recommendations as queries
+from serve.queries.own_rules import tag_key
 from serve.queries.statistics import FAVOURITE_PLAYS
 from serve.store.contract import Reader
 
@@ -73,10 +74,11 @@ def _page(reader: Reader, listener_id: str, owner: Account | None) -> Response:
     found = listeners.listener(reader, listener_id)
     assert found is not None  # `allowed` has looked
     root = f"/api/v1/listeners/{formatting.quoted(found['listener_name'])}"
-    tag_id = queries.tag_key(reader, query.tag) if query.tag else None
-    if query.tag and tag_id is None:
+    tag_id = tag_key(query.tag) if query.tag else None
+    if tag_id and tags.tag(reader, tag_id) is None:
         raise Problem("not_found", "No tag has this name; look for it with the search.")
     friend = api.readable_friend(reader, query.friend)
+    said = api.said_by_owner(reader, listener_id)
     return private_page(
         "listener_next.html",
         reader,
@@ -84,9 +86,11 @@ def _page(reader: Reader, listener_id: str, owner: Account | None) -> Response:
         owner=owner,
         query=query,
         hours=range(24),
-        new=new_artists(reader, listener_id, root, owner, tag_id, friend),
-        again=_again(reader, listener_id, root, owner, tag_id, query),
-        tracks=None if query.tag or friend else new_tracks(reader, listener_id, root),
+        new=new_artists(reader, listener_id, root, said, owner, tag_id, friend),
+        again=_again(reader, listener_id, root, said, owner, tag_id, query),
+        tracks=None
+        if query.tag or friend
+        else new_tracks(reader, listener_id, root, said),
     )
 
 
@@ -94,6 +98,7 @@ def new_artists(
     reader: Reader,
     listener_id: str,
     root: str,
+    said: queries.Feedback,
     owner: Account | None,
     tag_id: str | None = None,
     friend: queries.Friend | None = None,
@@ -102,7 +107,7 @@ def new_artists(
     rows = queries.artists(
         reader,
         listener_id,
-        api.said_by_owner(reader, listener_id),
+        said,
         tag_id=tag_id,
         friend=friend,
         limit=_LISTED,
@@ -127,12 +132,14 @@ def new_artists(
     )
 
 
-def new_tracks(reader: Reader, listener_id: str, root: str) -> Figure:
+def new_tracks(
+    reader: Reader, listener_id: str, root: str, said: queries.Feedback
+) -> Figure:
     """Tracks not heard yet, best first."""
     rows = queries.tracks(
         reader,
         listener_id,
-        api.said_by_owner(reader, listener_id),
+        said,
         limit=_SHOWN,
         offset=0,
     ).records()
@@ -164,6 +171,7 @@ def _again(
     reader: Reader,
     listener_id: str,
     root: str,
+    said: queries.Feedback,
     owner: Account | None,
     tag_id: str | None,
     query: NextQuery,
@@ -172,7 +180,7 @@ def _again(
     rows = queries.again(
         reader,
         chosen_window(reader, listener_id, LocalWindow.model_validate({})),
-        api.said_by_owner(reader, listener_id),
+        said,
         quiet_days=days,
         tag_id=tag_id,
         hour=hour,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from serve import ranges
 from serve.queries.own_rules import NO_RULES, Rules
 from serve.queries.search import Search
-from serve.queries.windows import is_main_tag
+from serve.queries.windows import has_tag, is_main_tag
 from serve.ranges import BEGINNING, Range
 from serve.store.contract import Reader, Result
 from serve.zones import Zone
@@ -193,10 +193,7 @@ class Listening:
         if self.entity is None:
             return ""
         if self.entity == "tags":
-            return (
-                "and own.artist_id in (select tags.artist_id from marts.artist_tags"
-                f" as tags where tags.tag_id = :thing_id and {is_main_tag()})"
-            )
+            return f"and {has_tag('own.artist_id', '= :thing_id')}"
         if self.entity == "artists" and self.rules:
             return f"and {self.rules.is_of_artist(self.entity_id or '')}"
         return f"and own.{_KEYS[self.entity]} = :thing_id"

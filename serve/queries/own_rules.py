@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serve.own_rules import Rule
-from serve.queries.windows import is_main_tag
+from serve.queries.windows import has_tag
 from serve.store.contract import Reader, Result
 from serve.zones import Zone
 from warehouse.names import name_key
@@ -107,11 +107,7 @@ class Rules:
             if keys := self.excluded.get(thing):
                 found.append(f"{self._key(thing)} in {listed(keys)}")
         if keys := self.excluded.get("tag"):
-            found.append(
-                f"{self._key('artist')} in (select tags.artist_id"
-                f" from marts.artist_tags as tags where tags.tag_id in {listed(keys)}"
-                f" and {is_main_tag()})"
-            )
+            found.append(has_tag(self._key("artist"), f"in {listed(keys)}"))
         for first, last in self.hours:
             hour = f"extract(hour from {local('plays.scrobbled_at')})"
             joint = "and" if first < last else "or"
@@ -248,9 +244,7 @@ class _Preparation:
                 if rule.kind == "exclude_artist"
             ),
             "tag": frozenset(
-                _hash(name_key(rule.tag))
-                for rule in self.rules
-                if rule.kind == "exclude_tag"
+                tag_key(rule.tag) for rule in self.rules if rule.kind == "exclude_tag"
             ),
         }
         for thing in _TITLES:
@@ -401,6 +395,11 @@ def _hash(*parts: str) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
+def tag_key(name: str) -> str:
+    """The tag_id of a tag's name, known or not."""
+    return _hash(name_key(name))
+
+
 def _quoted(key: str) -> str:
     """A key as a literal: 32 digits of our own, nothing that came from outside."""
     if len(key) != 32 or not set(key) <= set("0123456789abcdef"):
@@ -409,6 +408,7 @@ def _quoted(key: str) -> str:
 
 
 def listed(keys: Iterable[str]) -> str:
+    """Keys as the literal list behind `in`."""
     return f"({', '.join(_quoted(key) for key in sorted(keys))})"
 
 

@@ -14,11 +14,10 @@ from typing import Any
 
 from serve.own_rules import Rule
 from serve.queries.listening import Listening
-from serve.queries.own_rules import known_artists, listed
+from serve.queries.own_rules import known_artists, listed, tag_key
 from serve.queries.statistics import FAVOURITE_PLAYS
-from serve.queries.windows import is_main_tag
+from serve.queries.windows import has_tag, is_main_tag
 from serve.store.contract import Reader, Result
-from warehouse.names import name_key
 
 # The marts' voices add up to 1: half of that for what somebody has asked for, and for a
 # tag the little that a tag counts there.
@@ -45,14 +44,8 @@ class Feedback:
         if self.never:
             parts.append(f"{artist} not in {listed(self.never)}")
         if self.never_tags:
-            parts.append(
-                f"{artist} not in (select tags.artist_id from marts.artist_tags as tags"
-                f" where tags.tag_id in {listed(self.never_tags)} and {is_main_tag()})"
-            )
+            parts.append(f"not {has_tag(artist, f'in {listed(self.never_tags)}')}")
         return " and ".join(parts) or "true"
-
-
-NO_FEEDBACK = Feedback()
 
 
 @dataclass(frozen=True)
@@ -69,28 +62,17 @@ def feedback(reader: Reader, rules: Iterable[Rule]) -> Feedback:
     What is left out of the own lists is not recommended either.
     """
     rules = list(rules)
-    kinds = ("recommend_never", "exclude_artist"), ("recommend_more",)
-    never, more = (
-        frozenset(
-            artist_id
-            for _, artist_id, _ in known_artists(
-                reader, (rule.artist for rule in rules if rule.kind in chosen)
-            )
-        )
-        for chosen in kinds
+
+    def artists_of(*kinds: str) -> frozenset[str]:
+        names = (rule.artist for rule in rules if rule.kind in kinds)
+        return frozenset(artist_id for _, artist_id, _ in known_artists(reader, names))
+
+    tags = (tag_key(rule.tag) for rule in rules if rule.kind == "exclude_tag")
+    return Feedback(
+        never=artists_of("recommend_never", "exclude_artist"),
+        never_tags=frozenset(tags),
+        more=artists_of("recommend_more"),
     )
-    tags = {tag_key(reader, rule.tag) for rule in rules if rule.kind == "exclude_tag"}
-    return Feedback(never, frozenset(key for key in tags if key), more)
-
-
-def tag_key(reader: Reader, name: str) -> str | None:
-    """The tag_id of a tag's name, however it is written; None where there is none."""
-    rows = reader.query(
-        "select min(tag_id) as tag_id from marts.dim_tags where name_key = :name_key",
-        {"name_key": name_key(name)},
-    ).rows
-    found: str | None = rows[0][0]
-    return found
 
 
 def artists(
@@ -167,12 +149,7 @@ def artists(
 
 def _of_tag(tag_id: str | None) -> str:
     """The condition that an artist has the tag; binds `tag_id`."""
-    if tag_id is None:
-        return "true"
-    return (
-        "artist_id in (select tags.artist_id from marts.artist_tags as tags"
-        f" where tags.tag_id = :tag_id and {is_main_tag()})"
-    )
+    return "true" if tag_id is None else has_tag("artist_id")
 
 
 # The mart's rows are so by build.
@@ -320,9 +297,10 @@ def again(
 
 
 def _with_reasons(found: Result, hour: int | None) -> Result:
+    kind = "not_for_long" if hour is None else "hour"
     rows = [
-        (*row, *_why(dict(zip(found.columns, row, strict=True)), hour))
-        for row in found.rows
+        (*row, _why(record, hour), kind)
+        for row, record in zip(found.rows, found.records(), strict=True)
     ]
     return Result(
         (*found.columns, "reason", "reason_kind"), (*found.types, "text", "text"), rows
@@ -333,13 +311,11 @@ def _near(hour: int) -> list[int]:
     return [(hour + by) % 24 for by in range(-_NEAR_HOURS, _NEAR_HOURS + 1)]
 
 
-def _why(row: dict[str, Any], hour: int | None) -> tuple[str, str]:
+def _why(row: dict[str, Any], hour: int | None) -> str:
     said = f"Played {row['scrobbles']:,} times"
     if hour is not None:
         hours = _near(hour)
         said += f", {row['hour_scrobbles']:,} of them between {hours[0]:02}:00"
         said += f" and {(hours[-1] + 1) % 24:02}:00"
     last: date = row["last_day"]
-    return f"{said}, last on {last.day} {last:%B %Y}", (
-        "hour" if hour is not None else "not_for_long"
-    )
+    return f"{said}, last on {last.day} {last:%B %Y}"

@@ -346,18 +346,18 @@ def unusual_weeks(question: Question) -> Result:
     others that are all alike has no z.
     """
     days = question.days
-    weeks: Days = {}
-    if days:
-        first = min(days) + timedelta(days=-min(days).weekday() % 7)
-        for back in range((question.end - first).days // 7 + 1):
-            start = first + timedelta(weeks=back)
-            if start + timedelta(days=6) <= question.end:
-                week = (start + timedelta(days=day) for day in range(7))
-                weeks[start] = sum(days.get(day, 0) for day in week)
+    first = min(days, default=None)
+    weeks = {
+        start: sum(days.get(start + timedelta(days=day), 0) for day in range(7))
+        for start in _starts("week", first, question.end - timedelta(days=6))
+        if first is not None and start >= first
+    }
+    if len(weeks) < _FEWEST_WEEKS:
+        weeks = {}
     rows = []
     others = len(weeks) - 1
     total, squares = sum(weeks.values()), sum(count**2 for count in weeks.values())
-    for start, count in weeks.items() if len(weeks) >= _FEWEST_WEEKS else ():
+    for start, count in weeks.items():
         # Whole numbers: the difference of two large squares keeps its last digit.
         spread = others * (squares - count**2) - (total - count) ** 2
         if spread == 0:

@@ -23,6 +23,14 @@ def is_main_tag(tags: str = "tags") -> str:
     return f"{tags}.rank <= {int(most)} and {tags}.weight >= {int(least)}"
 
 
+def has_tag(artist: str, compares: str = "= :tag_id") -> str:
+    """The condition that an artist has a tag, whose tag_id is what `compares` says."""
+    return (
+        f"{artist} in (select tags.artist_id from marts.artist_tags as tags"
+        f" where tags.tag_id {compares} and {is_main_tag()})"
+    )
+
+
 @dataclass(frozen=True)
 class Plays:
     """Which plays count: a range of days, and optionally one of each of these."""
@@ -106,10 +114,7 @@ class Plays:
         if self.artist_id:
             parts.append(f"{plays}.artist_id = :artist_id")
         if self.tag_id:
-            parts.append(
-                f"{plays}.artist_id in (select artist_id from marts.artist_tags as tags"
-                f" where tags.tag_id = :tag_id and {is_main_tag()})"
-            )
+            parts.append(has_tag(f"{plays}.artist_id"))
         if self.country:
             parts.append(
                 f"{plays}.listener_id in (select listener_id from marts.dim_listeners"
