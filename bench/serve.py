@@ -33,6 +33,7 @@ from typing import Any
 
 import psutil
 
+from serve.queries.charts import _ENTRY
 from tests.serve.marts import (
     World,
     key,
@@ -53,16 +54,12 @@ SERIES = f"/api/v1/artists/{key('Artist 00')}/series?limit=365"
 CONNECTIONS = 4
 ROUNDS = 4
 
-CHART_SQL = """
-    select rank, rank as chart_rank, entity_id, entity_name, artist_id, artist_name,
-        previous_rank, movement, rank_change, peak_rank, peak_first_date,
-        issues_at_peak, issues_on_chart, run_number, run_length, issues_at_1,
-        scrobbles, scrobbles_capped, listeners, minutes, share_pct, lead_over_2_pct,
-        points, is_bubbling_under
-    from {marts}fct_chart_positions
+CHART_SQL = f"""
+    select rank, rank as chart_rank, {_ENTRY}
+    from {{marts}}fct_chart_positions
     where chart = 'global_artists' and scope = '' and period = 'day'
         and issue_date = (
-            select max(issue_date) from {marts}fct_chart_positions
+            select max(issue_date) from {{marts}}fct_chart_positions
             where chart = 'global_artists' and scope = '' and period = 'day'
         )
     order by rank, entity_id
