@@ -1,4 +1,4 @@
-"""Jobs people start in the read service: fetch a library or an artist, import files.
+"""Jobs people start in the read service: fetch a library, an artist, import files.
 
 Owns how such a job shares the queue with the daily run: it waits for the lease, works
 under it, gives way to a run that comes meanwhile and goes on after it, and leaves the
@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ingest.exports.landing import is_landed, land
 from ingest.exports.plays import Tally
@@ -28,6 +28,10 @@ from ingest.lastfm.fetch import FetchCancelled, FetchResult, Progress, fetch
 from ingest.lastfm.queue import Queue
 from ingest.lastfm.servers import lastfm_server
 from ingest.lastfm.step import retry_policy
+from ingest.listenbrainz import provider as listenbrainz
+from ingest.listenbrainz.client import AccountLeftOut
+from ingest.listenbrainz.client import Client as Listens
+from ingest.listenbrainz.walk import Walked, walk
 from warehouse import forgetting, ops, uploads
 from warehouse.errors import Busy, FetchFailed, ImportRefused, LeaseLost
 from warehouse.hooks import Job
@@ -105,6 +109,60 @@ def fetch_artist(job: Job) -> Mapping[str, int]:
     finally:
         engine.dispose()
     return {"requests": result.requests, "answers": result.answers}
+
+
+def fetch_listens(job: Job) -> Mapping[str, int]:
+    """Fetch the history of the account at ListenBrainz that the listener named.
+
+    Safe to run again: a page that is landed is not asked again.
+
+    Raises:
+        Busy: a daily run held the lock for six hours.
+        FetchFailed: ListenBrainz refused, the job was cancelled, or the listener's
+            deletion is not done yet.
+    """
+    settings = job.settings
+    engine = ops.open_ops(settings)
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    try:
+        if name_key(job.listener_name) in forgetting.asked_for(settings, engine):
+            raise FetchFailed("what is kept of you is still being deleted")
+        with listenbrainz.opened(settings) as client:
+            while True:
+                try:
+                    with _held_lease(job, engine, deadline) as lease:
+                        walked = _walk(job, engine, lease, client)
+                    break
+                except LeaseLost:
+                    continue  # a run has taken over; what was landed is recorded
+                except AccountLeftOut as error:
+                    raise FetchFailed(
+                        f"{job.subject} at ListenBrainz: {error}"
+                    ) from error
+    finally:
+        engine.dispose()
+    return {"requests": client.requests, "pages": walked.pages, "plays": walked.listens}
+
+
+def _walk(job: Job, engine: Engine, lease: Lease, client: Listens) -> Walked:
+    """Walk over what is left of the account's history."""
+
+    def check(connection: Connection) -> None:
+        lease.check(connection)
+        if job.is_cancelled():
+            raise FetchCancelled("the job was cancelled")
+        job.report(client.requests, None, {"requests": client.requests})
+
+    return walk(
+        client,
+        engine,
+        job.settings.data_dir / "landing",
+        job.listener_name,
+        job.subject or "",
+        run_id=lease.run_id,
+        as_of=datetime.now(UTC).date(),
+        check=check,
+    )
 
 
 def import_history(job: Job) -> Mapping[str, int]:

@@ -23,6 +23,7 @@ def demo_login(engine: Engine) -> Iterator[dict[str, str]]:
             "LASTFM_API_KEY": API_KEY,
             "LASTFM_SHARED_SECRET": SHARED_SECRET,
             "LASTFM_URL": lastfm.as_of_url,
+            "LISTENBRAINZ_URL": lastfm.url.removesuffix("/2.0/"),
             "SERVE_LOGIN_URL": lastfm.url.replace("/2.0/", "/api/auth/"),
             "SERVE_LOGIN_API_URL": lastfm.url,
         }

@@ -16,8 +16,8 @@ import hmac
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -32,12 +32,12 @@ from sqlalchemy import (
     Text,
     delete,
     insert,
-    inspect,
     select,
     update,
 )
 
 from warehouse import ops
+from warehouse.beside_accounts import beside_accounts
 from warehouse.names import name_key
 from warehouse.secret_file import made_once
 from warehouse.settings import Settings
@@ -46,7 +46,6 @@ from warehouse.settings import Settings
 NOBODY = "(deleted)"
 SECRET = "forget.secret"
 _EMBEDDED = ("ops.sqlite", "accounts.sqlite", "exchange.sqlite")
-_BESIDE_ACCOUNTS = "exchange"
 
 metadata = MetaData()
 
@@ -76,7 +75,7 @@ def ask(connection: Connection, listener_id: str, now: datetime) -> None:
 
 def asked_for(settings: Settings, engine: Engine) -> tuple[str, ...]:
     """The keys of the listeners whose deletion is asked for and not done yet."""
-    with _beside_accounts(settings, engine) as accounts:
+    with beside_accounts(settings, engine, deletion_requests.name) as accounts:
         if accounts is None:
             return ()
         with accounts.begin() as connection:
@@ -92,7 +91,7 @@ def left_out(settings: Settings, engine: Engine) -> Callable[[str], bool]:
     """A function that says of a name whether nothing of it may be fetched."""
     open_requests = frozenset(asked_for(settings, engine))
     hashes = frozenset[str]()
-    with _beside_accounts(settings, engine) as accounts:
+    with beside_accounts(settings, engine, deletion_requests.name) as accounts:
         if accounts is not None:
             with accounts.begin() as connection:
                 found = connection.execute(select(deleted_listeners.c.listener_hash))
@@ -108,7 +107,7 @@ def left_out(settings: Settings, engine: Engine) -> Callable[[str], bool]:
 def take_back(settings: Settings, engine: Engine, name: str) -> None:
     """A listener who was deleted has joined again, by themselves."""
     own = _hash(_key(settings), name_key(name))
-    with _beside_accounts(settings, engine) as accounts:
+    with beside_accounts(settings, engine, deletion_requests.name) as accounts:
         if accounts is not None:
             with accounts.begin() as connection:
                 _drop_hashes(connection, [own])
@@ -124,7 +123,7 @@ def finish(settings: Settings, engine: Engine, listener_ids: Sequence[str]) -> N
     overwrite_deleted(settings, engine)
     key = _key(settings)
     own = [_hash(key, listener_id) for listener_id in listener_ids]
-    with _beside_accounts(settings, engine) as accounts:
+    with beside_accounts(settings, engine, deletion_requests.name) as accounts:
         assert accounts is not None, "they asked there"
         with accounts.begin() as connection:
             now = ops.database_time(connection)
@@ -225,30 +224,6 @@ def _clean_journal(connection: Connection, listener_ids: Collection[str]) -> Non
             .where(runs.c.run_id == run_id)
             .values(error=_words_without(error, listener_ids))
         )
-
-
-@contextmanager
-def _beside_accounts(settings: Settings, engine: Engine) -> Iterator[Engine | None]:
-    """The database of the accounts; None where it has no requests' table yet."""
-    if settings.is_postgres:
-        schemas = {None: _BESIDE_ACCOUNTS}
-        shared = engine.execution_options(schema_translate_map=schemas)
-        yield shared if _has_requests(shared, _BESIDE_ACCOUNTS) else None
-        return
-    path = settings.data_dir / "accounts.sqlite"
-    if not path.exists():
-        yield None
-        return
-    beside = ops.open_sqlite(path)
-    try:
-        yield beside if _has_requests(beside, None) else None
-    finally:
-        beside.dispose()
-
-
-def _has_requests(engine: Engine, schema: str | None) -> bool:
-    with engine.connect() as connection:
-        return inspect(connection).has_table(deletion_requests.name, schema=schema)
 
 
 def _key(settings: Settings) -> bytes:

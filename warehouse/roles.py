@@ -106,7 +106,7 @@ SCHEMAS: Mapping[str, Schema] = {
                     *("departures", "friend_leagues", "friend_league_members"),
                     *("accounts", "account_sessions", "account_tokens"),
                     *("account_logins", "jobs", "serve_state"),
-                    *("deletion_requests", "deleted_listeners"),
+                    *("deletion_requests", "deleted_listeners", "linked_accounts"),
                 )
             },
         },

@@ -1,23 +1,31 @@
-"""ListenBrainz as a provider: the histories of the accounts that the settings name.
+"""ListenBrainz as a provider: the histories of the accounts that are named.
 
-Owns who is asked for and what a run says of it. An account that gives nothing never
-ends the day: it is left out, said so, and asked again by the next run.
+The settings name them, and listeners do so themselves on their page. Owns who is asked
+for and what a run says of it. An account that gives nothing never ends the day: it is
+left out, said so, and asked again by the next run.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from sqlalchemy import Engine
+
 from ingest.lastfm.client import RetryPolicy
+from ingest.lastfm.servers import one_server
 from ingest.listenbrainz import walk as walking
 from ingest.listenbrainz.client import ROOT_URL, AccountLeftOut, Client, ServerGivenUp
 from ingest.listenbrainz.recipe import RECIPE
 from ingest.provider import Provider
 from warehouse.errors import SettingsError
 from warehouse.forgetting import left_out
+from warehouse.linked_accounts import named
+from warehouse.names import name_key
 from warehouse.run import Run, StepResult
+from warehouse.settings import Settings
 
 # A listener's name, and that of an account at ListenBrainz, which may hold anything.
 _PAIR = re.compile(r"([A-Za-z0-9_:-]{1,64})=(\S(?:.{0,126}\S)?)")
@@ -41,35 +49,56 @@ def pairs(named: tuple[str, ...]) -> list[tuple[str, str]]:
     return found
 
 
+def accounts(settings: Settings, engine: Engine) -> list[tuple[str, str]]:
+    """Listener and account of everybody who is named, each pair once.
+
+    Raises:
+        SettingsError: the settings name no accounts in their form.
+    """
+    found = [
+        *pairs(settings.listenbrainz_accounts),
+        *named(settings, engine, PROVIDER.name),
+    ]
+    is_left_out = left_out(settings, engine)
+    once: dict[tuple[str, str], tuple[str, str]] = {}
+    for listener, account in found:
+        once.setdefault((name_key(listener), account.casefold()), (listener, account))
+    return [pair for pair in once.values() if not is_left_out(pair[0])]
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Client]:
+    """A client of the server the settings mean: where nothing names a last.fm, ours."""
+    with ExitStack() as stack:
+        url = settings.listenbrainz_url
+        if url is None and not (settings.lastfm_url or settings.lastfm_api_key):
+            local, _ = stack.enter_context(one_server(settings, lambda _line: None))
+            url = local.removesuffix("/2.0/")
+        policy = RetryPolicy(
+            floor=settings.lastfm_retries, wait_seconds=settings.lastfm_wait_seconds
+        )
+        client = Client(url or ROOT_URL, settings.listenbrainz_token, policy)
+        yield stack.enter_context(client)
+
+
 def fetch(run: Run) -> StepResult:
-    """Land what is new of each account that is listed.
+    """Land what is new of each account that is named.
 
     Raises:
         SettingsError: the settings name no accounts in their form.
         LeaseLost, DiskFull: as :func:`ingest.listenbrainz.walk.walk` does.
     """
-    settings = run.settings
-    if not settings.listenbrainz_accounts:
+    asked = accounts(run.settings, run.engine)
+    if not asked:
         return StepResult("", {})
-    with Client(
-        settings.listenbrainz_url or ROOT_URL,
-        settings.listenbrainz_token,
-        RetryPolicy(
-            floor=settings.lastfm_retries, wait_seconds=settings.lastfm_wait_seconds
-        ),
-    ) as client:
-        return fetch_accounts(run, client, left_out(settings, run.engine))
+    with opened(run.settings) as client:
+        return fetch_accounts(run, client, asked)
 
 
 def fetch_accounts(
-    run: Run, client: Client, is_left_out: Callable[[str], bool]
+    run: Run, client: Client, asked: Sequence[tuple[str, str]]
 ) -> StepResult:
-    """Land what is new of each account; who asked to be deleted is not asked about."""
-    asked = [
-        pair
-        for pair in pairs(run.settings.listenbrainz_accounts)
-        if not is_left_out(pair[0])
-    ]
+    """Land what is new of each account; the listener is the first of each pair."""
     done = listens = pages = 0
     without: dict[str, str] = {}
     for number, (listener, account) in enumerate(asked, start=1):

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from serve.settings import ServeSettings
 from warehouse.forgetting import deleted_listeners, deletion_requests
+from warehouse.linked_accounts import linked_accounts
 from warehouse.ops import configure_sqlite, keep_private
 from warehouse.tables import add_missing
 
@@ -126,6 +127,8 @@ jobs = Table(
 # The warehouse's: the transaction that deletes an account asks for the rest.
 requests = deletion_requests.to_metadata(metadata)
 deleted_listeners.to_metadata(metadata)
+# The warehouse's as well: every daily run asks who has named an account elsewhere.
+links = linked_accounts.to_metadata(metadata)
 
 serve_state = Table(
     "serve_state",

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import IO, Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Table, select
 
-from serve.accounts.database import accounts, jobs, sessions, tokens, utcnow
+from serve.accounts.database import accounts, jobs, links, sessions, tokens, utcnow
 from serve.accounts.store import Account
 from serve.context import Services
 from serve.queries import export
@@ -67,10 +67,13 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 def _of_account(shared: Services, account: Account) -> Tables:
     with shared.accounts.begin() as connection:
-        for table in (accounts, sessions, tokens, jobs):
-            rows = connection.execute(
-                select(table).where(table.c.account_id == account.account_id)
-            ).mappings()
+        own: dict[Table, ColumnElement[bool]] = {
+            table: table.c.account_id == account.account_id
+            for table in (accounts, sessions, tokens, jobs)
+        }
+        own[links] = links.c.listener_id == account.listener_id
+        for table, is_own in own.items():
+            rows = connection.execute(select(table).where(is_own)).mappings()
             yield (
                 table.name,
                 iter(

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from serve.accounts.database import (
     accounts,
     jobs,
+    links,
     logins,
     requests,
     sessions,
@@ -27,6 +28,7 @@ from serve.accounts.database import (
 )
 from serve.visibility import Named
 from warehouse.forgetting import ask
+from warehouse.linked_accounts import link, unlink_all
 from warehouse.names import name_key
 
 SCOPES = ("read", "write", "trade", "admin")
@@ -370,6 +372,26 @@ def set_time_zone(engine: Engine, account_id: int, time_zone: str | None) -> Non
         )
 
 
+def set_linked(
+    engine: Engine, account: Account, provider: str, name: str | None
+) -> None:
+    """Name one's account at another service, to be fetched; None takes it back."""
+    listener = (account.listener_id, account.listener_name)
+    with writing(engine).begin() as connection:
+        link(connection, listener, provider, name, utcnow())
+
+
+def linked(engine: Engine, listener_id: str, provider: str) -> str | None:
+    """The account at another service that the listener named; None without one."""
+    with engine.begin() as connection:
+        name: str | None = connection.execute(
+            select(links.c.account).where(
+                links.c.listener_id == listener_id, links.c.provider == provider
+            )
+        ).scalar()
+    return name
+
+
 def visibility(engine: Engine, listener_id: str) -> tuple[int, bool] | None:
     """(account_id, is_public) of a listener with an account, else None.
 
@@ -463,6 +485,7 @@ def delete_account(
         let_go(account)
     with writing(engine).begin() as connection:
         ask(connection, account.listener_id, utcnow())
+        unlink_all(connection, account.listener_id)
         for table in (sessions, tokens, jobs, accounts):
             connection.execute(
                 delete(table).where(table.c.account_id == account.account_id)

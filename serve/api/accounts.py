@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -68,6 +69,15 @@ def integral(value: Any) -> Any:
     return value
 
 
+#: A name at another service, which may hold nearly anything; empty: none.
+_ELSEWHERE = re.compile(r"(?:[^\s\x00-\x1f](?:[^\x00-\x1f]{0,126}[^\s\x00-\x1f])?)?")
+AccountElsewhere = Annotated[
+    str, StringConstraints(max_length=128, pattern=f"^{_ELSEWHERE.pattern}$")
+]
+_LISTENBRAINZ = "listenbrainz"
+_LINKS_A_DAY = 10
+
+
 class TokenBody(Body):
     name: Annotated[
         str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$")
@@ -80,6 +90,12 @@ class SettingsBody(Body):
     is_public: bool | None = Field(None, description="everybody may read one's lists")
     time_zone: ZoneName | None = Field(
         None, description="of one's own pages and lists, as Europe/Oslo; first UTC"
+    )
+
+    listenbrainz_account: AccountElsewhere | None = Field(
+        None,
+        description="one's account at ListenBrainz, fetched now and every day;"
+        " empty: no longer",
     )
 
 
@@ -102,6 +118,9 @@ class AccountRow(Row):
     listener_name: str
     is_public: bool
     time_zone: str | None = Field(description="of one's own pages; null is UTC")
+    listenbrainz_account: str | None = Field(
+        description="one's account at ListenBrainz that is fetched every day"
+    )
     scopes: list[str] = Field(description="of this request")
     via: Literal["cookie", "token"]
     csrf_token: str | None = Field(
@@ -157,7 +176,9 @@ class JobRow(Row):
     job_id: str
     kind: str
     listener_name: str
-    subject: str | None = Field(description="the artist asked for, where one is")
+    subject: str | None = Field(
+        description="the artist asked for, or the account elsewhere, where one is"
+    )
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress_pct: float | None
     done: int
@@ -179,7 +200,7 @@ def account(query: Nothing) -> Response:
 
 @api.patch("/account", responses=own(AccountRow))
 def change_account(query: Nothing, body: SettingsBody) -> Response:
-    """Choose one's time zone; make one's lists public or private.
+    """Choose one's time zone or ListenBrainz account; make lists public or private.
 
     To make them public, a browser must have just logged in.
     """
@@ -187,6 +208,8 @@ def change_account(query: Nothing, body: SettingsBody) -> Response:
     if body.time_zone is not None:
         zone = chosen_zone(body.time_zone)
         store.set_time_zone(services().accounts, asking.account_id, zone.name)
+    if body.listenbrainz_account is not None:
+        link_listenbrainz(asking, body.listenbrainz_account)
     if body.is_public is not None:
         change_visibility(asking.account_id, body.is_public)
     return account_answer(_account_row(asking))
@@ -328,6 +351,41 @@ def request_artist(asking: Account, artist: str) -> tuple[dict[str, Any], bool]:
         ) from None
 
 
+def listenbrainz_account(asking: Account) -> str | None:
+    """One's account at ListenBrainz, where one has named it."""
+    return store.linked(services().accounts, asking.listener_id, _LISTENBRAINZ)
+
+
+def link_listenbrainz(asking: Account, account: str) -> None:
+    """Name one's account at ListenBrainz and start fetching it; empty takes it back.
+
+    Whether it exists is found out by the job.
+
+    Raises:
+        Problem: there can be no such account, or the day's fetches are used up.
+    """
+    if not _ELSEWHERE.fullmatch(account):
+        raise Problem("invalid_parameter", "no account at ListenBrainz is named so")
+    shared = services()
+    if account:
+        if store.is_leaving(shared.accounts, asking.listener_id):
+            raise Problem("conflict", "what is kept of you is still being deleted")
+        try:
+            shared.jobs.start(
+                asking.account_id,
+                "fetch_listens",
+                asking.listener_name,
+                subject=account,
+                most_a_day=_LINKS_A_DAY,
+            )
+        except jobs.QuotaUsed:
+            raise Problem(
+                "conflict",
+                f"{_LINKS_A_DAY} accounts were named in 24 hours; do so again later",
+            ) from None
+    store.set_linked(shared.accounts, asking, _LISTENBRAINZ, account or None)
+
+
 @api.get("/jobs", responses=own(list[JobRow], name="JobList"))
 def list_jobs(query: JobsQuery) -> Response:
     """One's jobs, newest first."""
@@ -458,6 +516,7 @@ def _account_row(asking: Account) -> dict[str, Any]:
         raise Problem("unauthenticated", "the account was deleted")
     return {
         **row,
+        "listenbrainz_account": listenbrainz_account(asking),
         "scopes": [scope for scope in store.SCOPES if scope in asking.scopes],
         "via": asking.via,
         "csrf_token": csrf_token(asking),

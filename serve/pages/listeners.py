@@ -24,7 +24,7 @@ from serve.accounts import (
     store,
 )
 from serve.accounts.current import COOKIE
-from serve.api.accounts import request_artist
+from serve.api.accounts import link_listenbrainz, listenbrainz_account, request_artist
 from serve.api.listeners import allowed
 from serve.api.listening import chosen_window
 from serve.api.parameters import LocalWindow, Parameters, Text, Year, chosen_zone
@@ -91,6 +91,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.post("/me/weekly")(make_weekly_feed)
     pages.post("/me/visibility")(choose_visibility)
     pages.post("/me/time-zone")(choose_time_zone)
+    pages.post("/me/listenbrainz")(name_listenbrainz)
     pages.post("/me/delete")(delete_account)
     pages.post("/me/jobs/<job_id>/cancel")(cancel_job)
 
@@ -283,6 +284,7 @@ def me() -> Any:
             account=account,
             csrf=csrf_token(account),
             jobs=_jobs(account),
+            listenbrainz=listenbrainz_account(account),
         )
 
 
@@ -324,6 +326,7 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         is_public=is_public,
         csrf=csrf_token(owner) if owner else None,
         jobs=_jobs(owner) if owner else [],
+        listenbrainz=listenbrainz_account(owner) if owner else None,
         lastfm=formatting.lastfm("user", name),
         window=window_controls(here, query, listening, "all_time", **rest),
         range_words=in_words(listening, query, "all_time"),
@@ -547,6 +550,13 @@ def choose_time_zone() -> Any:
     name = chosen_zone(wanted).name if wanted else None
     store.set_time_zone(services().accounts, asking.account_id, name)
     return redirect("/me", 303)
+
+
+def name_listenbrainz() -> Any:
+    """Name one's account at ListenBrainz, or take it back; shows the job."""
+    asking = require("write")
+    link_listenbrainz(asking, request.form.get("account", "").strip())
+    return redirect("/me#jobs", 303)
 
 
 def delete_account() -> Any:

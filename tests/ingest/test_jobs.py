@@ -13,13 +13,14 @@ import orjson
 import pytest
 
 from ingest import jobs, landing
-from ingest.jobs import fetch_artist, fetch_listener
+from ingest.jobs import fetch_artist, fetch_listener, fetch_listens
 from ingest.lastfm.fetch import FetchCancelled
 from ingest.lastfm.plan import ARTIST_METHODS
 from ingest.lastfm.queue import Queue
+from ingest.listenbrainz import walk
 from local_lastfm import LocalLastfm
 from warehouse import ops
-from warehouse.errors import Busy, NotKnown
+from warehouse.errors import Busy, FetchFailed, NotKnown
 from warehouse.lease import Lease
 from warehouse.names import name_key
 from warehouse.settings import Settings
@@ -172,3 +173,33 @@ def test_an_artist_that_is_asked_for_is_landed_and_followed_from_then_on(
         fetch_artist(job)
     assert len(queue.tracked_artists()) == 1
     engine.dispose()
+
+
+def test_the_listens_of_an_account_elsewhere_are_landed_for_whom_it_is_named(
+    lastfm: LocalLastfm, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "PAGE_LISTENS", 100)
+    there = {"listenbrainz_url": lastfm.listenbrainz_url, "lastfm_wait_seconds": 5.0}
+    job.settings = job.settings.model_copy(update=there)
+    job.listener_name, job.subject = "Zoe", lastfm.world.listeners[1]
+    job.cancelled = True
+    with pytest.raises(FetchCancelled):
+        fetch_listens(job)
+    job.cancelled = False
+    counts = fetch_listens(job)
+    truth = lastfm.truth(lastfm.world.listeners[1], TODAY)
+    known = [play for play in truth if play.uts <= time.time()]
+    assert counts["plays"] >= len(known) > 300 and counts["pages"] > 3
+    assert job.reports[-1] == (counts["requests"], None)
+    engine = ops.open_ops(job.settings)
+    with engine.begin() as connection:
+        parts = landing.list_parts(connection, complete_only=True)
+    engine.dispose()
+    root = job.settings.data_dir / "landing"
+    records = [record for part in parts for record in landing.read_part(root, part)]
+    assert {record.params["user"] for record in records} == {"Zoe"}
+    # Again nothing new is landed; a name that nobody has fails by that name.
+    assert fetch_listens(job)["pages"] == 0
+    job.subject = "nobody there"
+    with pytest.raises(FetchFailed, match="nobody there at ListenBrainz: there is no"):
+        fetch_listens(job)

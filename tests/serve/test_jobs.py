@@ -18,6 +18,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
+from serve.accounts import store as accounts
 from serve.accounts.database import jobs as table
 from serve.accounts.database import utcnow
 from serve.jobs import store
@@ -260,6 +261,53 @@ def test_a_job_survives_the_kill_of_its_worker(
         second.wait(timeout=20)
     done = look(browser, job)
     assert done["attempts"] == 2 and done["counts"] == {"pages": 6, "scrobbles": 6}
+
+
+def test_an_account_at_listenbrainz_is_named_shown_exported_and_taken_back(
+    open_market: Flask,
+) -> None:
+    browser = log_in(open_market, "anna")
+    token = csrf(browser)["X-CSRF-Token"]
+
+    def name(account: str) -> Any:
+        form = {"csrf_token": token, "account": account}
+        return browser.post("/me/listenbrainz", data=form)
+
+    assert name("  Änna LB ").status_code == 303
+    (job,) = browser.get("/api/v1/jobs").get_json()["data"]
+    assert (job["kind"], job["subject"]) == ("fetch_listens", "Änna LB")
+    assert 'value="Änna LB"' in browser.get("/me").text
+    account = browser.get("/api/v1/account").get_json()["data"]
+    assert account["listenbrainz_account"] == "Änna LB"
+    exported = browser.get("/api/v1/account/export").get_json()["data"]["account"]
+    assert [row["account"] for row in exported["linked_accounts"]] == ["Änna LB"]
+    # Nobody else's; and without the form's token nothing changes.
+    other = log_in(open_market, "ben")
+    assert (
+        other.get("/api/v1/account").get_json()["data"]["listenbrainz_account"] is None
+    )
+    assert "Änna LB" not in open_market.test_client().get("/listeners/anna").text
+    bare = browser.post("/me/listenbrainz", data={"account": "x"})
+    assert bare.status_code in (400, 403)
+    assert name("a\0b").status_code == 422 and name("x" * 129).status_code == 422
+    kept = browser.get("/api/v1/account").get_json()["data"]
+    assert kept["listenbrainz_account"] == "Änna LB"
+    # By the API as well; empty takes it back and starts nothing.
+    body = {"listenbrainz_account": ""}
+    answer = browser.patch("/api/v1/account", json=body, headers=csrf(browser))
+    assert answer.get_json()["data"]["listenbrainz_account"] is None
+    assert len(browser.get("/api/v1/jobs").get_json()["data"]) == 1
+    # Ten accounts a day are fetched, no more.
+    for number in range(9):
+        assert name(f"account {number}").status_code == 303
+    assert name("one too many").status_code == 409
+    assert 'value="account 8"' in browser.get("/me").text
+    # It goes with the account.
+    services = shared(open_market)
+    owner = accounts.of_listener(services.accounts, "anna")
+    assert owner is not None
+    accounts.delete_account(services.accounts, owner, ())
+    assert accounts.linked(services.accounts, "anna", "listenbrainz") is None
 
 
 def ask_for(browser: Any, artist: str) -> Any:

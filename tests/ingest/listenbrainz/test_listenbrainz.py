@@ -23,14 +23,20 @@ from ingest.lastfm.client import RetryPolicy
 from ingest.listenbrainz import walk as walking
 from ingest.listenbrainz.client import AccountLeftOut, Client, ServerGivenUp
 from ingest.listenbrainz.provider import PROVIDER, fetch_accounts, pairs
+from ingest.listenbrainz.provider import accounts as named
 from ingest.load.load import LoadResult, load
 from ingest.load.promote import open_raw
 from ingest.provider import Provider
 from ingest.providers import names, providers
 from local_lastfm import LocalLastfm
 from local_lastfm.listenbrainz import METHOD
+from serve.accounts.database import ensure_tables, open_accounts
+from serve.settings import ServeSettings
 from warehouse import ops
 from warehouse.errors import LeaseLost, SettingsError
+from warehouse.forgetting import ask
+from warehouse.linked_accounts import link, unlink_all
+from warehouse.names import name_key
 from warehouse.run import Run, StepResult, Target
 from warehouse.settings import Settings
 
@@ -109,7 +115,7 @@ class Place:
     ) -> StepResult:
         with client or self.client() as asking:
             run = self.run(*accounts, day=day, lease=lease)
-            return fetch_accounts(run, asking, {"gone"}.__contains__)
+            return fetch_accounts(run, asking, named(run.settings, run.engine))
 
     @property
     def asked(self) -> list[dict[str, str]]:
@@ -261,12 +267,45 @@ def test_a_server_that_asks_for_too_much_patience_is_left_alone(place: Place) ->
 def test_an_unknown_account_is_named_by_its_listener_and_others_go_on(
     place: Place,
 ) -> None:
+    with accounts_of(place).begin() as connection:
+        ask(connection, "gone", datetime(2026, 3, 1))
     result = place.fetch("Ana=no such account", "Bo=calm", "Gone=calm", "gone=calm")
     assert result.detail["left_out"] == ["Ana: there is no such account"]
-    assert result.detail["accounts"] == 3  # who asked to be deleted is not asked about
+    assert result.detail["accounts"] == 2  # who asked to be deleted is not asked about
     assert "no such account" not in result.text
     assert place.fetch().text == "0 listens of 0 of 0 accounts in 0 requests"
     assert PROVIDER.fetch(place.run()).text == ""
+
+
+def test_accounts_that_listeners_name_themselves_are_asked_beside_the_settings(
+    place: Place,
+) -> None:
+    beside = accounts_of(place)
+    with beside.begin() as connection:
+        for number, (name, account) in enumerate((("Zoe", "Zoë LB"), ("Bo", "CALM"))):
+            at = datetime(2026, 3, 1, number)
+            link(connection, (name_key(name), name), "listenbrainz", account, at)
+            link(connection, (name_key(name), name), "another", "not asked", at)
+    settings = place.run("Ana=calm", "bo=calm").settings
+    # Bo's is in the settings already, in other capitals.
+    assert named(settings, place.engine) == [
+        *(("Ana", "calm"), ("bo", "calm"), ("Zoe", "Zoë LB"))
+    ]
+    with beside.begin() as connection:
+        link(connection, ("zoe", "Zoe"), "listenbrainz", "other", datetime(2026, 3, 2))
+        unlink_all(connection, "bo")
+    alone = place.run().settings
+    assert named(alone, place.engine) == [("Zoe", "other")]
+    with beside.begin() as connection:
+        link(connection, ("zoe", "Zoe"), "listenbrainz", None, datetime(2026, 3, 3))
+    assert named(alone, place.engine) == []
+
+
+def accounts_of(place: Place) -> Engine:
+    """The accounts' tables of the service, beside the place's journal."""
+    opened = open_accounts(ServeSettings(warehouse=Settings(data_dir=place.folder)))
+    ensure_tables(opened)
+    return opened
 
 
 @pytest.mark.parametrize("wrong", ["calm", "=calm", "Ana=", "A na=calm", "Ana= calm"])
