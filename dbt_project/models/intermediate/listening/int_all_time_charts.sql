@@ -1,6 +1,8 @@
 -- One row per kind of entity, month and place on the chart of all time at its end.
 --
--- Only of the issues that this build draws up anew.
+-- Only of the issues that this build draws up anew. From its first play on an entity
+-- has a place at the end of every month, nearly always far down; so the counts that
+-- reach the chart are found first, by how many entities stand at each count.
 {% set size = 2 * var('chart_size') %}
 with
 
@@ -16,167 +18,121 @@ issues as (
 
 ),
 
--- Where no issue is drawn up, as on most days, no month is read.
-months as (
+totals as (
 
-    select * from {{ ref('int_listener_counts') }}
-
-    where
-        period = 'month'
-        and period_start <= (select max(issues.issue_date) from issues)
+    select * from {{ ref('int_all_time_totals') }}
 
 ),
 
-main_tags as (
+-- How many entities come to stand at a count in a month, less those that leave it.
+arrived as (
 
-    select * from {{ ref('int_artist_main_tags') }}
-
-),
-
--- The months before the first of these issues count as one.
-played as (
-
-    select
-        listener_id,
-        entity_type,
-        entity_id,
-        greatest(
-            period_start, (select min(issues.issue_date) from issues)
-        ) as month_start,
-        cast(sum(scrobbles) as bigint) as scrobbles,
-        cast(sum(scrobbles_flagged) as bigint) as scrobbles_flagged,
-        cast(sum(scrobbles_counted) as bigint) as scrobbles_counted,
-        cast(sum(listening_seconds) as bigint) as listening_seconds,
-        cast(sum(listening_seconds_counted) as bigint) as listening_seconds_counted
-
-    from months
-
-    group by
-        listener_id,
-        entity_type,
-        entity_id,
-        greatest(period_start, (select min(issues.issue_date) from issues))
-
-),
-
-entities as (
-
-    select
-        listener_id,
-        entity_type,
-        entity_id,
-        month_start,
-        scrobbles,
-        scrobbles_flagged,
-        scrobbles_counted,
-        listening_seconds,
-        listening_seconds_counted
-
-    from played
+    select chart, month_start, scrobbles_counted, 1 as entities from totals
 
     union all
 
-    select
-        played.listener_id,
-        cast('tag' as text) as entity_type,
-        main_tags.tag_id as entity_id,
-        played.month_start,
-        cast(sum(played.scrobbles) as bigint) as scrobbles,
-        cast(sum(played.scrobbles_flagged) as bigint) as scrobbles_flagged,
-        cast(sum(played.scrobbles_counted) as bigint) as scrobbles_counted,
-        cast(sum(played.listening_seconds) as bigint) as listening_seconds,
-        cast(
-            sum(played.listening_seconds_counted) as bigint
-        ) as listening_seconds_counted
-
-    from played
-
-    inner join main_tags
-        on
-            played.entity_type = 'artist'
-            and played.entity_id = main_tags.artist_id
-
-    group by played.listener_id, main_tags.tag_id, played.month_start
+    select chart, next_month_start, scrobbles_counted, -1 as entities
+    from totals where next_month_start is not null
 
 ),
 
--- What a listener has played of it so far, from each month with a play to the next.
-totals as (
+changes as (
 
     select
-        entity_type,
-        entity_id,
+        chart,
         month_start,
-        lead(month_start) over so_far as next_month_start,
-        cast(sum(scrobbles) over so_far as bigint) as scrobbles,
-        cast(sum(scrobbles_flagged) over so_far as bigint) as scrobbles_flagged,
-        cast(sum(scrobbles_counted) over so_far as bigint) as scrobbles_counted,
-        cast(sum(listening_seconds) over so_far as bigint) as listening_seconds,
-        cast(
-            sum(listening_seconds_counted) over so_far as bigint
-        ) as listening_seconds_counted
+        scrobbles_counted,
+        cast(sum(entities) as bigint) as entities
 
-    from entities
+    from arrived
 
-    window so_far as (
-        partition by listener_id, entity_type, entity_id order by month_start
-    )
+    where scrobbles_counted > 0
+
+    group by chart, month_start, scrobbles_counted
 
 ),
 
-summed as (
+counts as (
 
     select
         issues.chart,
         issues.issue_date,
-        totals.entity_type,
-        totals.entity_id,
-        cast(sum(totals.scrobbles) as bigint) as scrobbles,
-        cast(sum(totals.scrobbles_flagged) as bigint) as scrobbles_flagged,
-        cast(sum(totals.scrobbles_counted) as bigint) as scrobbles_counted,
-        cast(count(*) as bigint) as listeners,
-        cast(count(*) filter (where totals.scrobbles_counted > 0) as bigint)
-            as listeners_counted,
-        cast(sum(totals.listening_seconds) as bigint) as listening_seconds,
-        cast(sum(totals.listening_seconds_counted) as bigint)
-            as listening_seconds_counted
+        changes.scrobbles_counted,
+        cast(sum(changes.entities) as bigint) as entities
 
-    from totals
+    from changes
 
     inner join issues
         on
-            issues.chart = 'panel_' || totals.entity_type || 's'
-            and totals.month_start <= issues.issue_date
-            and (
-                totals.next_month_start is null
-                or totals.next_month_start > issues.issue_date
-            )
+            changes.chart = issues.chart
+            and changes.month_start <= issues.issue_date
 
-    group by
-        issues.chart,
-        issues.issue_date,
-        totals.entity_type,
-        totals.entity_id
+    group by issues.chart, issues.issue_date, changes.scrobbles_counted
+
+),
+
+ranks as (
+
+    select
+        chart,
+        issue_date,
+        scrobbles_counted,
+        sum(entities) over (
+            partition by chart, issue_date order by scrobbles_counted desc
+        ) - entities + 1 as rank,
+        sum(entities * scrobbles_counted) over (
+            partition by chart, issue_date
+        ) as all_counted,
+        sum(entities) over (partition by chart, issue_date) as entities
+
+    from counts
+
+    where entities > 0
 
 ),
 
 final as (
 
     select
-        chart,
-        issue_date,
-        entity_type,
-        entity_id,
-        scrobbles,
-        scrobbles_flagged,
-        scrobbles_counted,
-        listeners,
-        listeners_counted,
-        listening_seconds,
-        listening_seconds_counted,
-        {{ places('chart, issue_date') }}
+        ranks.chart,
+        ranks.issue_date,
+        totals.entity_type,
+        totals.entity_id,
+        totals.scrobbles,
+        totals.scrobbles_flagged,
+        totals.scrobbles_counted,
+        totals.listeners,
+        totals.listeners_counted,
+        totals.listening_seconds,
+        totals.listening_seconds_counted,
+        cast(ranks.rank as integer) as rank,
+        cast(
+            row_number() over (
+                partition by ranks.chart, ranks.issue_date
+                order by
+                    totals.scrobbles_counted desc,
+                    totals.listeners_counted desc,
+                    totals.scrobbles desc,
+                    totals.entity_id
+            ) as integer
+        ) as place,
+        100 * {{ ratio('totals.scrobbles_counted', 'ranks.all_counted') }}
+            as share_pct,
+        cast(ranks.entities as bigint) as entities
 
-    from summed
+    from ranks
+
+    inner join totals
+        on
+            ranks.chart = totals.chart
+            and ranks.scrobbles_counted = totals.scrobbles_counted
+            and ranks.issue_date >= totals.month_start
+            and (
+                totals.next_month_start is null
+                or ranks.issue_date < totals.next_month_start
+            )
+
+    where ranks.rank <= {{ size }}
 
 )
 
