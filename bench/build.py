@@ -1,6 +1,6 @@
 """A million scrobbles from landing files to marts on DuckDB, beside the same by hand.
 
-    python -m bench.build [--scrobbles N]
+    [BENCH_LISTENERS=10000] python -m bench.build [--scrobbles N]
 
 In one run, each contender in a process of its own: the load into schema raw beside one
 DuckDB statement that reads the same files into a table; dbt's models beside the same

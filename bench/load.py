@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -37,7 +38,8 @@ from warehouse.ops import utcnow
 PAGE = 1000
 PAGES_A_PART = 100
 WRITERS = 2
-LISTENERS = 50
+# By the environment, since every step is a process of its own.
+LISTENERS = int(os.environ.get("BENCH_LISTENERS", "50"))
 FIRST = 1_600_000_000
 # All scrobbles take three years, however many there are.
 SPAN = 95_000_000
