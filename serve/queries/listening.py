@@ -394,9 +394,17 @@ def plays(
     return listening.rules.answered(found)
 
 
-def totals(reader: Reader, listening: Listening) -> dict[str, Any]:
-    """How much was played in the window, of how many different things."""
+def totals(
+    reader: Reader, listening: Listening, *, active_days: int | None = None
+) -> dict[str, Any]:
+    """How much was played in the window, of how many different things.
+
+    Args:
+        active_days: local days with a play, where the caller knows how many.
+    """
     known = _different(reader, listening)
+    if active_days is not None:
+        known["local_date"] = active_days
     different = ", ".join(
         f"cast({_count(key, known)} as bigint) as {entity}"
         for entity, key in _KEYS.items()
@@ -413,7 +421,7 @@ def totals(reader: Reader, listening: Listening) -> dict[str, Any]:
             cast(count(*) as bigint) as scrobbles,
             cast(coalesce(sum(listening_seconds), 0) as bigint) as listening_seconds,
             {different},
-            cast(count(distinct local_date) as bigint) as active_days,
+            cast({_count("local_date", known)} as bigint) as active_days,
             {listening.local_sql("min(scrobbled_at)")} as first_played_at,
             {listening.local_sql("max(scrobbled_at)")} as last_played_at
         from plays

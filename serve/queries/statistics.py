@@ -34,6 +34,7 @@ _MILESTONE_STEP = 10_000
 _FARTHEST = 36_500  # days: what is expected later than that is never
 
 Days = dict[date, int]
+Rows = list[tuple[Any, ...]]
 
 
 @dataclass
@@ -46,6 +47,22 @@ class Question:
     @cached_property
     def days(self) -> Days:
         """Plays by local day of the window; days without one are left out."""
+        listening = self.listening
+        if listening.zone.name == "UTC" and listening.entity is None:
+            # The mart's days are UTC's, and a hundredth of the plays.
+            return dict(
+                self.reader.query(
+                    f"""
+                    select scrobbled_date, cast(sum(scrobbles) as bigint) as scrobbles
+                    from {listening.days_mart}
+                    where listener_id = :listener_id
+                        and scrobbled_date between :first and :last
+                    group by scrobbled_date
+                    order by scrobbled_date
+                    """,
+                    listening.binds,
+                ).rows
+            )
         found = self.ask(
             "select local_date, cast(count(*) as bigint) as scrobbles from plays"
             " group by local_date order by local_date"
@@ -302,7 +319,7 @@ def milestones(question: Question) -> Result:
         for number, place in places
         if listening.first <= numbered[day, place][0].date() <= listening.last
     ]
-    return Result(_MILESTONE, _MILESTONE_KINDS, rows)
+    return Result(_MILESTONE, _MILESTONE_KINDS, _named(question, _MILESTONE, rows))
 
 
 _MILESTONE = (
@@ -314,25 +331,43 @@ _MILESTONE = (
     "track_name",
 )
 _MILESTONE_KINDS = ("integer", "timestamp", "text", "text", "text", "text")
-_NAMED_PLAY = """
-    left join marts.dim_artists as artists on artists.artist_id = found.artist_id
-    left join marts.dim_tracks as tracks on tracks.track_id = found.track_id
-"""
+_UNNAMED = """artist_id, cast(null as text) as artist_name, track_id,
+        cast(null as text) as track_name"""
 _MILESTONES_SQL = f"""
     select
-        found.utc_date, found.place, found.local_at, found.artist_id,
-        artists.artist_name, found.track_id, tracks.track_name
-    from (
-        select
-            scrobbled_date as utc_date, local_at, artist_id, track_id,
-            row_number() over (
-                partition by scrobbled_date order by scrobbled_at, scrobble_id
-            ) as place
-        from plays
-        where scrobbled_date in ({{days}})
-    ) as found
-    {_NAMED_PLAY}
+        scrobbled_date as utc_date,
+        row_number() over (
+            partition by scrobbled_date order by scrobbled_at, scrobble_id
+        ) as place,
+        local_at, {_UNNAMED}
+    from plays
+    where scrobbled_date in ({{days}})
 """
+
+
+def _named(question: Question, columns: Sequence[str], rows: Rows) -> Rows:
+    """The rows with the names that lack, by the keys of their artists and tracks.
+
+    Joined in the statement, all names there are would be read for a few rows.
+    """
+    made = [list(row) for row in rows]
+    for thing in ("artist", "track"):
+        key, name = columns.index(f"{thing}_id"), columns.index(f"{thing}_name")
+        wanted = sorted({row[key] for row in made if row[name] is None})
+        binds = {f"key_{number}": one for number, one in enumerate(wanted)}
+        if not binds:
+            continue
+        found = question.reader.query(
+            f"""
+            select {thing}_id, {thing}_name from marts.dim_{thing}s
+            where {thing}_id in ({", ".join(f":{bind}" for bind in binds)})
+            """,
+            binds,
+        )
+        names = dict(found.rows)
+        for row in made:
+            row[name] = names.get(row[key]) if row[name] is None else row[name]
+    return [tuple(row) for row in made]
 
 
 # From the plays -------------------------------------------------------------------
@@ -407,7 +442,9 @@ def amounts(question: Question, listening: Listening) -> dict[str, Any]:
         """,
         listening,
     )
-    found = queries.totals(question.reader, listening)
+    is_own = listening is question.listening
+    days = len(question.days) if is_own else None
+    found = queries.totals(question.reader, listening, active_days=days)
     return {**found, "new_artists": new.rows[0][0]}
 
 
@@ -440,20 +477,19 @@ def first_and_last(question: Question) -> Result:
     found = question.ask(
         f"""
         select
-            found.scrobbled_at = :first_at as is_first,
-            found.scrobbled_at = :last_at as is_last, found.local_at as played_at,
-            found.artist_id, artists.artist_name, found.track_id, tracks.track_name
-        from plays as found
-        {_NAMED_PLAY}
-        where found.scrobbled_at in (:first_at, :last_at)
-        order by found.scrobbled_at, found.scrobble_id
+            scrobbled_at = :first_at as is_first, scrobbled_at = :last_at as is_last,
+            local_at as played_at, {_UNNAMED}
+        from plays
+        where scrobbled_at in (:first_at, :last_at)
+        order by scrobbled_at, scrobble_id
         """,
         first_at=first_at,
         last_at=last_at,
     )
     rows = [("first", *row[2:]) for row in found.rows if row[0]][:1]
     rows += [("last", *row[2:]) for row in found.rows if row[1]][-1:]
-    return Result(("kind", *found.columns[2:]), ("text", *found.types[2:]), rows)
+    columns = ("kind", *found.columns[2:])
+    return Result(columns, ("text", *found.types[2:]), _named(question, columns, rows))
 
 
 def sessions(question: Question) -> Result:
