@@ -197,4 +197,4 @@ final as (
 
 )
 
-select * from final
+select * from final {{ stored_by(["listener_id", "scrobbled_at"]) }}
