@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote_plus, unquote_plus
 
 from local_lastfm.catalogue import DAY_SECONDS, Artist, Listener, Track, Variant
+from local_lastfm.covers import cover_images
 from local_lastfm.render import Tree, images, json_bytes
 from local_lastfm.world import PERIOD_DAYS, World
 
@@ -583,7 +584,14 @@ def _album_row(call: Call, number: int) -> Tree:
         "mbid": album.mbid,
         "url": album_url(artist, album.name),
         "artist": _mbid_artist(world, album.artist, call.now),
+        "image": _cover(call, number),
     }
+
+
+def _cover(call: Call, number: int) -> list[Tree]:
+    """The album's pictures; an artist's new name leaves them as they are."""
+    album = call.world.albums[number]
+    return cover_images(call.world.artists[album.artist].name, album.name)
 
 
 @method("artist.getTopAlbums")
@@ -720,7 +728,7 @@ def album_info(call: Call) -> Tree:
     tree |= {
         "tags": {"tag": _one(tags)} if tags else "",
         "name": album.name,
-        "image": images(),
+        "image": _cover(call, album.index),
         "tracks": {"track": _one(tracks)},
         "listeners": str(listeners),
         "playcount": str(plays),
@@ -759,7 +767,7 @@ def album_search(call: Call) -> Tree:
                 "name": name,
                 "artist": artist,
                 "url": album_url(artist, name),
-                "image": images(),
+                "image": _cover(call, index),
                 "streamable": "0",
                 "mbid": world.albums[index].mbid,
             }
@@ -790,7 +798,7 @@ def track_info(call: Call) -> Tree:
             "artist": artist,
             "title": album.name,
             "url": album_url(artist, album.name),
-            "image": images(),
+            "image": _cover(call, album.index),
             "@attr": {"position": str(album.tracks.index(track.index) + 1)},
         }
         if album.mbid:

@@ -26,4 +26,5 @@ def demo_login(engine: Engine) -> Iterator[dict[str, str]]:
             "LISTENBRAINZ_URL": lastfm.url.removesuffix("/2.0/"),
             "SERVE_LOGIN_URL": lastfm.url.replace("/2.0/", "/api/auth/"),
             "SERVE_LOGIN_API_URL": lastfm.url,
+            "SERVE_COVERS_URL": lastfm.url.replace("/2.0/", "/i/u/174s/{id}.png"),
         }

@@ -15,11 +15,12 @@ Tree = dict[str, Any]
 
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8" ?>\n'
 STAR = "2a96cbd8b46e442fc41c2b86b821562f.png"
+PICTURES = "https://lastfm.freetls.fastly.net/i/u"
 IMAGE_SIZES = (("small", "34s"), ("medium", "64s"), ("large", "174s"))
 
 
 _IMAGES: list[Tree] = [
-    {"#text": f"https://lastfm.freetls.fastly.net/i/u/{folder}/{STAR}", "size": size}
+    {"#text": f"{PICTURES}/{folder}/{STAR}", "size": size}
     for size, folder in IMAGE_SIZES
 ]
 

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from local_lastfm import api, auth, faults, listenbrainz
+from local_lastfm import api, auth, covers, faults, listenbrainz
 from local_lastfm.api import ApiError, Call
 from local_lastfm.catalogue import DAY_SECONDS
 from local_lastfm.faults import Fault, Faults
@@ -24,6 +24,7 @@ from local_lastfm.render import Tree, json_bytes, xml_bytes
 from local_lastfm.world import Recording, World
 
 JSON = "application/json"
+PNG = "image/png"
 XML = "text/xml; charset=UTF-8"
 HTML = "text/html; charset=UTF-8"
 CACHE_BYTES = 48 * 1024 * 1024
@@ -163,6 +164,8 @@ class Service:
             return self._plain(200, [_listing(r) for r in self._recordings])
         if path.rstrip("/") == "/api/auth":
             return self._authorise(parse_query(query))
+        if (picture := covers.answered_picture(path)) is not None:
+            return Reply(200, PNG, picture)
         if path == "/":
             return self._plain(200, {"api": "/2.0/", "world": "/world.json"})
         return self._plain(404, {"error": f"nothing at {path}"})

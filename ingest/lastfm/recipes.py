@@ -62,7 +62,8 @@ class Source:
     ``#text``); param: a parameter of the request; constant: a fixed text.
     is_asked: the parameter comes before the others: the row belongs to whom was asked
     for, under whatever name the answer stands.
-    rule: ``heard`` makes milliseconds of seconds, and null of what is no number.
+    rule: ``heard`` makes milliseconds of seconds, and null of what is no number;
+    ``cover`` makes the id of a picture of its address, and null of what is none.
     """
 
     item: tuple[str, ...] = ()
@@ -70,9 +71,9 @@ class Source:
     param: str | None = None
     constant: str | None = None
     is_asked: bool = False
-    rule: Literal["plain", "position", "seconds", "milliseconds", "flag", "heard"] = (
-        "plain"
-    )
+    rule: Literal[
+        "plain", "position", "seconds", "milliseconds", "flag", "heard", "cover"
+    ] = "plain"
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,8 @@ ROW_TABLES: tuple[RawTable, ...] = (
     _rows(
         "artist_top_albums",
         "One row per most heard album of an artist in an answer.",
-        "artist_name! position:integer! album_name! album_mbid playcount:bigint",
+        "artist_name! position:integer! album_name! album_mbid playcount:bigint "
+        "cover_id",
         "album",
     ),
     _rows(
@@ -209,7 +211,8 @@ ROW_TABLES: tuple[RawTable, ...] = (
     _rows(
         "album_infos",
         "One row per album looked up, with last.fm's counters at that moment.",
-        "album_name! artist_name! album_mbid listeners:bigint playcount:bigint",
+        "album_name! artist_name! album_mbid listeners:bigint playcount:bigint "
+        "cover_id",
         "album",
     ),
     _rows(
@@ -366,6 +369,8 @@ _ARTIST_TEXT = item("artist/name", "artist/#text", "artist")
 _ARTIST_MBID = item("artist/mbid")
 _POSITION = Source(rule="position")
 _SECONDS = Source(item=("duration",), rule="seconds")
+# All sizes of a picture have one id, so the first that is listed does.
+_COVER = Source(item=("image/0/#text", "image/#text"), rule="cover")
 _LISTENER = _asked("@attr/user", "user", "@attr/for", param="user")
 _OF_ARTIST = Source(root=("@attr/artist", "artist"), param="artist", is_asked=True)
 _OF_TAG = _asked("@attr/tag", "tag", param="tag")
@@ -542,6 +547,7 @@ RECIPES: tuple[Recipe, ...] = (
             "album_name": item("name"),
             "album_mbid": item("mbid"),
             "playcount": item("playcount"),
+            "cover_id": _COVER,
         },
     ),
     Recipe(
@@ -568,6 +574,7 @@ RECIPES: tuple[Recipe, ...] = (
             "album_name": item("name", "title"),
             "artist_name": _ARTIST_TEXT,
             "album_mbid": item("mbid"),
+            "cover_id": _COVER,
         }
         | _COUNTERS,
     ),

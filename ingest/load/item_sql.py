@@ -22,6 +22,14 @@ from ingest.load.recipes import recipes_of
 # begin like this: U+0001 and U+0002 side by side.
 _IMPOSSIBLE = "chr(1) || chr(2)"
 
+# An address of a picture of last.fm's, on any of the hosts it has had, with its id. The
+# star stands where it has no picture, and is none.
+_COVER = (
+    r"^https?://(?:lastfm\.freetls\.fastly\.net|lastfm-img2\.akamaized\.net"
+    r"|img2-ak\.lst\.fm)/i/u/(?:[0-9a-z]+/)?([0-9a-f]{32})\.(?:png|jpe?g|gif|webp)$"
+)
+_STAR = "2a96cbd8b46e442fc41c2b86b821562f"
+
 # A page without its own number is what was asked for, or the first; last.fm numbers
 # some first pages 0. Places in a list count over pages.
 _PAGE_PATHS = ("@attr/page", "page", "@attr/perPage", "perPage")
@@ -327,6 +335,9 @@ def _cast(recipe: Recipe, column: Column) -> str:
         # Half a second is rounded up; what stays 0 is as unknown as 0 itself.
         seconds = f"(least({whole}, 9000000000000000) + 500) // 1000"
         return f"try_cast(case when {seconds} > 0 then {seconds} end as integer)"
+    if rule == "cover":
+        cover_id = f"regexp_extract({text}, {text_literal(_COVER)}, 1)"
+        return f"nullif(nullif({cover_id}, ''), {text_literal(_STAR)})"
     if rule == "heard":
         return f"try_cast(round(try_cast({text} as double) * 1000) as {column.kind})"
     if column.kind in ("bigint", "integer"):
@@ -374,7 +385,7 @@ def _error_path(recipe: Recipe, source: Source) -> str:
 def _error(recipe: Recipe, column: Column) -> str:
     """The path and the reason why a column cannot take its text, null when it can."""
     source = recipe.values[column.name]
-    if source.rule in ("flag", "heard"):
+    if source.rule in ("flag", "heard", "cover"):
         return "null"
     path = _error_path(recipe, source)
     text, value = name_literal(column.name), name_literal("as " + column.name)

@@ -28,7 +28,6 @@ STAGING = PROJECT / "models" / "staging" / "lastfm"
 # Asked for, or listed in an answer that is asked for, because of the names alone: the
 # dimensions have them, and no staging model reads the rest.
 NAMES_ONLY = {
-    "lastfm__album_infos",
     "lastfm__album_tags",
     "lastfm__track_tags",
     "lastfm__user_top_albums",

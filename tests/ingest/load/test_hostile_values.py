@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -646,3 +647,69 @@ def test_loading_the_same_landing_again_changes_nothing(landing: Landing) -> Non
     assert [row[1] for row in landing.rows("from raw.load_parts order by load_id")] == [
         part.part for part in landing.parts
     ]
+
+
+COVER = "0123456789abcdef" * 2
+ADDRESS = f"https://lastfm.freetls.fastly.net/i/u/34s/{COVER}.png"
+PICTURES: list[tuple[object, str | None]] = [
+    ([{"size": "small", "#text": ADDRESS}], COVER),
+    ({"size": "small", "#text": ADDRESS}, COVER),
+    ([{"#text": ADDRESS.replace(".png", ".jpg")}], COVER),
+    ([{"#text": f"http://img2-ak.lst.fm/i/u/{COVER}.gif"}], COVER),
+    ([{"#text": ADDRESS.replace(COVER, "2a96cbd8b46e442fc41c2b86b821562f")}], None),
+    ([{"#text": ADDRESS.replace("lastfm.freetls.fastly.net", "example.org")}], None),
+    ([{"#text": ADDRESS.replace("fastly.net", "fastly.net.example.org")}], None),
+    ([{"#text": ADDRESS.replace(COVER, COVER.upper())}], None),
+    ([{"#text": ADDRESS.replace(COVER, COVER[1:])}], None),
+    ([{"#text": ADDRESS.replace(".png", ".svg")}], None),
+    ([{"#text": ADDRESS + "\n"}], None),
+    ([{"#text": ADDRESS + "?x=1"}], None),
+    ([{"#text": f"https://lastfm.freetls.fastly.net/i/u/../{COVER}.png"}], None),
+    ([{"#text": "http://userserve-ak.last.fm/serve/34s/86191845.png"}], None),
+    ([{"#text": ADDRESS + "\x00"}], None),
+    ([{"#text": {"#text": ADDRESS}}], None),
+    ([{"#text": ""}], None),
+    ([{"#text": 7}], None),
+    ([], None),
+    ("", None),
+    (None, None),
+]
+
+
+def test_a_picture_gives_the_id_of_its_cover_and_nothing_else_fails_an_album(
+    landing: Landing,
+) -> None:
+    albums = [
+        {"name": f"album {number}", "playcount": 1, "image": image}
+        for number, (image, _) in enumerate(PICTURES)
+    ]
+    albums.append({"name": "without", "playcount": 1})
+    body = {"topalbums": {"album": albums, "@attr": {"artist": "Low"}}}
+    info = {"name": "A", "artist": "Low", "image": PICTURES[0][0]}
+    landing.write(
+        [
+            answer("a", "artist.getTopAlbums", body),
+            answer("b", "album.getInfo", {"album": info}),
+        ]
+    )
+    assert landing.load().dead == 0
+    found = landing.table("lastfm__artist_top_albums", "cover_id")
+    assert found == [(expected,) for _, expected in PICTURES] + [(None,)]
+    assert landing.table("lastfm__album_infos", "cover_id") == [(COVER,)]
+
+
+def test_recorded_albums_come_with_their_covers(
+    shared_dir: Path, landing: Landing
+) -> None:
+    """The picture's id of each album as its recorded answer has it, JSON and XML."""
+    folder = shared_dir / "lastfm_api" / "album.getInfo"
+    files = sorted(file for file in folder.iterdir() if "/i/u/" in file.read_text())
+    assert {file.suffix for file in files} >= {".json", ".xml"}
+    landing.write(
+        [answer(file.name, "album.getInfo", file.read_bytes()) for file in files]
+    )
+    landing.load()
+    found = dict(landing.table("lastfm__album_infos", "call_id", "cover_id"))
+    for file in files:
+        ids = set(re.findall(r"/([0-9a-f]{32})\.", file.read_text()))
+        assert found[file.name] in ids, file.name

@@ -7,6 +7,12 @@ albums as (
 
 ),
 
+covers as (
+
+    select * from {{ ref('int_album_covers') }}
+
+),
+
 album_tracks as (
 
     select * from {{ ref('stg_lastfm__album_tracks') }}
@@ -61,11 +67,14 @@ final as (
         albums.artist_id,
         albums.artist_name,
         albums.album_mbid,
+        covers.cover_id,
         listed.tracks,
         coalesce(heard.scrobbles, 0) as scrobbles,
         coalesce(heard.scrobbles_counted, 0) as scrobbles_counted
 
     from albums
+
+    left join covers on albums.album_id = covers.album_id
 
     left join listed
         on albums.album_id = listed.album_id and listed.recency = 1

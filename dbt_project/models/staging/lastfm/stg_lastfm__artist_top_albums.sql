@@ -31,6 +31,7 @@ final as (
         {{ shown_name('source.album_name', 'album_names.name_key') }} as album_name,
         nullif(source.album_mbid, '') as album_mbid,
         source.playcount,
+        source.cover_id,
         source.as_of_date,
         source.fetched_at
 
