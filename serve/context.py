@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from flask import current_app, request
 
 from serve.cache import REPEATABLE, Cache
+from serve.covers import Covers, open_covers
 from serve.settings import ServeSettings
 from serve.store.contract import Reader, Store
 
@@ -57,6 +58,13 @@ class Services:
     counting: list[Callable[[str], None]] = field(default_factory=list)
     kept: dict[str, Keeps] = field(default_factory=dict)
     cache: Cache = field(init=False)
+    covers: Covers = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.covers = open_covers(
+            settings.data_dir, settings.covers_url, settings.covers_mb
+        )
 
 
 def services() -> Services:

@@ -56,6 +56,19 @@ class ServeSettings(SettingsGroup):
     login_api_url: Annotated[str | None, Unit("URL")] = Field(
         None, description="root of the API for `auth.getSession`; unset: last.fm's"
     )
+    covers_url: Annotated[str, Unit("URL")] = Field(
+        "https://lastfm.freetls.fastly.net/i/u/174s/{id}.jpg",
+        pattern=r"^https?://[^/]+/.*\{id\}",
+        description="where the service fetches covers of albums, `{id}` for the"
+        " picture's id; browsers ask the service alone",
+    )
+    covers_mb: Annotated[int, Unit("MB")] = Field(
+        200,
+        ge=0,
+        le=100_000,
+        description="most that covers take in `DATA_DIR`; 0: no covers are shown and"
+        " none fetched",
+    )
     admins: Names = Field((), description="listeners who may hold the scope `admin`")
     imprint: Annotated[str | None, Unit("text")] = Field(
         None,

@@ -37,7 +37,8 @@ MANIFEST = "manifest.json"
 FILES = "data"
 DUMP = "database.dump"
 _SQLITE = b"SQLite format 3\0"
-_SCRATCH_FOLDERS = ("alive", "dbt", "work")
+# Covers are fetched again when they are missed.
+_SCRATCH_FOLDERS = ("alive", "dbt", "work", "covers")
 _SCRATCH_SUFFIXES = ("-wal", "-shm", "-journal", ".queue", ".partial")
 # An account that joined the exchange between two copies would leave a player whose
 # account another person gets later: so the accounts are copied last.

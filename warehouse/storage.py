@@ -23,7 +23,7 @@ from warehouse.store import Version
 WARNED_SHARE = 0.8
 GROWTH_DAYS = 14
 MEGABYTE = 1_000_000
-_FOLDERS = ("landing", "versions", "work", "aside")
+_FOLDERS = ("landing", "versions", "work", "aside", "covers")
 # Files of the data folder whose name begins so belong to a part of their own.
 _FILES = {"ops.sqlite": "journal", "exchange.sqlite": "exchange"}
 

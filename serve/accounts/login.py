@@ -26,7 +26,13 @@ log = logging.getLogger(__name__)
 STATE_COOKIE = "scrobble_login"
 STATE_SECONDS = 600
 _MOST_BACK = 1000
-_NO_PAGES = ("pages.static", "pages.favicon", "pages.theme_css", "pages.choose_theme")
+_NO_PAGES = (
+    "pages.static",
+    "pages.favicon",
+    "pages.theme_css",
+    "pages.choose_theme",
+    "pages.cover",
+)
 _ODD = re.compile(r"[\\\x00-\x20\x7f]")
 
 

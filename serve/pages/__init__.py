@@ -16,6 +16,7 @@ def install(app: Flask) -> None:
     from serve.pages import artists as artist_pages
     from serve.pages import charts as chart_pages
     from serve.pages import compare as compare_pages
+    from serve.pages import covers as cover_pages
     from serve.pages import friends as friend_pages
     from serve.pages import home as home_pages
     from serve.pages import listeners as listener_pages
@@ -43,6 +44,7 @@ def install(app: Flask) -> None:
         trend_pages,
         tag_pages,
         work_pages,
+        cover_pages,
         listener_pages,
         listening_pages,
         recommendation_pages,

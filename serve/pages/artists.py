@@ -16,7 +16,7 @@ from serve.accounts import named_listeners
 from serve.api.artists import ArtistsQuery, SeriesQuery, refuse_later
 from serve.api.parameters import ArtistPath, Day, Whole
 from serve.context import reading
-from serve.pages import cards, drawing, formatting
+from serve.pages import cards, covers, drawing, formatting
 from serve.pages.site import Figure, Table, asked, page, pick, picture, table, takes
 from serve.problems import Problem
 from serve.queries import artists as queries
@@ -213,6 +213,9 @@ def artist(artist_id: str) -> Any:
             artist=found,
             value=found["value"] or dict.fromkeys(queries.VALUE_COLUMNS),
             query=query,
+            tile=covers.tile(
+                found["artist_name"], covers.of_artist(reader, key), covers.AT_HEAD
+            ),
             lastfm=formatting.lastfm("music", found["artist_name"]),
             main=series_figure(reader, found, query.measure, first, last, "main"),
             flow=[

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from serve.api.charts import ChartPath, IssueQuery, status
 from serve.api.charts import entries as chart_entries
 from serve.context import reading
-from serve.pages import drawing, formatting
+from serve.pages import covers, drawing, formatting
 from serve.pages.site import (
     Cell,
     Figure,
@@ -103,6 +103,7 @@ def one_chart(chart: str) -> Response:
             return _without_issue(reader, chart, query)
         limit = min(query.limit, 200)
         rows = chart_entries(reader, found, query, limit=limit + 1).records()
+        covers.add_to(reader, chart.rpartition("_")[2], rows)
         issues = queries.issues(
             reader,
             chart=chart,
@@ -432,7 +433,7 @@ def _entries(
             {"artists": "Artist", "tracks": "Track", "albums": "Album"}.get(
                 kind, "Tag"
             ),
-            lambda row: formatting.entry(kind, row),
+            lambda row: covers.beside(row, formatting.entry(kind, row)),
             False,
         ),
         ("Before", _before, True),

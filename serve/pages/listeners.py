@@ -33,6 +33,7 @@ from serve.api.recommendations import said_by_owner
 from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.pages import (
+    covers,
     drawing,
     formatting,
     friends,
@@ -373,6 +374,7 @@ def _top(
     query: AskedListener,
 ) -> Figure:
     rows = windows.first_of(reader, listening, entity=entity, limit=_TOP).records()
+    covers.add_to(reader, entity, rows)
     csv = f"/api/v1/listeners/{formatting.quoted(name)}/top/{entity}.csv"
     return top_figure(
         rows,

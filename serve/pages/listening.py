@@ -22,7 +22,7 @@ from serve.api.listening import (
     thing,
 )
 from serve.api.parameters import LocalWindow
-from serve.pages import drawing, formatting
+from serve.pages import covers, drawing, formatting
 from serve.pages.private import opened, private_page
 from serve.pages.site import Figure, asked, pick, table, takes
 from serve.pages.statistics import PARTS, statistic_figure
@@ -184,6 +184,7 @@ def _list(
         offset=query.offset,
     ).records()
     has_more, rows = len(rows) > query.limit, rows[: query.limit]
+    covers.add_to(reader, entity, rows)
     figure = top_figure(
         rows,
         entity,
@@ -223,7 +224,9 @@ def top_figure(
                 address, formatting.named(row["artist_name"])
             )
         address = link(entity, row["entity_id"])
-        return formatting.link(address, row["entity_name"]) + by_whom
+        return covers.beside(
+            row, formatting.link(address, row["entity_name"]) + by_whom
+        )
 
     return Figure(
         key=key,
@@ -467,6 +470,7 @@ def _below(
     rows = queries.top(
         reader, listening, entity=entity, by="scrobbles", limit=_SHOWN, offset=0
     ).records()
+    covers.add_to(reader, entity, rows)
     plays = f"{_api(name)}/{listening.entity}/{listening.entity_id}/plays.csv"
     return top_figure(
         rows,

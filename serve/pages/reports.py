@@ -18,7 +18,7 @@ from serve.accounts import Account
 from serve.api.listening import chosen_window
 from serve.api.parameters import LocalWindow, Parameters, ZoneName
 from serve.context import reading
-from serve.pages import cards, formatting, links
+from serve.pages import cards, covers, formatting, links
 from serve.pages.listening import Link, given, own_links, top_figure
 from serve.pages.private import opened, private_page
 from serve.pages.site import Figure, asked, takes
@@ -235,6 +235,7 @@ def _list(reader: Reader, listening: Listening, entity: str, link: Link) -> Figu
     rows = queries.top(
         reader, listening, entity=entity, by="scrobbles", limit=_LISTED, offset=0
     ).records()
+    covers.add_to(reader, entity, rows)
     return top_figure(rows, entity, link, has_open_table=False)
 
 

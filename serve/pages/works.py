@@ -12,7 +12,7 @@ from serve.accounts import named_listeners
 from serve.api.parameters import Nothing
 from serve.api.works import AlbumPath, TrackPath, known
 from serve.context import reading
-from serve.pages import drawing, formatting
+from serve.pages import covers, drawing, formatting
 from serve.pages.artists import chart_runs, listeners_figure, ranks_figure
 from serve.pages.site import Figure, page, table, takes
 from serve.problems import Problem
@@ -69,6 +69,9 @@ def _page(
             kind=kind,
             work=found,
             name=name,
+            tile=covers.tile(name, covers.of_album(reader, work_id), covers.AT_HEAD)
+            if kind == "albums"
+            else None,
             lastfm=formatting.lastfm("music", artist, *place, name),
             root=root,
             tracks=_tracks(reader, work_id) if kind == "albums" else None,

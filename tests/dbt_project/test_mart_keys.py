@@ -18,10 +18,11 @@ from warehouse.run import Target
 
 TEST = "every_key_of_a_mart_is_in_its_dimension"
 DIMENSIONS = ("dim_artists", "dim_albums", "dim_tracks", "dim_tags", "dim_listeners")
-# Keys that no dimension holds: of rows, loads and players, of friends outside the
-# panel, and of names before last.fm's correction.
+# Keys that no dimension holds: of rows, loads, pictures and players, of friends outside
+# the panel, and of names before last.fm's correction.
 OTHER_KEYS = {
     "alias_artist_id",
+    "cover_id",
     "friend_id",
     "load_id",
     "order_id",

@@ -64,6 +64,8 @@ def make_settings(data_dir: Path, **given: Any) -> ServeSettings:
         "rate_limit": "1000000 per minute",
         "login_rate_limit": "1000000 per minute",
         "admins": "anna",
+        # Nobody listens there: no test asks another host for a picture.
+        "covers_url": "http://127.0.0.1:9/{id}.png",
     }
     return ServeSettings(
         warehouse=Settings(data_dir=data_dir, **warehouse), **{**defaults, **given}

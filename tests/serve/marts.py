@@ -98,6 +98,8 @@ def make_world(as_of: date = date(2026, 3, 14), days: int = 500) -> World:
                 "album_name": f"Album of {name}",
                 "artist_id": artist_id,
                 "artist_name": name,
+                # Every other album has a cover.
+                "cover_id": None if number % 2 else key(f"{name}\x1fcover"),
                 "tracks": 3,
                 "scrobbles": 0,
                 "scrobbles_counted": 0,

@@ -27,7 +27,7 @@ OPEN += ("/artists", "/charts", "/compare", "/tags", "/trends")
 OPEN += ("/tracks/", "/albums/", "/api/v1/tracks/", "/api/v1/albums/")
 OPEN += ("/restatements", "/api/v1/restatements", "/api/v1/search", "/methods")
 OPEN += ("/api/v1/value-constants", "/privacy", "/sql", "/search")
-OPEN += ("/manifest.webmanifest", "/icon-")
+OPEN += ("/manifest.webmanifest", "/icon-", "/covers/")
 # Beside these; an invitation to log in counts as open, and a page that says no more
 # than that a listener keeps this private.
 OPEN_EXACTLY = {"/", "/api/", "/api/v1/", "/listeners", "/me"}
@@ -71,6 +71,7 @@ PLACES = {
     "picture": "svg",
     "track_id": key("Artist 00\x1fSong 0"),
     "album_id": key("Artist 00\x1fAlbum"),
+    "cover_id": key("Artist 00\x1fcover"),
     "listener_name": "anna",
     "size": "180",
     "code": "not_found",

@@ -1,5 +1,5 @@
 // What scripts add: who is logged in, reading a picture by pointer or arrow keys, names while typing,
-// the progress of a job. All pages work without.
+// covers that come later, the progress of a job. All pages work without.
 "use strict";
 
 const here = document.querySelector("[data-here]");
@@ -113,6 +113,16 @@ for (const field of document.querySelectorAll("input[data-complete]")) {
       );
     }, 200);
   });
+}
+
+// A cover that the service has yet to fetch comes a little later.
+for (const cover of document.querySelectorAll(".cover img")) {
+  const waits = [2500, 8000, 30000];
+  const again = () => {
+    if (waits.length) setTimeout(() => (cover.src = cover.getAttribute("src")), waits.shift());
+  };
+  cover.addEventListener("error", again);
+  if (cover.complete && !cover.naturalWidth) again();
 }
 
 for (const item of document.querySelectorAll("li[data-job]")) {
