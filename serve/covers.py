@@ -40,7 +40,7 @@ _FETCHERS = 3  # threads of a worker
 _WAITING = 300  # pictures that may wait for them
 _SECONDS = 10.0  # for one picture, all of it
 _SILENCE = 5.0  # between two parts of it, and to connect
-_REST = 60.0  # after the host failed
+_REST = 60.0  # after the host failed, or the folder
 _REFUSED_FOR = 86_400.0  # before an id without a picture is asked for again
 _REFUSED = 20_000  # of these ids are remembered
 _TOUCHED = 3600.0  # how exactly a picture's last use is known
@@ -172,21 +172,18 @@ class Covers:
             return
         try:
             body = self._ask(client, cover_id)
+            if body is not None and media_type_of(body) is not None:
+                self._keep(cover_id, body)
+                return
         except (_HostFailed, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             with self._lock:
                 self._resting_until = self._now() + _REST
             log.warning("covers rest for %.0f s: %s", _REST, error)
             return
-        if body is None or media_type_of(body) is None:
-            with self._lock:
-                self._refused[cover_id] = self._now() + _REFUSED_FOR
-                while len(self._refused) > _REFUSED:
-                    self._refused.popitem(last=False)
-            return
-        try:
-            self._keep(cover_id, body)
-        except OSError as error:
-            log.warning("the cover %s cannot be kept: %s", cover_id, error.strerror)
+        with self._lock:
+            self._refused[cover_id] = self._now() + _REFUSED_FOR
+            while len(self._refused) > _REFUSED:
+                self._refused.popitem(last=False)
 
     def _ask(self, client: httpx2.Client, cover_id: str) -> bytes | None:
         """The bytes at the picture's address; None where there is nothing of use.
@@ -212,7 +209,7 @@ class Covers:
     def _keep(self, cover_id: str, body: bytes) -> None:
         """Write it whole under its name, then see that all stays within the bound."""
         if len(body) > _LEFT * self._limit:
-            return
+            raise OSError(f"a cover of {len(body)} bytes is more than all may take")
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = self._folder / f"{cover_id}.{secrets.token_hex(4)}.partial"
         try:
@@ -235,19 +232,20 @@ class Covers:
         held = sum(size for _, size, _ in files)
         if held <= (1 - _ADDED) * self._limit:
             return
-        for _, size, path in files:
+        for _, size, name in files:
             if held <= _LEFT * self._limit:
                 break
             with contextlib.suppress(OSError):
-                path.unlink()
+                (self._folder / name).unlink()
             held -= size
 
-    def _files(self) -> Iterator[tuple[float, int, Path]]:
-        """When each file was last used, its bytes and its path."""
-        for entry in os.scandir(self._folder):
-            with contextlib.suppress(OSError):
-                facts = entry.stat(follow_symlinks=False)
-                yield facts.st_mtime, facts.st_size, Path(entry.path)
+    def _files(self) -> Iterator[tuple[float, int, str]]:
+        """When each file was last used, its bytes and its name."""
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    facts = entry.stat(follow_symlinks=False)
+                    yield facts.st_mtime, facts.st_size, entry.name
 
 
 def open_covers(data_dir: Path, url: str, limit_mb: int) -> Covers:

@@ -16,11 +16,14 @@ import pytest
 from flask import Flask
 
 from local_lastfm.covers import picture
+from local_lastfm.login import demo_login
 from serve import covers
 from serve.app import create_app
 from serve.covers import FOLDER, Covers
 from tests.serve.conftest import close, log_in, make_settings
 from tests.serve.marts import key
+from warehouse import ops
+from warehouse.settings import Settings
 
 ALBUM, COVER = key("Artist 00\x1fAlbum"), key("Artist 00\x1fcover")
 BARE = key("Artist 01\x1fAlbum")
@@ -276,6 +279,27 @@ def test_a_picture_that_is_used_outlives_one_that_is_not(
     assert f"{1:032x}" not in names
 
 
+def test_a_folder_that_cannot_be_written_is_no_reason_to_ask_again_and_again(
+    host: Host, tmp_path: Path
+) -> None:
+    (tmp_path / FOLDER).write_text("a file where the folder should be")
+    kept = Covers(tmp_path / FOLDER, f"{host.url}/{{id}}", 10**9)
+    assert kept.get(COVER).state == "soon"
+    until(lambda: not kept._wanted)
+    assert kept.get(COVER).state == "later"
+    assert len(host.asked) == 1
+
+
+def test_the_demo_shows_the_pictures_of_the_local_lastfm(tmp_path: Path) -> None:
+    engine = ops.open_ops(Settings(data_dir=tmp_path))
+    with demo_login(engine) as environment:
+        kept = Covers(tmp_path, environment["SERVE_COVERS_URL"], 10**9)
+        kept.get(COVER)
+        until(lambda: not kept._wanted)
+        assert kept.get(COVER).body == picture(COVER, 174)
+    engine.dispose()
+
+
 def test_switched_off_no_page_has_a_cover_and_nobody_is_asked(
     make_pages: Callable[..., Flask], host: Host, data_dir: Path
 ) -> None:
@@ -325,7 +349,7 @@ def test_lists_of_albums_have_a_tile_in_every_row(
     for path in (
         "/charts/panel_albums?period=week",
         "/listeners/anna/top/albums",
-        "/listeners/anna?range=this_year",
+        "/listeners/anna?from=2026-01-05&to=2026-03-01",
         "/listeners/anna/reports/2026",
     ):
         page = anna.get(path).text

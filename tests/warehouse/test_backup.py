@@ -48,6 +48,8 @@ def settings(tmp_path: Path) -> Settings:
     (found.data_dir / "serve.secret").write_text("secret")
     (found.data_dir / "work" / "leftover").mkdir(parents=True)
     (found.data_dir / "work" / "leftover" / "huge").write_bytes(b"scratch")
+    (found.data_dir / "covers").mkdir()
+    (found.data_dir / "covers" / "0123").write_bytes(b"fetched again when missed")
     return found
 
 
@@ -75,7 +77,9 @@ def test_what_is_restored_is_what_there_was_and_goes_on(
     engine.dispose()
     other = elsewhere(settings, tmp_path)
     assert restore(other, made) == manifest
-    wanted = {path: one for path, one in before.items() if "work" not in path}
+    left_out = ("work/", "covers/")
+    wanted = {path: v for path, v in before.items() if not path.startswith(left_out)}
+    assert len(wanted) == len(before) - 2
     alive = {path for path in wanted if path.startswith("alive/")}
     assert hashes(other.data_dir) == {k: v for k, v in wanted.items() if k not in alive}
     with closing(sqlite3.connect(other.data_dir / "accounts.sqlite")) as accounts:

@@ -102,6 +102,7 @@ def test_every_file_of_the_data_folder_is_in_a_part(tmp_path: Path) -> None:
         "landing/2026-01-01/a.gz": 7,
         "versions/v.duckdb": 50_000_000,
         "aside/x": 3,
+        "covers/0123": 4,
         "exchange.sqlite": 11,
         "exchange.sqlite-wal": 2,
         "accounts.sqlite": 5,
@@ -115,7 +116,7 @@ def test_every_file_of_the_data_folder_is_in_a_part(tmp_path: Path) -> None:
     journal = found.bytes["journal"]
     assert journal > 4096
     assert dict(found.bytes) == {
-        **{"versions": 50_000_000, "landing": 7, "aside": 3, "work": 0},
+        **{"versions": 50_000_000, "landing": 7, "covers": 4, "aside": 3, "work": 0},
         **{"exchange": 13, "other": 11, "journal": journal},
     }
     assert next(iter(found.bytes)) == "versions", "the largest first"
