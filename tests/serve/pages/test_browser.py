@@ -10,7 +10,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from local_lastfm.covers import picture
+from serve.covers import FOLDER
 from serve.pages.statistics import PARTS
+from tests.serve.conftest import shared
 from tests.serve.marts import key
 from tests.serve.pages.conftest import Browser
 
@@ -113,6 +116,35 @@ def test_a_page_fits_500_pixels_in_the_dark(browser: Browser, name: str) -> None
 
 def _sum(colour: str) -> int:
     return sum(int(part) for part in colour.strip("rgb()").split(",")[:3])
+
+
+_TILE = """
+    const box = document.querySelector('.cover.large').getBoundingClientRect();
+    const picture = document.querySelector('.cover.large img');
+    return [box.width, box.height, picture.complete && picture.naturalWidth];
+"""
+
+
+@pytest.mark.parametrize(("width", "side"), [(1200, 160), (390, 96)])
+def test_a_cover_stands_on_a_tile_that_keeps_its_place(
+    browser: Browser, pages_app: Flask, width: int, side: int
+) -> None:
+    folder = shared(pages_app).settings.data_dir / FOLDER
+    kept = folder / key("Artist 00\x1fcover")
+    folder.mkdir(exist_ok=True)
+    kept.write_bytes(picture(kept.name, 174))
+    browser.look(width)
+    browser.open("/albums/" + key("Artist 00\x1fAlbum"))
+    WebDriverWait(browser.driver, 5).until(lambda _: browser.ask(_TILE)[2])
+    assert browser.ask(_TILE) == [side, side, 174]
+    page_width, window = browser.ask(_WIDTHS)
+    assert page_width <= window
+    browser.shoot(f"cover-{width}", width)
+    _quiet(browser)
+    # The control: without the picture the same place holds a letter, as quietly.
+    browser.open("/albums/" + key("Artist 02\x1fAlbum"))
+    assert browser.ask(_TILE) == [side, side, 0]
+    _quiet(browser)
 
 
 def test_the_check_of_foreign_requests_and_of_the_console_sees_them(
