@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 
 from serve import visibility
 from serve.app import create_app
-from tests.serve.conftest import close, make_settings
+from serve.queries import covers
+from tests.serve.conftest import close, make_settings, shared
 from tests.serve.marts import World, key, publish, version_path, write_postgres
 
 ARTIST = key("Artist 00")
@@ -672,3 +673,22 @@ def test_a_parameter_that_is_not_known_is_told_with_what_may_be_meant(
     # The control: a route without the parameter meant does not name it.
     nothing = client.get(f"/api/v1/freshness?{query}").get_json()
     assert nothing["errors"][0]["message"] == "not known; there are none here"
+
+
+def test_covers_are_those_of_the_published_albums(app: Flask, world: World) -> None:
+    albums = {row["album_id"]: row for row in world["dim_albums"]}
+    expected = {
+        album_id: row["cover_id"]
+        for album_id, row in albums.items()
+        if row.get("cover_id") is not None
+    }
+    assert 0 < len(expected) < len(albums)
+    with shared(app).store.read() as reader:
+        assert covers.are_kept(reader)
+        assert covers.of_albums(reader, [*albums, "nobody's"]) == expected
+        assert covers.of_albums(reader, []) == {}
+        for album_id, row in albums.items():
+            found = covers.of_artist(reader, row["artist_id"])
+            assert found == expected.get(album_id)
+        assert covers.is_published(reader, next(iter(expected.values())))
+        assert not covers.is_published(reader, "0" * 32)

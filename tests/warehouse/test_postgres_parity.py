@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from sqlalchemy import create_engine, insert, text
 
@@ -174,6 +175,13 @@ def test_all_marts_are_equal_after_the_first_day_and_after_a_further_one(
         embedded = copy_of(demo, made, tmp_path / made.name)
         server = on_postgres(embedded, postgres_url, tmp_path / "server")
         compare(embedded, server, postgres_url, day)
+        # The control: covers are equal, and not because there are none.
+        (version,) = sorted((made / "versions").glob("*.duckdb"))[-1:]
+        with duckdb.connect(str(version), read_only=True) as connection:
+            found = connection.execute(
+                "select count(cover_id), count(*) from marts.dim_albums"
+            ).fetchone()
+        assert found is not None and 0 < found[0] < found[1]
 
 
 def test_all_marts_of_real_listening_are_equal(
