@@ -19,6 +19,7 @@ from exchange.settings import (
     load_exchange_settings,
 )
 from warehouse import command_help
+from warehouse.plurals import plural
 from warehouse.settings import (
     settings_options,
     take_settings,
@@ -187,4 +188,6 @@ def verify(**options: Any) -> None:
     if broken or changed:
         click.echo("the market is halted")
         click.get_current_context().exit(1)
-    click.echo(f"the books add up; {links} checkpoints hold")
+    click.echo(
+        f"the books add up; {plural(links, 'checkpoint holds', 'checkpoints hold')}"
+    )

@@ -20,6 +20,7 @@ from exchange.settings import ExchangeSettings, load_exchange_settings
 from exchange.settlement import SettlementInputs
 from exchange.value_formula import LISTING_FLOOR_PLAYS
 from warehouse.errors import SettleFailed
+from warehouse.plurals import plural
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings
 
@@ -117,8 +118,8 @@ def settle_due(
         return StepResult(f"{run.as_of_date} was settled before", {"days": 0})
     last = done[-1]
     return StepResult(
-        f"{len(done)} days settled, {last.players} players,"
-        f" {sum(one.orders_filled for one in done)} orders filled",
+        f"{plural(len(done), 'day')} settled, {plural(last.players, 'player')},"
+        f" {plural(sum(one.orders_filled for one in done), 'order')} filled",
         {
             "days": len(done),
             "rolled": sum(one.outcome == "rolled" for one in done),

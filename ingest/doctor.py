@@ -28,6 +28,7 @@ from ingest.lastfm.client import ROOT_URL, Action, Client, TransportFailed, judg
 from ingest.lastfm.servers import LOOPBACK
 from warehouse import command_help, ops, storage, store
 from warehouse.errors import WarehouseError
+from warehouse.plurals import plural
 from warehouse.redact import redact
 from warehouse.settings import Settings, config_path, settings_options, take_settings
 
@@ -210,7 +211,7 @@ def _published(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "nothing yet: `scrobble daily` publishes the first version")
         return
     days = (datetime.now(UTC).date() - found.as_of_date).days
-    said = f"version {found.version} of {found.as_of_date}, {days} days ago"
+    said = f"version {found.version} of {found.as_of_date}, {plural(days, 'day')} ago"
     yield Finding("warning" if days > 2 else "ok", said)
 
 

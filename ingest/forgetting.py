@@ -33,6 +33,7 @@ from ingest.providers import providers
 from ingest.published.tables import METHOD
 from warehouse import ops, uploads
 from warehouse.names import name_key
+from warehouse.plurals import plural
 from warehouse.run import Run, StepResult
 
 NEW = ".new"
@@ -57,8 +58,9 @@ def forget(run: Run) -> StepResult:
     kept_aside = sum(path.is_file() for path in aside.rglob("*"))
     shutil.rmtree(aside, ignore_errors=True)
     return StepResult(
-        f"{len(keys)} listeners: {answers:,} landed answers and {calls:,} calls"
-        + (f", and {kept_aside} files that were aside" if kept_aside else ""),
+        f"{plural(len(keys), 'listener')}: {plural(answers, 'landed answer')} and"
+        f" {plural(calls, 'call')}"
+        + (f", and {plural(kept_aside, 'file')} that were aside" if kept_aside else ""),
         {},
     )
 
@@ -212,7 +214,9 @@ def forget_loaded(run: Run) -> StepResult:
         if run.target.url is not None:
             # The planner's samples hold names as well.
             analyze(raw, {table.name: True for table in ROW_TABLES})
-    return StepResult(f"{rows:,} rows of deleted listeners", {"forgotten_rows": rows})
+    return StepResult(
+        f"{plural(rows, 'row')} of deleted listeners", {"forgotten_rows": rows}
+    )
 
 
 def forget_raw(raw: Raw, keys: Collection[str], parts: Iterable[Part]) -> int:

@@ -33,6 +33,7 @@ from ingest.published.tables import METHOD
 from warehouse import ops
 from warehouse.aside import move_aside
 from warehouse.names import name_key
+from warehouse.plurals import plural
 from warehouse.run import Recovered, Recovery
 from warehouse.version_file import reading
 
@@ -91,7 +92,7 @@ def recover(recovery: Recovery) -> Recovered:
             _enter_calls(connection, part, records, is_over)
         _enter_part(connection, part, length, records)
         entered += 1
-    return Recovered(f"{entered} landing files" if entered else "")
+    return Recovered(plural(entered, "landing file") if entered else "")
 
 
 def _enter_part(

@@ -16,6 +16,7 @@ from ingest.landing import Part
 from ingest.load.promote import loaded_parts
 from warehouse.duckdb_store import version_path
 from warehouse.errors import Damaged, LoadFailed
+from warehouse.plurals import plural
 from warehouse.run import Run
 from warehouse.store import Version, digest_of, kept_versions
 from warehouse.version_file import digest, reading
@@ -56,8 +57,8 @@ def expire_landing(run: Run) -> None:
     if gone:
         size = sum(part.bytes for part in gone) / 1e6
         run.reporter.line(
-            f"expired:  {len(gone)} loaded landing files ({size:,.1f} MB) over"
-            f" {days} days old"
+            f"expired:  {plural(len(gone), 'loaded landing file')} ({size:,.1f} MB)"
+            f" over {plural(days, 'day')} old"
         )
 
 

@@ -24,7 +24,7 @@ def demo_login(engine: Engine) -> Iterator[dict[str, str]]:
             "LASTFM_SHARED_SECRET": SHARED_SECRET,
             "LASTFM_URL": lastfm.as_of_url,
             "LISTENBRAINZ_URL": lastfm.url.removesuffix("/2.0/"),
-            "SERVE_LOGIN_URL": lastfm.url.replace("/2.0/", "/api/auth/"),
+            "SERVE_LOGIN_URL": lastfm.url.replace("/2.0/", "/api/auth/?choose=1"),
             "SERVE_LOGIN_API_URL": lastfm.url,
             "SERVE_COVERS_URL": lastfm.url.replace("/2.0/", "/i/u/174s/{id}.png"),
         }

@@ -187,7 +187,8 @@ class Service:
     def _authorise(self, params: dict[str, str]) -> Reply:
         """The page where a user allows access; here everybody says yes at once.
 
-        `user` (ours) chooses who is logged in, else the first listener is.
+        `user` (ours) chooses who is logged in, else the first listener is; with
+        `choose` (ours) and no user the page asks who it shall be.
         """
         try:
             self.accounts.check_key(params)
@@ -203,10 +204,31 @@ class Service:
         back = params.get("cb", "")
         if not back.startswith(("http://", "https://")):
             return Reply(400, HTML, b"<h1>No callback address</h1>")
+        if params.get("choose") and not params.get("user"):
+            return Reply(200, HTML, self._choice(params).encode())
         token = self.accounts.issue_token(params["api_key"], name)
         joint = "&" if "?" in back else "?"
         location = f"{back}{joint}{urlencode({'token': token})}"
         return Reply(302, HTML, b"<h1>Access granted</h1>", location=location)
+
+    def _choice(self, params: dict[str, str]) -> str:
+        """The page that asks which listener of the world logs in: a link for each."""
+        rows = "".join(
+            f'<li><a href="?{escape(urlencode({**params, "user": name}))}">'
+            f"{escape(name)}</a></li>"
+            for name in self.world.listeners
+        )
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            "<title>Local last.fm: who are you?</title>"
+            "<style>body{font:1.1em/2.2 system-ui,sans-serif;margin:1em auto;"
+            "max-width:40em;padding:0 1em;color-scheme:light dark}"
+            "ul{columns:14em;padding-left:1.2em}h1{line-height:1.2}</style>"
+            "<h1>Who are you?</h1><p>This is the local last.fm, with an invented world:"
+            " nobody here has a password. Choose whom to log in as.</p>"
+            f"<ul>{rows}</ul></html>"
+        )
 
     # -- ListenBrainz -------------------------------------------------------
     def _listens(

@@ -139,7 +139,7 @@ def test_a_history_comes_back_from_every_format_and_changes_nothing_that_is_know
     assert f"published already: about {len(before):,}; new: about 0" in told
     assert "nothing is landed" in told
     told = daily.run("import", *last, *on)
-    assert f"{len(before):,} plays of {HAS} are landed" in told
+    assert f"{len(before):,} plays of {HAS} landed" in told
     assert "imported before, nothing is new" in daily.run("import", *last, *on)
     land_listens(demo, daily, HAS, LISTENS)
     daily.run("publish", *on)

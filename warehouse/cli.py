@@ -28,6 +28,7 @@ from warehouse.engines import open_store
 from warehouse.errors import Damaged, WarehouseError
 from warehouse.hooks import COMMANDS
 from warehouse.journal import last_runs
+from warehouse.plurals import plural
 from warehouse.published import query_published
 from warehouse.recovery import recover
 from warehouse.recovery import repair as repair_folder
@@ -337,7 +338,8 @@ def _print_status(seen: _Status) -> None:
         age = (datetime.now(UTC).date() - seen.published.as_of_date).days
         click.echo(
             f"published: {seen.published.version}, day {seen.published.as_of_date}"
-            f" ({age} days old), {sum(seen.published.row_counts.values()):,} rows"
+            f" ({plural(age, 'day')} old),"
+            f" {plural(sum(seen.published.row_counts.values()), 'row')}"
         )
     _print_rows(
         ("run", "command", "day", "state", "seconds"),

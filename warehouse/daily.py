@@ -50,6 +50,7 @@ from warehouse.journal import (
     last_runs,
 )
 from warehouse.lease import Lease
+from warehouse.plurals import plural
 from warehouse.project import project_hash
 from warehouse.recovery import recover
 from warehouse.redact import redact
@@ -413,7 +414,8 @@ class _Day:
             lines = "\n".join(f"  {gate.name}: {gate.message}" for gate in refused)
             names = " ".join(f"--accept {gate.name}" for gate in refused)
             raise GateRefused(
-                f"{len(refused)} gates keep the last version published:\n{lines}\n"
+                f"{plural(len(refused), 'gate keeps', 'gates keep')} the last version"
+                f" published:\n{lines}\n"
                 f"  look at `scrobble status`; if it is right, run again with {names}"
             )
         accepted = [g.name for g in verdicts if not g.passed]
@@ -444,7 +446,7 @@ class _Day:
         rows = sum(version.row_counts.values())
         return StepResult(
             f"version {version.version}: {len(version.row_counts)} marts,"
-            f" {rows:,} rows",
+            f" {plural(rows, 'row')}",
             {
                 "version": version.version,
                 "rows": rows,
@@ -472,8 +474,8 @@ class _Day:
         if run.forgets:
             forgetting.finish(settings, run.engine, run.forgets)
             run.reporter.line(
-                f"forgot:   {len(run.forgets)} listeners who asked to be deleted;"
-                f" {len(dropped)} older versions with them"
+                f"forgot:   {plural(len(run.forgets), 'listener')} who asked to be"
+                f" deleted; {plural(len(dropped), 'older version')} with them"
             )
         forget_old_runs(run.engine, settings.keep_journal_days)
         return len(dropped)

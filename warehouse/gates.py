@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from warehouse.marts import Marts
+from warehouse.plurals import plural
 from warehouse.store import Audit, Version
 
 COMPLETENESS_PCT = 99.0
@@ -197,7 +198,10 @@ def _freshness(evidence: Evidence) -> tuple[bool, str]:
         return True, "no mart says how fresh it has to be"
     oldest = max(evidence.ages, key=lambda age: age.days - age.limit)
     passed = oldest.days < oldest.limit
-    return passed, f"the newest rows of {oldest.mart} are {oldest.days} days old"
+    return (
+        passed,
+        f"the newest rows of {oldest.mart} are {plural(oldest.days, 'day')} old",
+    )
 
 
 def _free_disk(evidence: Evidence) -> tuple[bool, str]:

@@ -15,6 +15,7 @@ from sqlparse import tokens as tokens_of
 
 from warehouse import command_help
 from warehouse.errors import WarehouseError
+from warehouse.plurals import plural
 from warehouse.published import query_published
 from warehouse.rows_out import FORMS, write
 from warehouse.settings import Settings, settings_options, take_settings
@@ -183,4 +184,6 @@ def export(folder: Path, marts: tuple[str, ...], **options: Any) -> None:
     from warehouse.export import export_marts
 
     for made in export_marts(take_settings(options), folder, marts):
-        click.echo(f"{made.path}: {made.rows:,} rows, {made.bytes / 1e6:,.1f} MB")
+        click.echo(
+            f"{made.path}: {plural(made.rows, 'row')}, {made.bytes / 1e6:,.1f} MB"
+        )

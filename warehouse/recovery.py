@@ -21,6 +21,7 @@ from warehouse.errors import Busy, Damaged
 from warehouse.journal import abandon_dead_runs
 from warehouse.lease import NAME as LEASE
 from warehouse.lease import Lease, is_alive
+from warehouse.plurals import plural
 from warehouse.run import Recovery
 from warehouse.settings import Settings
 from warehouse.version_file import NAME, About, read_about, reading
@@ -57,7 +58,7 @@ def recover(settings: Settings, engine: Engine, *, fully: bool = False) -> list[
         kept_now = store.kept_versions(connection)
         newest = _newest_whole(settings, kept_now)
         fences = [fence or 0, *(version.fence for version in kept_now)]
-        texts = [f"{len(found)} versions"] if found else []
+        texts = [plural(len(found), "version")] if found else []
         for plugged in hooks.RECOVERIES.all().values():
             back = plugged(Recovery(settings, connection, newest))
             fences.append(back.fence)

@@ -18,6 +18,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from warehouse.errors import WarehouseError
+from warehouse.plurals import plural
 
 Names = Sequence[str]
 Rows = Sequence[tuple[Any, ...]]
@@ -67,7 +68,7 @@ def _table(names: Names, rows: Rows, out: TextIO, width: int) -> None:
     else:
         console.print(table)
     if len(rows) > SHOWN_ROWS:
-        out.write(f"… {len(rows):,} rows; --format csv writes them all\n")
+        out.write(f"… {plural(len(rows), 'row')}; --format csv writes them all\n")
 
 
 def _vertical(names: Names, rows: Rows, out: TextIO, width: int) -> None:

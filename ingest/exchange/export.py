@@ -19,6 +19,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from ingest.lastfm.recipes import SCHEMA, TABLES
 from ingest.load.promote import FenceCheck, Raw, open_raw
 from ingest.load.stage import Stage, fill_stage, stage_name
+from warehouse.plurals import plural
 from warehouse.run import Run, StepResult, Target
 from warehouse.settings import Settings
 
@@ -80,7 +81,9 @@ def export_step(run: Run) -> StepResult:
     total = sum(rows.values())
     if not total:
         return StepResult("", {"exchange_rows": 0})
-    return StepResult(f"{total:,} rows of the exchange", {"exchange_rows": total})
+    return StepResult(
+        f"{plural(total, 'row')} of the exchange", {"exchange_rows": total}
+    )
 
 
 def exchange_url(settings: Settings) -> str | None:

@@ -27,10 +27,11 @@ from warehouse.errors import ImportRefused, PublishFailed, SettingsError
 from warehouse.forgetting import left_out
 from warehouse.lease import JOB, Lease
 from warehouse.names import name_key
+from warehouse.plurals import plural
 from warehouse.published import query_published
 from warehouse.settings import Settings, settings_options, take_settings
 
-_NEXT = "the next run loads them; `scrobble publish` does it now"
+_NEXT = "the next run loads this; `scrobble publish` does it now"
 # What the pages of listeners can be asked for; last.fm's names are all like this.
 _NAME = re.compile(r"[A-Za-z0-9_:-]{1,64}")
 
@@ -200,7 +201,7 @@ def _land(
             taken += reading.tally.taken
             for line in report(reading):
                 click.echo(line)
-    click.echo(f"{taken:,} plays of {listener} are landed: {_NEXT}")
+    click.echo(f"{plural(taken, 'play')} of {listener} landed: {_NEXT}")
 
 
 @contextmanager
@@ -219,7 +220,8 @@ def report(reading: Reading) -> Iterator[str]:
     """What became of a file that was read, a line each."""
     tally = reading.tally
     yield (
-        f"{reading.path.name}: {tally.rows:,} rows, {tally.taken:,} plays taken,"
+        f"{reading.path.name}: {plural(tally.rows, 'row')},"
+        f" {plural(tally.taken, 'play')} taken,"
         f" {tally.duplicates:,} equal ones, {tally.aside.total():,} set aside"
     )
     for reason, rows in sorted(tally.aside.items(), key=lambda each: -each[1]):
@@ -232,4 +234,4 @@ def report(reading: Reading) -> Iterator[str]:
     for known in {each.format.name: each.format for each in reading.files}.values():
         yield f"  read as: {known.title}" + (f" ({known.note})" if known.note else "")
     if reading.ignored:
-        yield f"  not read: {len(reading.ignored):,} other files in the archive"
+        yield f"  not read: {plural(len(reading.ignored), 'other file')} in the archive"

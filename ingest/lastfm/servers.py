@@ -22,6 +22,7 @@ from warehouse.errors import FetchFailed, SettingsError
 from warehouse.forgetting import left_out
 from warehouse.journal import first_day
 from warehouse.names import name_key
+from warehouse.plurals import plural
 from warehouse.settings import Settings, missing
 
 # A server on this machine is nobody's to spare.
@@ -42,7 +43,8 @@ def lastfm_server(
         server = _configured(settings, joined, url, is_local)
         kept = tuple(n for n in server.plan.listeners if not is_left_out(n))
         if gone := len(server.plan.listeners) - len(kept):
-            say(f"left out: {gone} listeners of the panel who asked to be deleted")
+            who = plural(gone, "listener")
+            say(f"left out: {who} of the panel who asked to be deleted")
         plan = replace(server.plan, listeners=kept, is_left_out=is_left_out)
         return replace(server, plan=plan)
 

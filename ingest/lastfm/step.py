@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from ingest.lastfm.client import ROOT_URL, Client, RetryPolicy
 from ingest.lastfm.fetch import FetchResult, Progress, fetch
 from ingest.lastfm.plan import FetchPlan, Mode
+from warehouse.plurals import plural
 from warehouse.run import Run, StepResult
 from warehouse.settings import Settings
 
@@ -147,9 +148,9 @@ def summarise(results: list[FetchResult]) -> StepResult:
         "left_out": dict(sorted(left_out.items())),
         "notes": [note for result in results for note in result.notes][:50],
     }
-    days = "1 day" if len(results) == 1 else f"{len(results)} days"
     text = (
-        f"{detail['requests']:,} requests for {days},"
+        f"{plural(detail['requests'], 'request')} for"
+        f" {plural(len(results), 'day')},"
         f" {sum(r.bytes for r in results) / 1e6:,.1f} MB answered,"
         f" {sum(r.landed_bytes for r in results) / 1e6:,.1f} MB landed,"
         f" {detail['retries']:,} retries, {detail['skipped']:,} skipped,"

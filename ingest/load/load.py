@@ -24,6 +24,7 @@ from ingest.load.promote import (
 )
 from ingest.load.stage import fill_stage, import_dlt_meanwhile, stage_name
 from warehouse import ops
+from warehouse.plurals import plural
 from warehouse.run import Run, StepResult, Target
 
 Progress = Callable[[str, int, int], None]
@@ -178,14 +179,15 @@ def load_step(run: Run) -> StepResult:
     text = "nothing new in landing"
     if result.load_id is not None:
         text = (
-            f"{result.rows:,} rows of {result.answers:,} answers"
-            f" ({result.errors:,} errors) in {result.parts} landing files,"
-            f" {result.dead:,} dead letters"
+            f"{plural(result.rows, 'row')} of {plural(result.answers, 'answer')}"
+            f" ({plural(result.errors, 'error')}) in"
+            f" {plural(result.parts, 'landing file')},"
+            f" {plural(result.dead, 'dead letter')}"
         )
     if replayed.replayed or replayed.still_dead:
         text += (
-            f"; {len(replayed.replayed)} dead letters replayed,"
-            f" {len(replayed.still_dead)} still do not fit"
+            f"; {plural(len(replayed.replayed), 'dead letter')} replayed,"
+            f" {len(replayed.still_dead)} still not fitting"
         )
     return StepResult(
         text,

@@ -14,6 +14,8 @@ from urllib.parse import quote, quote_plus, urlencode
 
 from markupsafe import Markup
 
+from warehouse import plurals
+
 NOTHING = "–"
 
 PERIODS = {
@@ -206,10 +208,10 @@ def chart(name: str, scope: str = "") -> str:
 
 
 def plural(count: int | None, one: str, many: str | None = None) -> str:
-    """`1 artist`, `1,234 artists`."""
+    """`1 artist`, `1,234 artists`; what is not known has a mark for its number."""
     if count is None:
         return f"{NOTHING} {many or one + 's'}"
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return plurals.plural(count, one, many)
 
 
 def named(name: str | None) -> Markup:

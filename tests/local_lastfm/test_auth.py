@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -55,6 +57,27 @@ def test_the_web_login_ends_in_a_session_of_the_user(caller: SignedCaller) -> No
     assert session["name"] == "Trouble" and len(session["key"]) == 32
     own = caller.call(method="user.getInfo", sk=session["key"]).json()
     assert own["user"]["name"] == "Trouble"
+
+
+def test_the_page_asks_who_it_shall_be_where_that_is_wanted(
+    caller: SignedCaller,
+) -> None:
+    asked = {"api_key": LocalLastfm.api_key, "cb": "http://127.0.0.1:9/back?state=7"}
+    address = caller.lastfm.auth_url
+    page = caller.client.get(address, params={**asked, "choose": "1"})
+    assert page.status_code == 200
+    links = dict(re.findall(r'<li><a href="([^"]+)">([^<]+)</a>', page.text))
+    assert sorted(links.values()) == sorted(caller.lastfm.world.listeners)
+    (chosen,) = (unescape(link) for link, name in links.items() if name == "trouble")
+    location = caller.client.get(f"{address}{chosen}").headers["location"]
+    token = parse_qs(urlsplit(location).query)["token"][0]
+    session = caller.call(method="auth.getSession", token=token).json()["session"]
+    assert session["name"] == "trouble"
+    # The controls: nobody is asked unless it is wanted, and a wrong key logs nobody in.
+    assert caller.client.get(address, params=asked).status_code == 302
+    wrong = {**asked, "choose": "1", "api_key": auth.INVALID_KEY}
+    refused = caller.client.get(address, params=wrong)
+    assert refused.status_code == 403 and "Invalid API key" in refused.text
 
 
 def test_a_token_is_good_once(caller: SignedCaller) -> None:

@@ -8,6 +8,7 @@ tapped is large enough, the console says nothing. Each of these checks has a con
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -21,6 +22,7 @@ from flask import Flask
 from selenium.common.exceptions import (
     JavascriptException,
     StaleElementReferenceException,
+    TimeoutException,
 )
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions import interaction
@@ -43,6 +45,7 @@ from tests.exchange.game import SETTINGS, Game, artist
 from tests.serve.conftest import close, make_settings, publish_copy
 from tests.serve.marts import World
 from tests.serve.pages.conftest import Browser
+from tests.tours import Done, tours
 
 WIDTH, HEIGHT = 390, 844
 LEAST_TARGET = 44
@@ -432,6 +435,43 @@ def test_a_new_player_s_session_by_touch_is_filmed(phone: Phone, game: Game) -> 
         part(phone)
     assert len(list(phone.film.glob("session-*.png"))) == len(phone.steps) >= 25
     assert game.violations() == []
+
+
+# The tour of docs/tours.md --------------------------------------------------------
+
+
+def _walk(phone: Phone, done: Done) -> None:
+    """One row of the player's tour: do it, and see what it tells."""
+    if done.address is not None:
+        phone.browser.open(done.address)
+    elif found := re.fullmatch(r'press "(.+)"', done.what):
+        phone.pause()
+        phone.tap("main a.button, main button", found[1])
+    elif found := re.fullmatch(r'write `(.+)` into "(.+)"', done.what):
+        label = phone.find("main label", found[2])
+        field = label.get_attribute("for")
+        phone.replace(f"#{field}" if field else "main label input", found[1])
+    else:
+        assert done.what == "choose an artist", done.what
+        phone.tap("td a")
+    for text in done.seen:
+        assert phone.browser.sees(text), f"{done.what}: {text!r} is not there"
+
+
+def test_the_tour_of_a_player_leads_to_the_first_shares(
+    phone: Phone, game: Game
+) -> None:
+    for done in tours()["Player"].done:
+        _walk(phone, done)
+    assert game.violations() == []
+
+
+def test_the_control_a_step_of_a_tour_that_does_not_hold_is_seen(phone: Phone) -> None:
+    _walk(phone, Done("open `/exchange`", ("The exchange",)))
+    with pytest.raises(TimeoutException):
+        _walk(phone, Done("open `/exchange/boards`", ("By weight",)))
+    with pytest.raises(AssertionError, match="stand on your head"):
+        _walk(phone, Done("stand on your head", ()))
 
 
 # By keyboard ---------------------------------------------------------------------
