@@ -19,6 +19,7 @@ from urllib.parse import quote
 import click
 import orjson
 
+from serve.api.words import in_words
 from serve.settings import ServeSettings, load_serve_settings
 from warehouse import command_help, public_marts
 from warehouse.errors import SettingsError, WarehouseError
@@ -93,7 +94,11 @@ class Assistant:
                 "question": name,
                 "meaning": operation["summary"],
                 "parameters": {
-                    parameter["name"]: _told(parameter)
+                    parameter["name"]: in_words(
+                        parameter.get("description", ""),
+                        parameter["schema"],
+                        is_required=bool(parameter.get("required")),
+                    )
                     for parameter in operation.get("parameters", ())
                     if parameter["name"] != "format"
                 },
@@ -160,18 +165,6 @@ class Assistant:
             if "application/json" in answers:
                 found[operation["operationId"]] = (path, operation)
         return found
-
-
-def _told(parameter: dict[str, Any]) -> str:
-    schema = parameter["schema"]
-    said = [parameter.get("description", "")]
-    if choices := schema.get("enum"):
-        said.append(f"one of {', '.join(map(str, choices))}")
-    if (default := schema.get("default")) is not None:
-        said.append(f"default {default}")
-    if parameter.get("required"):
-        said.append("required")
-    return "; ".join(filter(None, said))
 
 
 def make_server(assistant: Assistant) -> MCPServer:

@@ -149,7 +149,7 @@ def summarise(results: list[FetchResult]) -> StepResult:
         "notes": [note for result in results for note in result.notes][:50],
     }
     text = (
-        f"{plural(detail['requests'], 'request')} for"
+        f"{plural(sum(r.requests for r in results), 'request')} for"
         f" {plural(len(results), 'day')},"
         f" {sum(r.bytes for r in results) / 1e6:,.1f} MB answered,"
         f" {sum(r.landed_bytes for r in results) / 1e6:,.1f} MB landed,"

@@ -2,10 +2,12 @@
 
 Amounts of the exchange end in `_units`: ten-thousandths of a credit; `_ppm` is
 millionths. A field that means something else in one answer has its words in that
-answer's model.
+answer's model. `in_words` says the rest of a parameter: what may stand there.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 WORDS = {
     # Of every answer.
@@ -212,3 +214,19 @@ WORDS = {
     "notice_id": "key of the notice",
     "asked_shares": "shares the order was for",
 }
+
+
+def in_words(
+    description: str, schema: dict[str, Any], *, is_required: bool = False
+) -> str:
+    """A parameter or field in a sentence: meaning, choices, bounds, default."""
+    said = [description]
+    if choices := schema.get("enum"):
+        said.append("one of " + ", ".join(map(str, choices)))
+    if "minimum" in schema and "maximum" in schema:
+        said.append(f"{schema['minimum']:g} to {schema['maximum']:,g}")
+    if schema.get("default") is not None:
+        said.append(f"{schema['default']} if not given")
+    if is_required:
+        said.append("required")
+    return "; ".join(filter(None, said))

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, current_app, render_template
 from markupsafe import Markup, escape
 
 from serve.api.description import DESCRIPTION
+from serve.api.words import in_words
 
 _JSON = "application/json"
 
@@ -119,7 +120,7 @@ def _parameter(parameter: dict[str, Any]) -> Parameter:
     return Parameter(
         parameter["name"],
         parameter["in"],
-        _words(parameter.get("description", ""), parameter["schema"]),
+        in_words(parameter.get("description", ""), parameter["schema"]),
         bool(parameter.get("required")),
     )
 
@@ -131,18 +132,7 @@ def _fields(schema: dict[str, Any], spec: dict[str, Any]) -> list[Parameter]:
     required = schema.get("required", ())
     return [
         Parameter(
-            name, "body", _words(told.get("description", ""), told), name in required
+            name, "body", in_words(told.get("description", ""), told), name in required
         )
         for name, told in schema.get("properties", {}).items()
     ]
-
-
-def _words(description: str, schema: dict[str, Any]) -> str:
-    said = [description]
-    if choices := schema.get("enum"):
-        said.append("one of " + ", ".join(map(str, choices)))
-    if "minimum" in schema and "maximum" in schema:
-        said.append(f"{schema['minimum']:g} to {schema['maximum']:,g}")
-    if schema.get("default") is not None:
-        said.append(f"{schema['default']} if not given")
-    return "; ".join(filter(None, said))

@@ -24,6 +24,7 @@ from schemathesis.config import (
 from schemathesis.core.failures import Failure, FailureGroup
 
 from serve.api import mart_words, words
+from serve.api.words import in_words
 from serve.app import create_app
 from tests.serve.conftest import bearer, close, make_settings, shared
 from tests.serve.marts import World, key
@@ -190,6 +191,15 @@ def test_the_checks_find_an_undocumented_answer(app: Flask, schema: Any) -> None
     response.status_code = 418
     with pytest.raises(FailureGroup):
         case.validate_response(response)
+
+
+def test_page_and_assistant_say_of_a_parameter_what_may_stand_there() -> None:
+    bounded = {"minimum": 1, "maximum": 1000, "default": 50}
+    assert in_words("rows", bounded) == "rows; 1 to 1,000; 50 if not given"
+    chosen = {"enum": ["asc", "desc"]}
+    assert in_words("", chosen, is_required=True) == "one of asc, desc; required"
+    # The control: what has no bounds says none.
+    assert in_words("a name", {"type": "string"}) == "a name"
 
 
 def test_every_route_below_api_is_described(app: Flask) -> None:
