@@ -13,6 +13,7 @@ from serve.api.charts import ChartPath, IssueQuery, status
 from serve.api.charts import entries as chart_entries
 from serve.context import reading
 from serve.pages import covers, drawing, formatting
+from serve.pages.bump import Entry, bump
 from serve.pages.site import (
     Cell,
     Figure,
@@ -300,23 +301,15 @@ def _bump(
     summary = (
         f"A line an entry, rank 1 at the top, from {formatting.short_day(dates[0])} to"
         f" {formatting.short_day(dates[-1])}."
-        f" A line that ends left the first {_BUMP_DEPTH}."
+        f" Dashed: not among the first {_BUMP_DEPTH} meanwhile. Faint, where there is"
+        " room: gone since."
     )
-    # Those that have left are drawn first, faint, under the others.
-    drawn = [(names[key], ranks[key]) for key in order]
+    drawn = [Entry(names[key], ranks[key], addresses[key]) for key in order]
     return Figure(
         key="bump",
         title=title,
         summary=summary,
-        picture=drawing.bump(
-            "bump",
-            title,
-            summary,
-            dates,
-            drawn,
-            _BUMP_DEPTH,
-            links=[addresses[key] for key in order],
-        ),
+        picture=bump("bump", title, summary, dates, drawn, _BUMP_DEPTH),
         table=_bump_table(order, names, addresses, ranks, dates),
         csv=formatting.address(
             f"/api/v1/charts/{found['chart']}.csv",

@@ -101,6 +101,47 @@ def test_a_page_is_drawn_quietly_without_asking_another_host(
     _quiet(browser)
 
 
+def _crowded(browser: Browser) -> list[str]:
+    """Names of the bump chart that meet another one or stick out of the picture."""
+    found: list[str] = browser.ask(
+        """
+        const picture = document.querySelector('#figure-bump svg.picture');
+        const edge = picture.getBoundingClientRect();
+        const names = [...picture.querySelectorAll('.p-label')].map((node) =>
+            [node.textContent, node.getBoundingClientRect()]
+        ).filter(([, box]) => box.width);
+        if (!names.length) return ['no name is shown'];
+        return names.filter(([, box], at) =>
+            box.left < edge.left || box.right > edge.right ||
+            names.some(([, other], place) => place !== at &&
+                box.left < other.right && other.left < box.right &&
+                box.top < other.bottom - 1 && other.top < box.bottom - 1)
+        ).map(([text]) => text);
+        """
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("width", "is_dark"), [(390, True), (700, False), (1280, True)]
+)
+def test_names_of_the_bump_chart_lie_apart_and_inside(
+    browser: Browser, width: int, is_dark: bool
+) -> None:
+    browser.look(width, dark=is_dark)
+    browser.open("/charts/panel_artists")
+    assert _crowded(browser) == []
+    # The control: a name that is put beside another one is seen.
+    browser.ask(
+        "const some = [...document.querySelectorAll('#figure-bump .p-label')].filter("
+        "(node) => node.getBoundingClientRect().width);"
+        "some[1].setAttribute('y', some[0].getAttribute('y'));"
+        "some[1].setAttribute('x', some[0].getAttribute('x'));"
+        "some[1].setAttribute('text-anchor', some[0].getAttribute('text-anchor'))"
+    )
+    assert len(_crowded(browser)) == 2
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_500_pixels_in_the_dark(browser: Browser, name: str) -> None:
     browser.look(500, dark=True)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serve.pages import drawing, formatting
+from serve.pages.bump import Entry, bump
 
 FINITE = st.floats(-1e15, 1e15, allow_nan=False, allow_infinity=False)
 START = date(2026, 1, 1)
@@ -128,3 +129,59 @@ def test_a_picture_on_its_own_carries_its_colours_and_one_in_a_page_does_not() -
     inside = drawing.lines("k", "t", "d", given_)
     assert "#62c6c4" in alone and "xmlns" in alone and "class=" not in alone
     assert "#" not in inside and "class=" in inside
+
+
+ISSUES = [START + timedelta(days=7 * n) for n in range(5)]
+
+
+def _bump(*entries: tuple[str, list[int | None]]) -> dict[str, ElementTree.Element]:
+    """A bump chart of two places, as its two drawings by name."""
+    given = [
+        Entry(name, {d: r for d, r in zip(ISSUES, ranks, strict=True) if r}, f"/{name}")
+        for name, ranks in entries
+    ]
+    drawn = ElementTree.fromstring(bump("k", "t", "d", ISSUES, given, 3))
+    return {g.attrib["class"]: g for g in drawn if g.tag == "g"}
+
+
+def _labels(group: ElementTree.Element) -> list[tuple[str, str, str]]:
+    """(address, height, words) of the names beside the plot."""
+    return [
+        (link.attrib["href"], text.attrib["y"], text.text or "")
+        for link in group.iterfind(".//a")
+        for text in link.iterfind("text")
+    ]
+
+
+def test_an_entry_that_was_away_is_joined_by_a_dashed_link() -> None:
+    away = _bump(("a", [1, None, None, 2, 1]), ("b", [2, 1, 1, 1, 2]))["bump roomy"]
+    lines = {p.attrib["class"] for p in away.iterfind(".//path")}
+    assert lines == {"p-line", "p-away"}
+    (dashed,) = away.findall(".//path[@class='p-away']")
+    # From the place before to the place after, and the line itself stays open there.
+    assert dashed.attrib["d"] == "M0 14L750 42"
+    assert "M0 14M750 42L1000 14" in [p.attrib["d"] for p in away.iterfind(".//path")]
+    # The control: who was never away has no link.
+    stayed = _bump(("a", [1, 1, 1, 2, 1]), ("b", [2, 2, 2, 1, 2]))["bump roomy"]
+    assert stayed.findall(".//path[@class='p-away']") == []
+
+
+def test_equal_ranks_stand_one_below_the_other_with_their_rank() -> None:
+    drawings = _bump(("a", [1] * 5), ("b", [2] * 5), ("c", [2] * 5))
+    for name, ends in (("bump roomy", 2), ("bump tight", 1)):
+        labels = _labels(drawings[name])
+        assert len(labels) == 3 * ends
+        # No two names at one end stand at one height.
+        assert len({height for _, height, _ in labels}) == 3
+        assert {address for address, _, _ in labels} == {"/a", "/b", "/c"}
+        ranks = sorted(words.strip("\u2068\u2069abc\u2002") for *_, words in labels)
+        assert ranks == sorted(["1", "2", "2"] * ends)
+
+
+def test_a_telephone_gets_the_entries_that_are_left_alone() -> None:
+    drawings = _bump(("a", [1] * 5), ("gone", [2, 2, None, None, None]))
+    roomy, tight = (
+        [address for address, _, _ in _labels(drawings[name])]
+        for name in ("bump roomy", "bump tight")
+    )
+    assert sorted(roomy) == ["/a", "/a", "/gone"] and tight == ["/a"]
