@@ -85,8 +85,8 @@ def when(moment: datetime | None) -> str:
     if moment is None:
         return formatting.NOTHING
     moment = moment.replace(tzinfo=UTC)
-    day, hour = formatting.moment(moment).split(" ", 1)
-    return Markup('<time datetime="{}"><span>{}</span> <span>{}</span></time>').format(
+    day, hour = formatting.moment(moment).split(", ", 1)
+    return Markup('<time datetime="{}"><span>{},</span> <span>{}</span></time>').format(
         moment.isoformat(timespec="seconds"), day, hour
     )
 

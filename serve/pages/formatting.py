@@ -164,8 +164,13 @@ def short_day(value: date | None) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """2026-03-14 05:12 UTC."""
-    return NOTHING if value is None else f"{value:%Y-%m-%d %H:%M} UTC"
+    """14 Mar 2026, 05:12 UTC."""
+    return NOTHING if value is None else f"{local(value)} UTC"
+
+
+def local(value: datetime) -> str:
+    """14 Mar 2026, 05:12: by a clock that the page names."""
+    return f"{value.day} {value:%b %Y, %H:%M}"
 
 
 def length(seconds: int | None) -> str:

@@ -335,7 +335,7 @@ def plays_figure(
         picture=Markup(""),
         table=table(
             rows[: query.limit],
-            ("Played", lambda row: f"{row['local_at']:%Y-%m-%d %H:%M}", False),
+            ("Played", lambda row: formatting.local(row["local_at"]), False),
             ("Track", lambda row: linked("tracks", "track", row), False),
             ("Artist", lambda row: linked("artists", "artist", row), False),
             ("Album", lambda row: linked("albums", "album", row), False),

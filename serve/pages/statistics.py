@@ -212,7 +212,7 @@ def _first_and_last(canvas: Canvas, found: Result) -> Drawn:
     shown = table(
         found.records(),
         ("Play", lambda row: row["kind"], False),
-        ("Played", lambda row: f"{row['played_at']:%Y-%m-%d %H:%M}", False),
+        ("Played", lambda row: formatting.local(row["played_at"]), False),
         ("Track", canvas.track, False),
         ("Artist", canvas.artist, False),
     )
@@ -314,7 +314,7 @@ def _milestones(canvas: Canvas, found: Result) -> Drawn:
     shown = table(
         rows[::-1],
         ("Play", lambda row: formatting.number(row["number"]), True),
-        ("Played", lambda row: f"{row['played_at']:%Y-%m-%d %H:%M}", False),
+        ("Played", lambda row: formatting.local(row["played_at"]), False),
         ("Track", canvas.track, False),
         ("Artist", canvas.artist, False),
     )
@@ -342,8 +342,8 @@ def _sessions(canvas: Canvas, found: Result) -> Drawn:
     ]
     shown = table(
         rows,
-        ("Began", lambda row: f"{row['started_at']:%Y-%m-%d %H:%M}", False),
-        ("Last play", lambda row: f"{row['last_played_at']:%Y-%m-%d %H:%M}", False),
+        ("Began", lambda row: formatting.local(row["started_at"]), False),
+        ("Last play", lambda row: formatting.local(row["last_played_at"]), False),
         ("Plays", lambda row: formatting.number(row["scrobbles"]), True),
         ("Minutes", lambda row: formatting.number(row["listening_seconds"] / 60), True),
     )

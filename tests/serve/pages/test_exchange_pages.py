@@ -24,9 +24,11 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 from werkzeug.serving import make_server
 
+from exchange import schema
 from exchange.database import Database
 from serve.api.exchange import Exchange
 from serve.app import create_app
+from tests.axe import violations
 from tests.exchange.game import Game, artist, values
 from tests.serve.conftest import close, log_in, make_settings, publish_copy
 from tests.serve.marts import World
@@ -46,6 +48,8 @@ PAGES = {
     "exchange-economy": "/exchange/economy",
     "exchange-tour": "/exchange/tour",
 }
+#: What axe-core looks at, beside quotes and questions that come by a button.
+WALKED = (*PAGES.values(), "/exchange/players/x")
 PUBLIC = ("exchange", "exchange-artist", "exchange-boards", "exchange-economy")
 
 
@@ -596,6 +600,36 @@ def test_the_open_is_offered_first_where_now_is_dear(
         shared.settings = usual
     assert dear.index("Buy at the open</button>") < dear.index("Buy now</button>")
     assert "autofocus>Buy at the open" in dear
+
+
+def test_nothing_is_wrong_with_the_pages_of_the_exchange_for_who_cannot_see(
+    trader: Browser, game: Game
+) -> None:
+    trader.open("/exchange/portfolio")
+    rival = next(row.player_id for row in game.rows(schema.players))
+    # Dark and narrow what differs most there; contrast is looked at on all pages below.
+    for width, paths in ((1280, WALKED), (390, (PAGES["exchange-artist"],))):
+        trader.look(width, dark=width == 390)
+        for path in paths:
+            trader.open(path.replace("players/x", f"players/{rival}"))
+            assert violations(trader.driver) == [], (path, width)
+    # What comes by a button: a quote under its form, and a question before the end.
+    trader.open(f"/exchange/artists/{LOW}")
+    field = trader.driver.find_element(By.ID, "shares")
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("3")
+    _until(trader, lambda: "Buying 3 shares costs" in _text(trader, "said"))
+    field.send_keys(Keys.ENTER)
+    trader.driver.find_element(By.CSS_SELECTOR, ".quote button")
+    assert violations(trader.driver) == []
+    trader.open("/exchange/profile")
+    trader.driver.find_element(By.CSS_SELECTOR, "form[action$='/reset'] button").click()
+    trader.driver.find_element(By.LINK_TEXT, "No, keep it")
+    assert violations(trader.driver) == []
+    # The control: a field without a name is found.
+    trader.open("/exchange/orders")
+    trader.ask("document.querySelector('main').append(document.createElement('input'))")
+    assert [rule for rule, _ in violations(trader.driver)] == ["label"]
 
 
 def test_the_pages_of_the_exchange_are_drawn_light_and_dark_wide_and_narrow(
