@@ -185,7 +185,9 @@ def _result(rows: list[dict[str, Any]], query: ArtistsQuery, limit: int) -> Figu
             limit=limit,
             offset=query.offset or None,
         ),
-        empty="No artist has this in its name. Try a shorter part of it.",
+        empty="No artist has this in its name. Try a shorter part of it."
+        if query.q or query.tag
+        else "No artist yet: the first daily run brings those of the charts.",
         has_open_table=True,
     )
 

@@ -405,7 +405,7 @@ def history_figure(rows: Sequence[Trade]) -> Figure:
             ("How", lambda row: str(row.kind).replace("_", " "), False),
         ),
         csv="/api/v1/exchange/history.csv",
-        empty="No trade yet.",
+        empty="No trade yet: what you buy and sell on artists' pages is told here.",
         has_open_table=True,
     )
 

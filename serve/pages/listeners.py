@@ -204,7 +204,9 @@ def _ranking(rows: list[dict[str, Any]], query: Asked, limit: int) -> Figure:
             limit=limit,
             offset=query.offset or None,
         ),
-        empty="No public listener passes these filters.",
+        empty="No public listener passes these filters."
+        if query.year or query.country
+        else "No listener is public yet: who logs in can make the own lists public.",
         has_open_table=True,
     )
 

@@ -104,7 +104,9 @@ def _tags(rows: list[dict[str, Any]], query: TagsQuery, limit: int) -> Figure:
             limit=limit,
             offset=query.offset or None,
         ),
-        empty="No tag begins with this.",
+        empty="No tag begins with this."
+        if query.q
+        else "No tag yet: tags come with the artists of the first daily run.",
         has_open_table=True,
     )
 

@@ -193,7 +193,8 @@ def over_time(found: Result, grain: str, statistic: str, csv: str) -> Figure:
         picture=drawn,
         table=table(rows[::-1][:_ROWS], *columns, places=places[::-1][:_ROWS]),
         csv=csv,
-        empty="No play passes these filters. Choose a longer time or fewer filters.",
+        empty="No play passes these filters. Choose a longer time or fewer filters; on"
+        " the first day, plays come with the daily run.",
     )
 
 
@@ -251,7 +252,7 @@ def week_figure(grid: Result, csv: str, key: str = "week") -> Figure:
             frozenset(range(1, 8)),
         ),
         csv=csv,
-        empty="No play passes these filters.",
+        empty="No play passes these filters; plays come with the daily run.",
     )
 
 
@@ -312,7 +313,7 @@ def year_figure(
             frozenset({1}),
         ),
         csv=formatting.address(csv, year=year),
-        empty=f"There are no scrobbles in {year}.",
+        empty=f"No scrobbles in {year}; plays come with the daily run.",
     )
     first = insights.panel_days(reader)
     oldest = first[0].year if first else newest

@@ -17,6 +17,7 @@ from tests.serve.conftest import close, make_settings
 from tests.serve.pages.conftest import Browser
 from tests.serve.pages.test_browser import ARTIST, PAGES
 from tests.serve.pages.test_exchange_pages import WALKED as EXCHANGE
+from tests.serve.pages.wording import faults
 
 OWN = {
     "own": "/me",
@@ -96,6 +97,7 @@ def test_nothing_is_wrong_on_one_s_own_pages(
         for name, path in OWN.items():
             browser.open(path)
             assert violations(browser.driver) == [], name
+            assert faults(browser.driver.page_source) == [], name
         for page, begins in LINKED.items():
             browser.open(page)
             link = browser.driver.find_element(

@@ -16,6 +16,7 @@ from serve.pages.statistics import PARTS
 from tests.serve.conftest import shared
 from tests.serve.marts import key
 from tests.serve.pages.conftest import Browser
+from tests.serve.pages.wording import faults
 
 ARTIST = key("Artist 03")
 HOSTILE = key("<script>alert(1)</script>")
@@ -97,6 +98,8 @@ def test_a_page_is_drawn_quietly_without_asking_another_host(
     width, window = browser.ask(_WIDTHS)
     assert width <= window
     assert browser.ask(_CONTRAST) == []
+    if name != "sql":  # which shows what the database writes
+        assert faults(browser.driver.page_source) == []
     browser.shoot(f"{name}-wide-light", 1200)
     _quiet(browser)
 

@@ -14,6 +14,7 @@ from flask import Flask
 from serve.app import create_app
 from tests.serve.conftest import close, make_settings
 from tests.serve.marts import World, key, publish, version_path, write_duckdb
+from tests.serve.pages.wording import faults
 
 AS_OF = date(2026, 3, 14)
 ARTIST, OTHER = key("Low"), key("Björk")
@@ -87,6 +88,7 @@ def app(
 def test_no_address_of_the_service_breaks(app: Flask) -> None:
     browser = app.test_client()
     asked: dict[str, int] = {}
+    badly_said: dict[str, list[str]] = {}
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()):
             continue
@@ -98,13 +100,32 @@ def test_no_address_of_the_service_breaks(app: Flask) -> None:
         query = QUERIES.get(rule.rule, "")
         with browser.get(f"{path}?{query}") as response:
             asked[path] = response.status_code
+            if response.mimetype == "text/html":
+                badly_said[path] = faults(response.text)
     broken = {path: code for path, code in asked.items() if code >= 500}
     # No last.fm is there to log in at.
     assert broken == {"/login": 503}
     assert len(asked) > 70
+    assert {path: found for path, found in badly_said.items() if found} == {}
+    assert len(badly_said) > 20
     # The control: the pages answer, they do not all refuse.
     for path in ("/", "/charts", "/trends", "/artists", "/listeners", "/restatements"):
         assert asked[path] == 200, path
+
+
+def test_the_control_words_that_read_badly_are_found() -> None:
+    fine = "1 play, 21 plays, 1.1 plays, 1 Oct 2026, <code>2026-10-01</code>"
+    assert faults(f"<main><p>{fine}</p><ul><li>x</li></ul></main>") == []
+    for broken in (
+        "<p>1 plays</p>",
+        "<p>since <b>1</b> days</p>",
+        "<p>2026-10-01</p>",
+        "<table><tbody> </tbody></table>",
+        "<ul class='pick'></ul>",
+        "<figure><h2>Plays</h2></figure>",
+        '<figure><h2>Plays</h2><p class="empty"></p></figure>',
+    ):
+        assert len(faults(f"<main>{broken}</main>")) == 1, broken
 
 
 def test_an_artist_of_one_day_has_a_page(

@@ -34,6 +34,7 @@ from tests.serve.conftest import close, log_in, make_settings, publish_copy
 from tests.serve.marts import World
 from tests.serve.pages.conftest import Browser
 from tests.serve.pages.test_browser import _CONTRAST, _WIDTHS, _quiet
+from tests.serve.pages.wording import faults
 
 HTML = {"Accept": "text/html"}
 LOW = artist("Low")
@@ -125,6 +126,7 @@ def test_a_page_of_the_exchange_is_for_its_owner_and_never_kept(
     assert own.status_code == 200, own.text[:300]
     assert own.headers["Cache-Control"] == "private, no-store"
     assert own.text.count("<h1") == 1 and " style=" not in own.text
+    assert faults(own.text) == []
     status = visitor.get(PAGES[name], headers=HTML).status_code
     is_open = name in PUBLIC or name in ("exchange-risers", "exchange-tour")
     assert status == (200 if is_open else 401)
