@@ -8,6 +8,8 @@ from html import unescape
 # A number one, alone, before a word in the plural: not in 2.1, 1,001 or #1.
 _PLURAL = re.compile(r"(?<![\d.,:/#−–-])1 (?!this|is|was|has|as)([a-z]+s)\b", re.I)
 _DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+# What stands in a line; whatever else begins a new one.
+_INLINE = re.compile(r"</?(a|abbr|b|bdi|em|i|small|span|strong|time)\b[^>]*>", re.I)
 _UNSEEN = re.compile(
     r"<(script|style|pre|code|svg|textarea)\b.*?</\1>|<[^>]+>", re.S | re.I
 )
@@ -20,7 +22,7 @@ def faults(page: str) -> list[str]:
     """What is wrong with the words of a page, in the part that is its own."""
     main = re.search(r"<main\b.*</main>", page, re.S)
     body = main[0] if main else page
-    text = re.sub(r"\s+", " ", unescape(_UNSEEN.sub(" ", body)))
+    text = re.sub(r"\s+", " ", unescape(_UNSEEN.sub(" | ", _INLINE.sub("", body))))
     found = [f"plural: {one[0]}" for one in _PLURAL.finditer(text)]
     found += [f"day: {one[0]}" for one in _DAY.finditer(text)]
     found += [f"an empty table: {_before(body, one)}" for one in _TABLES.finditer(body)]
