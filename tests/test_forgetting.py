@@ -146,7 +146,7 @@ def test_nothing_stays_of_whoever_was_deleted_in_any_file(
         assert not sees(visitor, LEAVES) and sees(visitor, STAYS)
         assert mine.get("/api/v1/account").status_code == 401
     said = first.run("forget", FRIEND)
-    assert "2 listeners who asked to be deleted; 1 older versions" in said
+    assert "2 listeners who asked to be deleted; 1 older version" in said
     for listener in (LEAVES, FRIEND):
         assert traces_in_files(first.data_dir, listener) == Counter()
     assert traces_in_files(first.data_dir, STAYS)
@@ -160,7 +160,7 @@ def test_nothing_stays_of_whoever_was_deleted_in_any_file(
 
     # A further day asks nobody about them, whatever the settings and friends say.
     said = first.run("daily", "--as-of", str(SECOND_DAY))
-    assert "left out: 1 listeners of the panel who asked to be deleted" in said
+    assert "left out: 1 listener of the panel who asked to be deleted" in said
     for listener in (LEAVES, FRIEND):
         assert traces_in_files(first.data_dir, listener) == Counter()
     # And what is built day by day is what is built as a whole.
@@ -182,7 +182,7 @@ def test_a_run_killed_while_it_deletes_is_finished_by_the_next(
     process.communicate(timeout=60)
     # The control: it had not come to its end.
     assert traces_in_files(first.data_dir, LEAVES)
-    assert "1 listeners who asked to be deleted" in first.run(
+    assert "1 listener who asked to be deleted" in first.run(
         "daily", "--as-of", str(FIRST_DAY)
     )
     assert traces_in_files(first.data_dir, LEAVES) == Counter()
@@ -233,7 +233,7 @@ def test_nothing_stays_of_whoever_was_deleted_in_postgres(
         delete_account(mine)
         assert not sees(app.test_client(), LEAVES)
     said = daily.run("daily", "--as-of", str(SECOND_DAY))
-    assert "1 listeners who asked to be deleted; 1 older versions" in said
+    assert "1 listener who asked to be deleted; 1 older version" in said
     assert traces_in_postgres(postgres_url, LEAVES) == Counter()
     assert traces_in_files(daily.data_dir, LEAVES) == Counter()
     assert traces_in_postgres(postgres_url, STAYS)

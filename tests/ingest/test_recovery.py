@@ -71,7 +71,7 @@ def test_a_part_is_entered_again_as_it_was(settings: Settings, engine: Engine) -
     before = write_part(root, DAY, "run", [record(1), record(2)], engine)
     lose_rows(engine)
     assert parts(engine) == []
-    assert recovered(engine, settings, None) == "1 landing files"
+    assert recovered(engine, settings, None) == "1 landing file"
     assert parts(engine) == [before]
     queue = Queue(engine, root)
     # Of a day that was never published the calls are made again, as further tries.
@@ -126,7 +126,7 @@ def test_what_a_version_said_counts_only_with_the_version(
                 row_counts="{}",
             )
         )
-    assert recovered(engine, settings, None) == "1 landing files"
+    assert recovered(engine, settings, None) == "1 landing file"
 
 
 def test_tracked_artists_and_who_joined_come_back_from_raw(

@@ -119,7 +119,7 @@ def test_an_older_journal_learns_of_the_newer_versions(
     lose_journal(settings)
     shutil.copyfile(tmp_path / "backup", settings.data_dir / "ops.sqlite")
     engine = ops.open_ops(settings)
-    assert "1 versions" in recover(settings, engine)[0]
+    assert "1 version" in recover(settings, engine)[0]
     found = published(engine)
     assert found is not None and found.version == second.version
     engine.dispose()
