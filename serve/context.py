@@ -63,7 +63,7 @@ class Services:
     def __post_init__(self) -> None:
         settings = self.settings
         self.covers = open_covers(
-            settings.data_dir, settings.covers_url, settings.covers_mb
+            settings.data_dir, settings.covers_url, settings.room_for_covers_mb
         )
 
 

@@ -28,6 +28,7 @@ from warehouse.settings import (
 
 #: The folder in `run_dir` where the workers keep what monitoring counts.
 METRICS = "metrics"
+_OWN_COVERS_MB = 200
 
 
 class ServeSettings(SettingsGroup):
@@ -62,12 +63,12 @@ class ServeSettings(SettingsGroup):
         description="where the service fetches covers of albums, `{id}` for the"
         " picture's id; browsers ask the service alone",
     )
-    covers_mb: Annotated[int, Unit("MB")] = Field(
-        200,
+    covers_mb: Annotated[int | None, Unit("MB")] = Field(
+        None,
         ge=0,
         le=100_000,
         description="most that covers take in `DATA_DIR`; 0: no covers are shown and"
-        " none fetched",
+        " none fetched; unset: 200 where `/sql` is offered by default, else 0",
     )
     admins: Names = Field((), description="listeners who may hold the scope `admin`")
     imprint: Annotated[str | None, Unit("text")] = Field(
@@ -146,6 +147,19 @@ class ServeSettings(SettingsGroup):
     docs_site: Annotated[Path, Unit("folder")] = Field(
         Path("site"), description="where `make docs` writes its page"
     )
+
+    @property
+    def is_for_oneself(self) -> bool:
+        """Whether nobody but people on this machine can reach the service."""
+        is_behind = bool(self.trusted_proxies) or self.public_url is not None
+        return self.host.is_loopback and not is_behind
+
+    @property
+    def room_for_covers_mb(self) -> int:
+        """The setting, or what is meant where it is unset."""
+        if self.covers_mb is not None:
+            return self.covers_mb
+        return _OWN_COVERS_MB if self.is_for_oneself else 0
 
     @field_validator("admins")
     @classmethod

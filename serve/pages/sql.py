@@ -47,8 +47,7 @@ def is_offered(app: Flask) -> bool:
     settings = app.extensions["serve"].settings
     if settings.sql is not None:
         return bool(settings.sql)
-    is_behind = bool(settings.trusted_proxies) or settings.public_url is not None
-    return bool(settings.host.is_loopback) and not is_behind
+    return bool(settings.is_for_oneself)
 
 
 def add_routes(pages: Blueprint, app: Flask) -> None:

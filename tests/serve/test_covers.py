@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -300,10 +302,20 @@ def test_the_demo_shows_the_pictures_of_the_local_lastfm(tmp_path: Path) -> None
     engine.dispose()
 
 
-def test_switched_off_no_page_has_a_cover_and_nobody_is_asked(
-    make_pages: Callable[..., Flask], host: Host, data_dir: Path
+@pytest.mark.parametrize(
+    "off",
+    [
+        {"covers_mb": 0},
+        {"public_url": "https://example.org"},
+        {"trusted_proxies": ("127.0.0.1",)},
+        {"host": IPv4Address("0.0.0.0")},
+    ],
+    ids=str,
+)
+def test_switched_off_or_before_strangers_no_page_has_a_cover_and_nobody_is_asked(
+    make_pages: Callable[..., Flask], host: Host, data_dir: Path, off: dict[str, Any]
 ) -> None:
-    client = make_pages(covers_mb=0).test_client()
+    client = make_pages(**off).test_client()
     for path in (f"/albums/{ALBUM}", "/charts/panel_albums"):
         page = client.get(path)
         assert page.status_code == 200
