@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 NAMES = (
-    *("fetch", "load", "build", "postgres", "days", "exchange", "serve"),
+    *("fetch", "load", "build", "postgres", "days", "library", "exchange", "serve"),
     *("values", "planted", "recommendations", "slow_clients"),
 )
 

@@ -666,6 +666,7 @@ def weekly(question: Question) -> Result:
 
             select
                 week_start, artist_id, scrobbles,
+                sum(scrobbles) over (partition by week_start) as week_scrobbles,
                 row_number() over (
                     partition by week_start
                     order by scrobbles desc, seconds desc, artist_id
@@ -674,10 +675,18 @@ def weekly(question: Question) -> Result:
 
         ),
 
-        wholes as (
+        -- The second beside the first without a join: PostgreSQL would compare each
+        -- week with all the others.
+        leaders as (
 
-            select week_start, sum(scrobbles) as scrobbles
-            from weeks
+            select
+                week_start,
+                max(case when place = 1 then artist_id end) as artist_id,
+                max(scrobbles) as scrobbles,
+                max(week_scrobbles) as week_scrobbles,
+                max(case when place = 2 then scrobbles end) as second_scrobbles
+            from placed
+            where place <= 2
             group by week_start
 
         )
@@ -685,19 +694,15 @@ def weekly(question: Question) -> Result:
         select
             leaders.week_start, leaders.artist_id, artists.artist_name,
             cast(leaders.scrobbles as bigint) as scrobbles,
-            cast(wholes.scrobbles as bigint) as week_scrobbles,
-            cast(seconds.scrobbles as bigint) as second_scrobbles,
+            cast(leaders.week_scrobbles as bigint) as week_scrobbles,
+            cast(leaders.second_scrobbles as bigint) as second_scrobbles,
             100.0 * cast(leaders.scrobbles as double precision)
-                / wholes.scrobbles as share_pct,
+                / leaders.week_scrobbles as share_pct,
             cast(leaders.scrobbles as double precision)
-                / seconds.scrobbles as dominance
-        from placed as leaders
-        inner join wholes on wholes.week_start = leaders.week_start
-        left join placed as seconds
-            on seconds.week_start = leaders.week_start and seconds.place = 2
+                / leaders.second_scrobbles as dominance
+        from leaders
         left join marts.dim_artists as artists
             on artists.artist_id = leaders.artist_id
-        where leaders.place = 1
         order by leaders.week_start
         """
     )
