@@ -662,16 +662,29 @@ def weekly(question: Question) -> Result:
 
         ),
 
+        ranked as (
+
+            select
+                weeks.*,
+                sum(scrobbles) over (partition by week_start) as week_scrobbles,
+                rank() over (
+                    partition by week_start order by scrobbles desc, seconds desc
+                ) as rank
+            from weeks
+
+        ),
+
+        -- Keys are text, and dear to sort: only those of the first few are.
         placed as (
 
             select
-                week_start, artist_id, scrobbles,
-                sum(scrobbles) over (partition by week_start) as week_scrobbles,
+                ranked.*,
                 row_number() over (
                     partition by week_start
                     order by scrobbles desc, seconds desc, artist_id
                 ) as place
-            from weeks
+            from ranked
+            where rank <= 2
 
         ),
 
