@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -112,7 +113,9 @@ def test_without_the_proxy_they_do(running: tuple[str, Path]) -> None:
         httpx2.Client(timeout=2.0, base_url=address) as client,
         pytest.raises(httpx2.TimeoutException),
     ):
-        for _ in range(20):
+        # The senders need a moment to reach both workers.
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
             client.get("/health")
 
 
