@@ -40,6 +40,7 @@ LINKED = {
 NO_PAGES = {
     *("/manifest.webmanifest", "/favicon.ico", "/icon-<size>.png", "/theme.css"),
     *("/static/<path:filename>", "/theme/<choice>", "/sql.csv", "/sql/file"),
+    "/covers/<cover_id>",
     *("/artists/<artist_id>/card.png", "/artists/<artist_id>/series.svg"),
     "/listeners/<listener_name>/reports/<period>/card.<picture>",
     *("/shared/<link>/card.<picture>", "/weekly/<weekly_token>"),
