@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import httpx2
@@ -70,9 +72,14 @@ def test_who_has_no_key_logs_in_at_the_local_lastfm(
     assert "local last.fm" in printed.read_text()
     with httpx2.Client(base_url=address, follow_redirects=True) as browser:
         assert browser.get("/api/v1/account").status_code == 401
-        assert browser.get("/login").status_code == 200
+        asked = browser.get("/login")
+        assert asked.status_code == 200
+        # The page of the local last.fm asks who one is: a link for each.
+        links = re.findall(r'href="([^"]+)">([^<]+)<', asked.text)
+        link, name = links[1]
+        assert browser.get(asked.url.join(unescape(link))).status_code == 200
         account = browser.get("/api/v1/account").json()["data"]
-    assert account["listener_name"]
+    assert account["listener_name"] == unescape(name) and len(links) > 5
 
 
 def test_the_service_starts_prints_its_address_and_drops_caches_on_command(
