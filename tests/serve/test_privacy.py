@@ -170,6 +170,8 @@ def own(service: Flask) -> dict[str, Any]:
         "/api/v1/account/rules",
         {"kind": "exclude_artist", "artist": "Annas secret band"},
     )
+    elsewhere = {"listenbrainz_account": "Annas other name"}
+    send("PATCH", "/api/v1/account", elsewhere)
     player = browser.get("/api/v1/exchange/portfolio").get_json()["data"]
     send("PATCH", "/api/v1/exchange/player", {"is_public": False})
     quote = send("POST", "/api/v1/exchange/quotes", TERMS)["quote"]
@@ -188,6 +190,7 @@ def own(service: Flask) -> dict[str, Any]:
     secrets = [
         rule["rule_id"],
         "Annas secret band",
+        "Annas other name",
         job["job_id"],
         tokens[0]["prefix"],
         order["order_id"],
