@@ -194,7 +194,8 @@ def test_no_request_waits_for_a_slow_host_and_few_fetches_run_at_once(
     started = time.monotonic()
     states = {kept.get(f"{number:032x}").state for number in range(200)}
     states |= {kept.get(f"{number:032x}").state for number in range(200)}
-    assert time.monotonic() - started < 1
+    # One that waited would wait for as long as the host is silent.
+    assert time.monotonic() - started < covers._SILENCE
     assert states == {"soon"}
     until(lambda: len(host.asked) == covers._FETCHERS)
     host.goes_on.set()
@@ -205,13 +206,18 @@ def test_no_request_waits_for_a_slow_host_and_few_fetches_run_at_once(
     assert len(host.asked) == len(set(host.asked)) == 200
 
 
-def test_more_than_may_wait_is_put_off(host: Host, tmp_path: Path) -> None:
+def test_more_than_may_wait_is_put_off(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow this machine is, the silent host does not come to be left alone.
+    monkeypatch.setattr(covers, "_SILENCE", 60.0)
+    monkeypatch.setattr(covers, "_SECONDS", 60.0)
     host.goes_on.clear()
     kept = Covers(tmp_path, f"{host.url}/{{id}}", 10**9)
     most = covers._WAITING + covers._FETCHERS
     states = [kept.get(f"{number:032x}").state for number in range(2 * most)]
-    assert states[: covers._WAITING] == ["soon"] * covers._WAITING
-    assert states[most:] == ["later"] * most
+    assert covers._WAITING <= states.count("soon") <= most
+    assert set(states[most:]) == {"later"}
 
 
 @pytest.mark.parametrize("failure", ["500", "silent", "closed"])
