@@ -30,7 +30,7 @@ from ingest.lastfm.servers import lastfm_server
 from ingest.lastfm.step import retry_policy
 from ingest.listenbrainz import provider as listenbrainz
 from ingest.listenbrainz.client import AccountLeftOut
-from ingest.listenbrainz.client import Client as Listens
+from ingest.listenbrainz.client import Client as ListenBrainz
 from ingest.listenbrainz.walk import Walked, walk
 from warehouse import forgetting, ops, uploads
 from warehouse.errors import Busy, FetchFailed, ImportRefused, LeaseLost
@@ -144,7 +144,7 @@ def fetch_listens(job: Job) -> Mapping[str, int]:
     return {"requests": client.requests, "pages": walked.pages, "plays": walked.listens}
 
 
-def _walk(job: Job, engine: Engine, lease: Lease, client: Listens) -> Walked:
+def _walk(job: Job, engine: Engine, lease: Lease, client: ListenBrainz) -> Walked:
     """Walk over what is left of the account's history."""
 
     def check(connection: Connection) -> None:
