@@ -47,10 +47,9 @@ played as (
         greatest(
             period_start, (select min(issues.issue_date) from issues)
         ) as month_start,
-        {%- for measure in measures %}
-        cast(sum({{ measure }}) as bigint) as {{ measure }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- for measure in measures %}
+        cast(sum({{ measure }}) as bigint) as {{ measure }}{{ ',' if not loop.last }}
+    {%- endfor %}
 
     from months
 
@@ -80,10 +79,10 @@ entities as (
         cast('tag' as text) as entity_type,
         main_tags.tag_id as entity_id,
         played.month_start,
-        {%- for measure in measures %}
+    {%- for measure in measures %}
         cast(sum(played.{{ measure }}) as bigint) as {{ measure }}
         {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
 
     from played
 
@@ -123,9 +122,9 @@ added as (
         entity_type,
         entity_id,
         month_start,
-        {%- for measure in measures + ['listeners', 'listeners_counted'] %}
+    {%- for measure in measures + ['listeners', 'listeners_counted'] %}
         sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
 
     from begun
 
@@ -141,10 +140,10 @@ final as (
         entity_id,
         month_start,
         lead(month_start) over so_far as next_month_start,
-        {%- for measure in measures + ['listeners', 'listeners_counted'] %}
+    {%- for measure in measures + ['listeners', 'listeners_counted'] %}
         cast(sum({{ measure }}) over so_far as bigint) as {{ measure }}
         {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
 
     from added
 
