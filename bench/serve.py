@@ -34,6 +34,7 @@ from typing import Any
 import psutil
 
 from serve.queries.charts import _ENTRY
+from tests.mart_columns import mart_columns
 from tests.serve.marts import (
     World,
     key,
@@ -484,13 +485,11 @@ def datasette(folder: Path, world: World) -> Iterator[tuple[str, list[int]]]:
     import json
     import sqlite3
 
-    from tests.serve.marts import COLUMNS
-
     path = folder / "marts.db"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         for table in ("fct_chart_positions", "fct_artist_snapshots", "dim_artists"):
-            names = [part.split()[0] for part in COLUMNS[table].split(", ")]
-            connection.execute(f"create table {table} ({COLUMNS[table]})")
+            names = list(mart_columns()[table])
+            connection.execute(f"create table {table} ({', '.join(names)})")
             rows = [
                 tuple(
                     str(row[name]) if hasattr(row.get(name), "year") else row.get(name)
