@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-
 # What is no expression, and nothing on PostgreSQL.
 NOTHING = {"stored_by"}
 

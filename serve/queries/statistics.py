@@ -650,75 +650,7 @@ def one_hit_wonders(question: Question) -> Result:
 
 def weekly(question: Question) -> Result:
     """The first of each week, its share, and how far it is before the second."""
-    found = question.ask(
-        f"""
-        , weeks as (
-
-            select
-                {period_sql("week")} as week_start, artist_id,
-                count(*) as scrobbles, sum(listening_seconds) as seconds
-            from plays
-            group by 1, 2
-
-        ),
-
-        ranked as (
-
-            select
-                weeks.*,
-                sum(scrobbles) over (partition by week_start) as week_scrobbles,
-                rank() over (
-                    partition by week_start order by scrobbles desc, seconds desc
-                ) as rank
-            from weeks
-
-        ),
-
-        -- Keys are text, and dear to sort: only those of the first few are.
-        placed as (
-
-            select
-                ranked.*,
-                row_number() over (
-                    partition by week_start
-                    order by scrobbles desc, seconds desc, artist_id
-                ) as place
-            from ranked
-            where rank <= 2
-
-        ),
-
-        -- The second beside the first without a join: PostgreSQL would compare each
-        -- week with all the others.
-        leaders as (
-
-            select
-                week_start,
-                max(case when place = 1 then artist_id end) as artist_id,
-                max(scrobbles) as scrobbles,
-                max(week_scrobbles) as week_scrobbles,
-                max(case when place = 2 then scrobbles end) as second_scrobbles
-            from placed
-            where place <= 2
-            group by week_start
-
-        )
-
-        select
-            leaders.week_start, leaders.artist_id, artists.artist_name,
-            cast(leaders.scrobbles as bigint) as scrobbles,
-            cast(leaders.week_scrobbles as bigint) as week_scrobbles,
-            cast(leaders.second_scrobbles as bigint) as second_scrobbles,
-            100.0 * cast(leaders.scrobbles as double precision)
-                / leaders.week_scrobbles as share_pct,
-            cast(leaders.scrobbles as double precision)
-                / leaders.second_scrobbles as dominance
-        from leaders
-        left join marts.dim_artists as artists
-            on artists.artist_id = leaders.artist_id
-        order by leaders.week_start
-        """
-    )
+    found = question.ask(_WEEKLY_SQL)
     weeks = {row[0]: row for row in found.rows}
     led: dict[str, int] = {}
     rows = []
@@ -730,6 +662,75 @@ def weekly(question: Question) -> Result:
     columns = " ".join((*found.columns, "weeks_at_1"))
     kinds = "date text text integer integer integer double double integer"
     return _result(columns, kinds, rows)
+
+
+_WEEKLY_SQL = f"""
+    , weeks as (
+
+        select
+            {period_sql("week")} as week_start, artist_id,
+            count(*) as scrobbles, sum(listening_seconds) as seconds
+        from plays
+        group by 1, 2
+
+    ),
+
+    ranked as (
+
+        select
+            weeks.*,
+            sum(scrobbles) over (partition by week_start) as week_scrobbles,
+            rank() over (
+                partition by week_start order by scrobbles desc, seconds desc
+            ) as rank
+        from weeks
+
+    ),
+
+    -- Keys are text, and dear to sort: only those of the first few are.
+    placed as (
+
+        select
+            ranked.*,
+            row_number() over (
+                partition by week_start
+                order by scrobbles desc, seconds desc, artist_id
+            ) as place
+        from ranked
+        where rank <= 2
+
+    ),
+
+    -- The second beside the first without a join: PostgreSQL would compare each
+    -- week with all the others.
+    leaders as (
+
+        select
+            week_start,
+            max(case when place = 1 then artist_id end) as artist_id,
+            max(scrobbles) as scrobbles,
+            max(week_scrobbles) as week_scrobbles,
+            max(case when place = 2 then scrobbles end) as second_scrobbles
+        from placed
+        where place <= 2
+        group by week_start
+
+    )
+
+    select
+        leaders.week_start, leaders.artist_id, artists.artist_name,
+        cast(leaders.scrobbles as bigint) as scrobbles,
+        cast(leaders.week_scrobbles as bigint) as week_scrobbles,
+        cast(leaders.second_scrobbles as bigint) as second_scrobbles,
+        100.0 * cast(leaders.scrobbles as double precision)
+            / leaders.week_scrobbles as share_pct,
+        cast(leaders.scrobbles as double precision)
+            / leaders.second_scrobbles as dominance
+    from leaders
+    left join marts.dim_artists as artists
+        on artists.artist_id = leaders.artist_id
+    order by leaders.week_start
+"""
 
 
 def evolution(question: Question) -> Result:
