@@ -17,12 +17,7 @@ times as many of nine others. Three things are shown, in this order:
 from __future__ import annotations
 
 import argparse
-import csv
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -42,10 +37,11 @@ from serve.pages.statistics import PARTS
 from serve.queries.statistics import STATISTICS
 from serve.ranges import WORDS
 from serve.settings import ServeSettings
+from tests.daily_runs import Daily, make_daily
+from tests.export_files import WRITERS, Played
 from tests.system import start_postgres
 from warehouse.settings import Settings
 
-ROOT = Path(__file__).parents[1]
 TODAY = date(2026, 11, 22)
 NAME, COPY = "rememberer", "rememberer-imported"
 OTHERS = 9
@@ -54,6 +50,8 @@ ARTISTS, TRACKS_EACH = 8_000, 12
 RATE = 4.0
 AIM_MS = 200.0
 RUN_SECONDS = 3_600
+ON = ("--as-of", str(TODAY))
+DAILY = ("daily", *ON)
 
 
 def write_world(file: Path, plays: int, seed: int = 1) -> None:
@@ -93,73 +91,42 @@ def _history(
         last = when
 
 
-def environment(
-    folder: Path, url: str, rate: float, warehouse: str | None
-) -> dict[str, str]:
-    """What a run of `scrobble` sees: the panel of this world and nothing of ours."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("LASTFM_", "WAREHOUSE_", "SCROBBLE_", "SERVE_"))
-    }
-    names = [NAME, *(f"other-{number}" for number in range(OTHERS))]
-    return {
-        **kept,
-        "DATA_DIR": str(folder / "data"),
-        "SCROBBLE_CONFIG": str(folder / "none.toml"),
-        "LASTFM_URL": url,
-        "LASTFM_LISTENERS": ",".join(names),
+def panel(folder: Path, url: str, rate: float, warehouse: str | None) -> Daily:
+    """A warehouse that fetches this world's listeners from the server at `url`."""
+    people = (NAME, *(f"other-{number}" for number in range(OTHERS)))
+    daily = make_daily(folder / "data", url, people)
+    daily.environment |= {
         "LASTFM_REQUESTS_PER_SECOND": str(rate),
         "LASTFM_TOP_ARTISTS": "50",
         "BACKFILL_DAYS": "1",
-        "LEASE_SECONDS": "5",
-        "MARTS_FILE": "0",
-        **({"WAREHOUSE_URL": warehouse} if warehouse else {}),
     }
+    if warehouse is not None:
+        daily.environment["WAREHOUSE_URL"] = warehouse
+    return daily
 
 
-def scrobble(env: dict[str, str], *words: str) -> subprocess.Popen[str]:
-    """Start a command, in a group of its own, its output in a file of the folder."""
-    log = Path(env["DATA_DIR"]).parent / "said.txt"
-    return subprocess.Popen(
-        [sys.executable, "-m", "warehouse", *words],
-        cwd=ROOT,
-        env=env,
-        stdout=log.open("a"),
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def finished(daily: Daily, *words: str) -> float:
+    """Run a command that must succeed to its end; returns seconds."""
+    begun = time.perf_counter()
+    process = daily.start(*words)
+    said, _ = process.communicate(timeout=RUN_SECONDS)
+    assert process.returncode == 0, said[-4_000:]
+    return time.perf_counter() - begun
 
 
-def killed_after(process: subprocess.Popen[str], seconds: float) -> None:
-    """Kill the command and all it started, as a machine that loses its power does.
-
-    Raises:
-        AssertionError: it had ended before.
-    """
-    time.sleep(seconds)
-    assert process.poll() is None, "the run had ended before it was killed"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def finished(process: subprocess.Popen[str], env: dict[str, str]) -> None:
-    """Wait for the end of a command that must succeed."""
-    code = process.wait(timeout=RUN_SECONDS)
-    log = Path(env["DATA_DIR"]).parent / "said.txt"
-    assert code == 0, log.read_text()[-4_000:]
-
-
-def fetched(env: dict[str, str], pages: int, rate: float) -> float:
-    """Two runs killed in the fetch, and a third to its end; returns seconds."""
+def fetched(daily: Daily, pages: int, rate: float) -> float:
+    """Two runs killed (-9) in the fetch, and a third to its end; returns seconds."""
     begun = time.perf_counter()
     third = pages / rate / 3
     for number in (1, 2):
-        killed_after(scrobble(env, "daily", "--as-of", str(TODAY)), third)
+        process = daily.start(*DAILY)
+        time.sleep(third)
+        assert process.poll() is None, "the run had ended before it was killed"
+        process.kill()
+        process.communicate()
         print(f"killed run {number} after {third:.0f} s", flush=True)
-        time.sleep(float(env["LEASE_SECONDS"]) + 1)
-    finished(scrobble(env, "daily", "--as-of", str(TODAY)), env)
+        time.sleep(float(daily.environment["LEASE_SECONDS"]) + 1)
+    finished(daily, *DAILY)
     return time.perf_counter() - begun
 
 
@@ -191,23 +158,16 @@ def true_plays(file: Path) -> list[tuple[str, str, str]]:
         return sorted((row[1], row[3], row[5]) for row in rows if row[0] == NAME)
 
 
-def imported(env: dict[str, str], plays: list[tuple[str, str, str]]) -> float:
+def imported(daily: Daily, plays: list[tuple[str, str, str]]) -> float:
     """The plays as a CSV of last.fm's tools, landed and published; returns seconds."""
-    file = Path(env["DATA_DIR"]).parent / "plays.csv"
-    with file.open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(("uts", "utc_time", "artist", "album", "track"))
-        for when, artist, track in plays:
-            at = datetime.fromisoformat(when)
-            rows.writerow(
-                (int(at.timestamp()), f"{at:%d %b %Y, %H:%M}", artist, "", track)
-            )
-    begun = time.perf_counter()
-    on = ("--as-of", str(TODAY))
-    words = ("import", str(file), "--listener", COPY, *on)
-    finished(scrobble(env, *words), env)
-    landed = time.perf_counter() - begun
-    finished(scrobble(env, "publish", *on), env)
+    file = daily.data_dir.parent / "plays.csv"
+    told = [
+        Played(int(datetime.fromisoformat(when).timestamp()), artist, track, "")
+        for when, artist, track in plays
+    ]
+    file.write_bytes(WRITERS["lastfm_csv"](told))
+    landed = finished(daily, "import", str(file), "--listener", COPY, *ON)
+    finished(daily, "publish", *ON)
     return landed
 
 
@@ -298,26 +258,27 @@ def trial(folder: Path, url: str, file: Path, chosen: argparse.Namespace) -> Non
             server = start_postgres()
             opened.callback(server.stop)
             warehouse = server.new_database()
-        env = environment(folder, url, chosen.rate, warehouse)
+        daily = panel(folder, url, chosen.rate, warehouse)
         truth = true_plays(file)
         pages = 2 * len(truth) // 500  # the listener's, and the others' as many again
-        seconds = fetched(env, pages, chosen.rate)
-        app = create_app(service_settings(env))
+        seconds = fetched(daily, pages, chosen.rate)
+        app = create_app(service_settings(daily))
         found = plays_of(app, NAME)
         assert found == truth, (len(found), len(truth))
         print(f"fetched {len(found):,} plays, killed twice: {seconds:.0f} s, all there")
-        landed = imported(env, truth)
-        app = create_app(service_settings(env))
+        landed = imported(daily, truth)
+        app = create_app(service_settings(daily))
         assert plays_of(app, COPY) == truth
         print(f"imported the same: landed in {landed:.0f} s, all there", flush=True)
         report(chosen.engine, answered(app, chosen.rounds))
 
 
-def service_settings(env: dict[str, str]) -> ServeSettings:
+def service_settings(daily: Daily) -> ServeSettings:
     """The service on what those runs publish, everybody's lists open, no cache."""
     return ServeSettings(
         warehouse=Settings(
-            data_dir=Path(env["DATA_DIR"]), warehouse_url=env.get("WAREHOUSE_URL")
+            data_dir=daily.data_dir,
+            warehouse_url=daily.environment.get("WAREHOUSE_URL"),
         ),
         secret_key="k" * 40,
         public_panel=True,

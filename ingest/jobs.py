@@ -11,11 +11,12 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -38,6 +39,7 @@ from warehouse.hooks import Job
 from warehouse.lease import JOB, Lease
 from warehouse.names import name_key
 
+T = TypeVar("T")
 WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 6 * 3600.0
 
@@ -63,15 +65,7 @@ def fetch_listener(job: Job) -> Mapping[str, int]:
             )
         forgetting.take_back(settings, engine, key)
         Queue(engine, settings.data_dir / "landing").join_panel(job.listener_name)
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-        while True:
-            try:
-                with _held_lease(job, engine, deadline) as lease:
-                    result = _fetch(job, engine, lease)
-                break
-            except LeaseLost:
-                # A run has taken over. What was landed is recorded; the rest waits.
-                continue
+        result = _beside_runs(job, engine, lambda lease: _fetch(job, engine, lease))
     finally:
         engine.dispose()
     return {
@@ -97,15 +91,10 @@ def fetch_artist(job: Job) -> Mapping[str, int]:
     with asking(settings) as lastfm:
         name = lastfm.spelling(job.subject or "")
     engine = ops.open_ops(settings)
-    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     try:
-        while True:
-            try:
-                with _held_lease(job, engine, deadline) as lease:
-                    result = _fetch(job, engine, lease, artist=name)
-                break
-            except LeaseLost:
-                continue  # a run has taken over; what was landed is recorded
+        result = _beside_runs(
+            job, engine, lambda lease: _fetch(job, engine, lease, artist=name)
+        )
     finally:
         engine.dispose()
     return {"requests": result.requests, "answers": result.answers}
@@ -123,22 +112,15 @@ def fetch_listens(job: Job) -> Mapping[str, int]:
     """
     settings = job.settings
     engine = ops.open_ops(settings)
-    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     try:
         if name_key(job.listener_name) in forgetting.asked_for(settings, engine):
             raise FetchFailed("what is kept of you is still being deleted")
         with listenbrainz.opened(settings) as client:
-            while True:
-                try:
-                    with _held_lease(job, engine, deadline) as lease:
-                        walked = _walk(job, engine, lease, client)
-                    break
-                except LeaseLost:
-                    continue  # a run has taken over; what was landed is recorded
-                except AccountLeftOut as error:
-                    raise FetchFailed(
-                        f"{job.subject} at ListenBrainz: {error}"
-                    ) from error
+            walked = _beside_runs(
+                job, engine, lambda lease: _walk(job, engine, lease, client)
+            )
+    except AccountLeftOut as error:
+        raise FetchFailed(f"{job.subject} at ListenBrainz: {error}") from error
     finally:
         engine.dispose()
     return {"requests": client.requests, "pages": walked.pages, "plays": walked.listens}
@@ -267,6 +249,23 @@ def _fetch(
             artist_only=artist,
         )
     return result
+
+
+def _beside_runs(job: Job, engine: Engine, work: Callable[[Lease], T]) -> T:
+    """Do the work under the lease, and again from where it is when a run takes over.
+
+    What was landed until then is recorded, so `work` finds less to do each time.
+
+    Raises:
+        Busy: daily runs held the lock for six hours.
+    """
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    while True:
+        try:
+            with _held_lease(job, engine, deadline) as lease:
+                return work(lease)
+        except LeaseLost:
+            continue
 
 
 @contextmanager

@@ -94,8 +94,6 @@ class Covers:
     ) -> None:
         """`url` has `{id}` where the id goes; nothing is kept where the limit is 0."""
         self.is_on = limit_bytes > 0
-        #: The published version, and whether it knows of covers.
-        self.versions: dict[str, bool] = {}
         self._folder = folder
         self._url = url
         self._limit = limit_bytes

@@ -14,7 +14,6 @@ from serve.context import Services
 from serve.settings import load_serve_settings
 from warehouse import command_help, daily, ops
 from warehouse.forgetting import ask
-from warehouse.linked_accounts import unlink_all
 from warehouse.names import name_key
 from warehouse.settings import settings_options, take_settings
 from warehouse.store import published_version
@@ -66,4 +65,3 @@ def _ask(shared: Services, listener_id: str) -> None:
     engine: Engine = shared.accounts
     with writing(engine).begin() as connection:
         ask(connection, listener_id, utcnow())
-        unlink_all(connection, listener_id)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from serve.store.contract import among, in_lines
+
 Reader = Literal["everybody", "the owner", "nobody"]
 
 #: What -> who sees it of a listener who is public, and of one who is private.
@@ -42,16 +44,14 @@ class Named:
     @property
     def binds(self) -> dict[str, str]:
         """The value for :meth:`where`. No key holds a line feed."""
-        return {"named_listeners": "\n".join(sorted(self.listed))}
+        return {"named_listeners": in_lines(sorted(self.listed))}
 
     def where(self, listener_id: str) -> str:
         """The condition that the listener of this column may be named."""
         if may_see("name", is_public=False, is_own=False):
             return "cast(:named_listeners as text) is not null"
-        return (
-            f"{listener_id} {'not in' if self.is_except else 'in'} (select unnest("
-            "string_to_array(cast(:named_listeners as text), chr(10))))"
-        )
+        compares = "not in" if self.is_except else "in"
+        return f"{listener_id} {compares} {among('named_listeners')}"
 
 
 NOBODY = Named(frozenset())

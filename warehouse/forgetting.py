@@ -38,6 +38,7 @@ from sqlalchemy import (
 
 from warehouse import ops
 from warehouse.beside_accounts import beside_accounts
+from warehouse.linked_accounts import unlink_all
 from warehouse.names import name_key
 from warehouse.secret_file import made_once
 from warehouse.settings import Settings
@@ -65,7 +66,11 @@ deleted_listeners = Table(
 
 
 def ask(connection: Connection, listener_id: str, now: datetime) -> None:
-    """Ask that a listener be deleted, in a transaction on the accounts' tables."""
+    """Ask that a listener be deleted, in a transaction on the accounts' tables.
+
+    The accounts elsewhere that the listener named go with it: nobody is to ask there.
+    """
+    unlink_all(connection, listener_id)
     own = deletion_requests.c.listener_id == listener_id
     connection.execute(delete(deletion_requests).where(own))
     connection.execute(

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ingest.lastfm.client import RetryPolicy
 from ingest.lastfm.servers import one_server
+from ingest.lastfm.step import retry_policy
 from ingest.listenbrainz import walk as walking
 from ingest.listenbrainz.client import ROOT_URL, AccountLeftOut, Client, ServerGivenUp
 from ingest.listenbrainz.recipe import RECIPE
@@ -31,14 +31,14 @@ from warehouse.settings import Settings
 _PAIR = re.compile(r"([A-Za-z0-9_:-]{1,64})=(\S(?:.{0,126}\S)?)")
 
 
-def pairs(named: tuple[str, ...]) -> list[tuple[str, str]]:
+def pairs(listed: tuple[str, ...]) -> list[tuple[str, str]]:
     """Listener and account of each ``listener=account``.
 
     Raises:
         SettingsError: one of them is none.
     """
     found = []
-    for one in named:
+    for one in listed:
         match = _PAIR.fullmatch(one)
         if match is None:
             raise SettingsError(
@@ -59,6 +59,8 @@ def accounts(settings: Settings, engine: Engine) -> list[tuple[str, str]]:
         *pairs(settings.listenbrainz_accounts),
         *named(settings, engine, PROVIDER.name),
     ]
+    if not found:
+        return []
     is_left_out = left_out(settings, engine)
     once: dict[tuple[str, str], tuple[str, str]] = {}
     for listener, account in found:
@@ -74,11 +76,8 @@ def opened(settings: Settings) -> Iterator[Client]:
         if url is None and not (settings.lastfm_url or settings.lastfm_api_key):
             local, _ = stack.enter_context(one_server(settings, lambda _line: None))
             url = local.removesuffix("/2.0/")
-        policy = RetryPolicy(
-            floor=settings.lastfm_retries, wait_seconds=settings.lastfm_wait_seconds
-        )
-        client = Client(url or ROOT_URL, settings.listenbrainz_token, policy)
-        yield stack.enter_context(client)
+        token, policy = settings.listenbrainz_token, retry_policy(settings)
+        yield stack.enter_context(Client(url or ROOT_URL, token, policy))
 
 
 def fetch(run: Run) -> StepResult:

@@ -28,7 +28,7 @@ from serve.accounts.database import (
 )
 from serve.visibility import Named
 from warehouse.forgetting import ask
-from warehouse.linked_accounts import link, unlink_all
+from warehouse.linked_accounts import link
 from warehouse.names import name_key
 
 SCOPES = ("read", "write", "trade", "admin")
@@ -485,7 +485,6 @@ def delete_account(
         let_go(account)
     with writing(engine).begin() as connection:
         ask(connection, account.listener_id, utcnow())
-        unlink_all(connection, account.listener_id)
         for table in (sessions, tokens, jobs, accounts):
             connection.execute(
                 delete(table).where(table.c.account_id == account.account_id)

@@ -91,7 +91,6 @@ class SettingsBody(Body):
     time_zone: ZoneName | None = Field(
         None, description="of one's own pages and lists, as Europe/Oslo; first UTC"
     )
-
     listenbrainz_account: AccountElsewhere | None = Field(
         None,
         description="one's account at ListenBrainz, fetched now and every day;"
@@ -335,20 +334,29 @@ def request_artist(asking: Account, artist: str) -> tuple[dict[str, Any], bool]:
         known = artists.followed(reader, name=name)
     if known is not None:
         raise Problem("conflict", f"{name} is followed already: /artists/{known}")
-    shared = services()
-    most = shared.settings.artist_requests
+    most = services().settings.artist_requests
+    used_up = f"{most} artists were asked for in 24 hours; ask again later"
+    return _start_counted(asking, "fetch_artist", name, most, used_up)
+
+
+def _start_counted(
+    asking: Account, kind: str, subject: str, most_a_day: int, used_up: str
+) -> tuple[dict[str, Any], bool]:
+    """The job about the subject, and whether it is new.
+
+    Raises:
+        Problem: `used_up`, the account has started so many in 24 hours.
+    """
     try:
-        return shared.jobs.start(
+        return services().jobs.start(
             asking.account_id,
-            "fetch_artist",
+            kind,
             asking.listener_name,
-            subject=name,
-            most_a_day=most,
+            subject=subject,
+            most_a_day=most_a_day,
         )
     except jobs.QuotaUsed:
-        raise Problem(
-            "conflict", f"{most} artists were asked for in 24 hours; ask again later"
-        ) from None
+        raise Problem("conflict", used_up) from None
 
 
 def listenbrainz_account(asking: Account) -> str | None:
@@ -370,19 +378,8 @@ def link_listenbrainz(asking: Account, account: str) -> None:
     if account:
         if store.is_leaving(shared.accounts, asking.listener_id):
             raise Problem("conflict", "what is kept of you is still being deleted")
-        try:
-            shared.jobs.start(
-                asking.account_id,
-                "fetch_listens",
-                asking.listener_name,
-                subject=account,
-                most_a_day=_LINKS_A_DAY,
-            )
-        except jobs.QuotaUsed:
-            raise Problem(
-                "conflict",
-                f"{_LINKS_A_DAY} accounts were named in 24 hours; do so again later",
-            ) from None
+        used_up = f"{_LINKS_A_DAY} accounts were named in 24 hours; do so again later"
+        _start_counted(asking, "fetch_listens", account, _LINKS_A_DAY, used_up)
     store.set_linked(shared.accounts, asking, _LISTENBRAINZ, account or None)
 
 

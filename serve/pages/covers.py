@@ -92,11 +92,12 @@ def beside(row: Mapping[str, Any], words: Markup) -> Markup:
 
 def _are_shown(reader: Reader) -> bool:
     """Whether the service shows covers, and the published version has any to show."""
-    covers = services().covers
-    version = reader.published.version
-    if covers.is_on and version not in covers.versions:
-        covers.versions = {version: queries.are_kept(reader)}
-    return covers.versions.get(version, False)
+    if not services().covers.is_on:
+        return False
+    asked = ("covers are kept",)
+    if asked not in reader.memo:
+        reader.memo[asked] = queries.are_kept(reader)
+    return bool(reader.memo[asked])
 
 
 def of_album(reader: Reader, album_id: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from serve.store.contract import Reader
+from serve.store.contract import Reader, among, in_lines
 
 
 def are_kept(reader: Reader) -> bool:
@@ -33,19 +33,18 @@ def is_published(reader: Reader, cover_id: str) -> bool:
 
 
 def of_albums(reader: Reader, album_ids: Collection[str]) -> dict[str, str]:
-    """Album -> its cover, of those that have one. No key holds a comma."""
+    """Album -> its cover, of those that have one."""
     if not album_ids:
         return {}
     rows = reader.query(
-        """
+        f"""
         select album_id, cover_id
         from marts.dim_albums
-        where cover_id is not null
-            and album_id in (select unnest(string_to_array(cast(:ids as text), ',')))
+        where cover_id is not null and album_id in {among("album_ids")}
         """,
-        {"ids": ",".join(sorted(set(album_ids)))},
-    ).records()
-    return {row["album_id"]: row["cover_id"] for row in rows}
+        {"album_ids": in_lines(sorted(set(album_ids)))},
+    ).rows
+    return dict(rows)
 
 
 def of_artist(reader: Reader, artist_id: str) -> str | None:

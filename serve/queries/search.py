@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from rapidfuzz import fuzz, process
 
-from serve.store.contract import Reader, Result
+from serve.store.contract import Reader, Result, among, in_lines
 from serve.visibility import Named
 from warehouse.names import name_key
 
@@ -157,11 +157,9 @@ def resembling(reader: Reader, *, kind: str, text: str, limit: int) -> Result:
         f"""
         select {entity_id} as entity_id, {name} as name, {artist} as artist_name
         from marts.{table}
-        where {entity_id} in (
-            select unnest(string_to_array(cast(:near as text), chr(10)))
-        )
+        where {entity_id} in {among("near")}
         """,
-        {"near": "\n".join(places)},
+        {"near": in_lines(places)},
     )
     rows = sorted(result.rows, key=lambda row: places[row[0]])
     return Result(result.columns, result.types, rows)

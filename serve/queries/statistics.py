@@ -17,7 +17,7 @@ from serve.queries import listening as queries
 from serve.queries.listening import Listening, next_start, period_sql
 from serve.queries.windows import is_main_tag
 from serve.ranges import Range, start_of
-from serve.store.contract import Reader, Result
+from serve.store.contract import Reader, Result, among, in_lines
 
 #: Lists of statistics are no longer than this.
 LONGEST = 25
@@ -353,16 +353,13 @@ def _named(question: Question, columns: Sequence[str], rows: Rows) -> Rows:
     made = [list(row) for row in rows]
     for thing in ("artist", "track"):
         key, name = columns.index(f"{thing}_id"), columns.index(f"{thing}_name")
-        wanted = sorted({row[key] for row in made if row[name] is None})
-        binds = {f"key_{number}": one for number, one in enumerate(wanted)}
-        if not binds:
+        wanted = {row[key] for row in made if row[name] is None}
+        if not wanted:
             continue
         found = question.reader.query(
-            f"""
-            select {thing}_id, {thing}_name from marts.dim_{thing}s
-            where {thing}_id in ({", ".join(f":{bind}" for bind in binds)})
-            """,
-            binds,
+            f"select {thing}_id, {thing}_name from marts.dim_{thing}s"
+            f" where {thing}_id in {among('keys')}",
+            {"keys": in_lines(sorted(wanted))},
         )
         names = dict(found.rows)
         for row in made:

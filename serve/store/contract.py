@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -139,6 +139,19 @@ def translate(sql: str, style: str) -> tuple[str, tuple[str, ...]]:
     if style == "duckdb":
         return _BIND.sub(r"$\1", sql), names
     return _BIND.sub(lambda bind: f"${names.index(bind[1]) + 1}", sql), names
+
+
+def in_lines(texts: Iterable[str]) -> str:
+    """Texts as the one value of a bind for :func:`among`; none holds a line feed."""
+    return "\n".join(texts)
+
+
+def among(bind: str) -> str:
+    """SQL: the texts of a bind, to stand behind `in`.
+
+    One statement serves any number of them, so engines keep its plan.
+    """
+    return f"(select unnest(string_to_array(cast(:{bind} as text), chr(10))))"
 
 
 def chosen(names: Sequence[str], binds: Mapping[str, Any]) -> dict[str, Any]:
