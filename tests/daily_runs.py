@@ -19,9 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from sqlalchemy import Engine, create_engine, text
 
 from local_lastfm import LocalLastfm
 
@@ -51,6 +54,14 @@ COMPARED = {
     "totals": "period, period_start, scrobbles, tracks, artists, listeners",
     "artist_list_history": "artist_id, list_name, item_id, rank, valid_from_date",
 }
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What readers see: the published version, and rows and a hash of each mart."""
+
+    version: str
+    marts: dict[str, tuple[Any, ...]]
 
 
 @dataclass
@@ -135,16 +146,85 @@ class Daily:
         with duckdb.connect(str(path), read_only=True) as connection:
             yield connection
 
-    def fingerprint(self) -> dict[str, tuple[int, str]]:
+    def fingerprint(self) -> dict[str, tuple[Any, ...]]:
         """Rows and a hash of every compared mart of the published version."""
+        return self.shown().marts
+
+    def shown(self) -> Shown:
+        """The published version as one reader sees it."""
+        pointer = self.published()
+        assert pointer is not None, "nothing is published"
         with self.open_published() as connection:
-            return {
+            marts = {
                 mart: connection.execute(
                     f"select count(*), coalesce(bit_xor(hash(({columns})))::varchar,"
                     f" '') from marts.{mart}"
                 ).fetchall()[0]
                 for mart, columns in COMPARED.items()
             }
+        return Shown(pointer["version"], marts)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the published version answers."""
+        with self.open_published() as connection:
+            return connection.execute(sql).fetchall()
+
+    def market(self) -> str:
+        """The market's state."""
+        with closing(sqlite3.connect(self.data_dir / "exchange.sqlite")) as exchange:
+            ((state,),) = exchange.execute("select state from market")
+        return str(state)
+
+
+@dataclass
+class PostgresDaily(Daily):
+    """A warehouse in a database of PostgreSQL, with its folder."""
+
+    @cached_property
+    def database(self) -> Engine:
+        """The database; its owner disposes of the connections."""
+        return create_engine(self.environment["WAREHOUSE_URL"])
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.database.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+
+    def newest_run(self) -> tuple[int, str] | None:
+        if self.rows("select to_regclass('ops.runs')") == [(None,)]:
+            return None
+        found = self.rows(
+            "select fence, case when state = 'running' then step else state end"
+            " from ops.runs order by fence desc limit 1"
+        )
+        return (int(found[0][0]), str(found[0][1])) if found else None
+
+    def published(self) -> dict[str, str] | None:
+        found = self.rows("select version, as_of_date from ops.published")
+        return {"version": found[0][0], "as_of": str(found[0][1])} if found else None
+
+    def shown(self) -> Shown:
+        # One snapshot: what a killed run has sent may still be done meanwhile.
+        options = {"isolation_level": "REPEATABLE READ"}
+        with self.database.connect().execution_options(**options) as connection:
+            version = connection.execute(text("select version from ops.published"))
+            return Shown(
+                str(version.scalar_one()),
+                {
+                    mart: tuple(
+                        connection.execute(
+                            text(
+                                "select count(*),"
+                                f" sum(cast(hash_record_extended(row({columns}), 0)"
+                                f" as numeric)) from marts.{mart}"
+                            )
+                        ).one()
+                    )
+                    for mart, columns in COMPARED.items()
+                },
+            )
+
+    def market(self) -> str:
+        return str(self.rows("select state from exchange.market")[0][0])
 
 
 def make_daily(data_dir: Path, url: str, listeners: tuple[str, ...]) -> Daily:

@@ -211,6 +211,14 @@ class PostgresServer:
         self.run_sql(f"comment on database {name} is '{MARKER}'")
         return self.url(name)
 
+    def copy_database(self, url: str) -> str:
+        """Make a copy of a database that nobody is connected to; returns its URL."""
+        name = f"test_{secrets.token_hex(6)}"
+        source = url.rsplit("/", 1)[1]
+        self.run_sql(f"create database {name} template {source} strategy file_copy")
+        self.run_sql(f"comment on database {name} is '{MARKER}'")
+        return self.url(name)
+
     def drop_database(self, url: str) -> None:
         """Drop a database made by :meth:`new_database`, whoever is connected."""
         self.run_sql(f"drop database {url.rsplit('/', 1)[1]} with (force)")

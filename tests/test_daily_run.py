@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import random
 import re
 import signal
 import sqlite3
@@ -17,6 +17,7 @@ import pytest
 
 from local_lastfm import Fault, LocalLastfm
 from tests.daily_runs import FIRST_DAY, SECOND_DAY, Daily, copy_of
+from tests.killed_runs import Kill, drawn_kills, end, kill_and_mend
 from tests.system import small_disk
 
 pytestmark = pytest.mark.long
@@ -47,11 +48,6 @@ def today(
 ) -> Daily:
     """The same warehouse a day later, never interrupted: what the others must equal."""
     return copy_of(demo, second_day, tmp_path_factory.mktemp("today") / "data")
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate(timeout=30)
 
 
 def test_a_first_run_publishes_and_says_what_it_did(
@@ -186,76 +182,13 @@ def test_missed_days_are_caught_up_in_order(
         ]
 
 
-def market_of(daily: Daily) -> str:
-    with closing(sqlite3.connect(daily.data_dir / "exchange.sqlite")) as exchange:
-        ((state,),) = exchange.execute("select state from market")
-    return str(state)
-
-
-def kill_and_mend(
-    demo: LocalLastfm,
-    yesterday: Daily,
-    today: Daily,
-    folder: Path,
-    kills: list[tuple[str, float]],
-) -> None:
-    """Kill a run at each of these places; then one run must end like `today`."""
-    daily = copy_of(demo, yesterday.data_dir, folder / "0" / "data")
-    before, content = daily.published(), daily.fingerprint()
-    killed = 0
-    for number, (step, delay) in enumerate(kills, start=1):
-        newest = daily.newest_run()
-        assert newest is not None
-        process = daily.start("daily", "--as-of", str(TODAY))
-        try:
-            # A run killed before had this step as well: only the new one counts.
-            if daily.wait_for(step, process, after=newest[0]):
-                time.sleep(delay)
-            is_killed = process.poll() is None
-        finally:
-            end(process)
-        killed += is_killed
-        print(
-            f"{'killed in' if is_killed else 'published before'} {step} + {delay:.3f}"
-        )
-        if daily.published() == before:
-            assert is_killed, "a run that ended by itself has published"
-            assert daily.fingerprint() == content
-            assert market_of(daily) in ("open", "closed")
-        else:
-            assert daily.fingerprint() == today.fingerprint()
-            if number < len(kills):
-                daily = copy_of(demo, yesterday.data_dir, folder / str(number) / "data")
-    # A run may be done just before the kill, but not often.
-    assert killed >= len(kills) - 2
-    # A run killed after it had published leaves its folder to the next working run.
-    daily.run("daily", "--as-of", str(TODAY), "--force")
-    assert daily.fingerprint() == today.fingerprint()
-    assert market_of(daily) == "open"
-    assert not list((daily.data_dir / "work").glob("*"))
-    with daily.open_published() as connection:
-        twice = connection.execute(
-            "select count(*) - count(distinct (listener_id, scrobbled_at, track_id,"
-            " album_id)) from marts.fct_scrobbles"
-        ).fetchall()
-        lost = connection.execute(
-            "select count(*) from raw.loads where items <> rows + dead"
-        ).fetchall()
-    assert (twice, lost) == ([(0,)], [(0,)])
-
-
 @pytest.mark.parametrize("count", [3, pytest.param(6, marks=pytest.mark.chaos)])
 def test_a_run_killed_at_every_step_leaves_the_last_day_and_the_next_run_mends_it(
     demo: LocalLastfm, yesterday: Daily, today: Daily, tmp_path: Path, count: int
 ) -> None:
     """Kills in a row: each step once, or some of them, at a random moment inside it."""
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    draw = random.Random(seed)
-    chosen = draw.sample(list(LONGEST_DELAY), count)
-    steps = [step for step in LONGEST_DELAY if step in chosen]
-    kills = [(step, draw.random() * LONGEST_DELAY[step]) for step in steps]
-    kill_and_mend(demo, yesterday, today, tmp_path, kills)
+    kills = drawn_kills(LONGEST_DELAY, count, is_each_once=True)
+    kill_at(kills, demo, yesterday, today, tmp_path)
 
 
 @pytest.mark.chaos
@@ -267,12 +200,23 @@ def test_a_run_killed_at_any_moment_leaves_the_last_day_and_the_next_run_mends_i
     tmp_path: Path,
     trial: int,
 ) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    draw = random.Random(seed)
-    steps = draw.choices(list(LONGEST_DELAY), k=5)
-    kills = [(step, draw.random() * LONGEST_DELAY[step]) for step in steps]
-    kill_and_mend(demo, yesterday, today, tmp_path, kills)
+    kills = drawn_kills(LONGEST_DELAY, 5)
+    kill_at(kills, demo, yesterday, today, tmp_path)
+
+
+def kill_at(
+    kills: list[Kill],
+    demo: LocalLastfm,
+    yesterday: Daily,
+    today: Daily,
+    folder: Path,
+) -> None:
+    numbers = itertools.count()
+
+    def fresh() -> Daily:
+        return copy_of(demo, yesterday.data_dir, folder / str(next(numbers)) / "data")
+
+    kill_and_mend(fresh, today, TODAY, kills)
 
 
 def server_goes_down(demo: LocalLastfm, daily: Daily) -> None:

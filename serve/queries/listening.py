@@ -199,11 +199,10 @@ class Listening:
         return f"and own.{_KEYS[self.entity]} = :thing_id"
 
 
-def period_sql(grain: str, column: str = "local_date") -> str:
-    """SQL: the first day of the period of a local day; weeks begin on Monday."""
-    return (
-        column if grain == "day" else f"cast(date_trunc('{grain}', {column}) as date)"
-    )
+def period_sql(grain: str, column: str = "local_at") -> str:
+    """SQL: the first day of the period of a local time; weeks begin on Monday."""
+    cut = column if grain == "day" else f"date_trunc('{grain}', {column})"
+    return f"cast({cut} as date)"
 
 
 def top(

@@ -93,11 +93,18 @@ class Question:
 
         From the mart where nothing was played after it: a tenth of the time.
         """
-        if not self.is_newest:
-            return """
+        if self.is_newest:
+            artists = f"""
+                select artist_id, scrobbles, first_scrobbled_at, last_scrobbled_at
+                from {self.listening.artists_mart}
+                where listener_id = :listener_id
+            """
+        else:
+            artists = """
                 select
                     artist_id, cast(count(*) as bigint) as scrobbles,
-                    min(local_date) as first_day, max(local_date) as last_day
+                    min(scrobbled_at) as first_scrobbled_at,
+                    max(scrobbled_at) as last_scrobbled_at
                 from plays
                 group by artist_id
             """
@@ -107,8 +114,7 @@ class Question:
                 artist_id, scrobbles,
                 cast({local("first_scrobbled_at")} as date) as first_day,
                 cast({local("last_scrobbled_at")} as date) as last_day
-            from {self.listening.artists_mart}
-            where listener_id = :listener_id
+            from ({artists}) as utc
         """
 
     @cached_property
@@ -498,25 +504,30 @@ def sessions(question: Question) -> Result:
             select
                 scrobbled_at, local_at, listening_seconds,
                 lag(scrobbled_at) over in_order as before_at,
-                lag(listening_seconds) over in_order as before_seconds
+                lag(listening_seconds) over in_order as before_seconds,
+                lead(scrobbled_at) over in_order as after_at,
+                row_number() over in_order as number,
+                sum(listening_seconds) over in_order as seconds
             from plays
-            window in_order as (order by scrobbled_at, listening_seconds)
+            window in_order as (
+                order by scrobbled_at, listening_seconds
+                rows between unbounded preceding and current row
+            )
 
         ),
 
-        numbered as (
+        -- The first and the last play of each sitting, which may be one: grouping all
+        -- plays by sitting takes as long as all the rest.
+        edges as (
 
             select
-                local_at, scrobbled_at, listening_seconds,
-                sum(
-                    case
-                        when before_at is null
-                            or extract(epoch from scrobbled_at - before_at)
-                            > before_seconds + {SESSION_PAUSE_MINUTES * 60}
-                            then 1
-                        else 0
-                    end
-                ) over (order by scrobbled_at) as session
+                scrobbled_at, local_at, listening_seconds, number, seconds,
+                before_at is null
+                    or scrobbled_at > {_open_until("before_at", "before_seconds")}
+                    as is_begin,
+                after_at is null
+                    or after_at > {_open_until("scrobbled_at", "listening_seconds")}
+                    as is_end
             from spaced
 
         ),
@@ -524,21 +535,28 @@ def sessions(question: Question) -> Result:
         sittings as (
 
             select
-                min(scrobbled_at) as begun_at, min(local_at) as started_at,
-                max(local_at) as last_played_at,
-                cast(count(*) as bigint) as scrobbles,
-                cast(sum(listening_seconds) as bigint) as listening_seconds
-            from numbered
-            group by session
+                scrobbled_at as begun_at, local_at as started_at, is_begin,
+                case when is_end then local_at
+                    else lead(local_at) over in_order end as last_played_at,
+                case when is_end then number
+                    else lead(number) over in_order end - number + 1 as scrobbles,
+                case when is_end then seconds
+                    else lead(seconds) over in_order end - seconds + listening_seconds
+                    as listening_seconds
+            from edges
+            where is_begin or is_end
+            window in_order as (order by number)
 
         )
 
         select
-            started_at, last_played_at, scrobbles, listening_seconds,
+            started_at, last_played_at, scrobbles,
+            cast(listening_seconds as bigint) as listening_seconds,
             cast(count(*) over () as bigint) as sessions,
             cast(sum(scrobbles) over () as double precision)
                 / count(*) over () as scrobbles_per_session
         from sittings
+        where is_begin
         order by scrobbles desc, listening_seconds desc, begun_at
         limit :longest
         """,
@@ -546,19 +564,25 @@ def sessions(question: Question) -> Result:
     )
 
 
+def _open_until(begun_at: str, seconds: str) -> str:
+    """SQL: until when the next play belongs to the same sitting."""
+    return (
+        f"{begun_at} + {seconds} * interval '1 second'"
+        f" + interval '{SESSION_PAUSE_MINUTES} minutes'"
+    )
+
+
 def discoveries(question: Question) -> Result:
     """Months of the window with the artists first heard in them."""
-    month = period_sql("month", "first_day")
     local = question.listening.local_sql("first_scrobbled_at")
     found = question.ask(
         f"""
-        select {month} as month_start, cast(count(*) as bigint) as new_artists
-        from (
-            select cast({local} as date) as first_day
-            from {question.listening.artists_mart}
-            where listener_id = :listener_id
-                and first_scrobbled_at >= :begin_at and first_scrobbled_at < :end_at
-        ) as firsts
+        select
+            {period_sql("month", local)} as month_start,
+            cast(count(*) as bigint) as new_artists
+        from {question.listening.artists_mart}
+        where listener_id = :listener_id
+            and first_scrobbled_at >= :begin_at and first_scrobbled_at < :end_at
         group by 1
         order by 1
         """

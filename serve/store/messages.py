@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import select
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from psycopg import Connection, errors, pq
@@ -74,7 +75,7 @@ class Session:
         formats, binary = transformer.formats, pq.Format.BINARY
         key = (text, types)
         name = self._prepared.get(key)
-        if name is None and len(self._prepared) < self._most:
+        if name is None and len(self._prepared) < self._most and not _cuts(values):
             name = self._prepared[key] = b"s%d" % next(self._names)
             pgconn.send_prepare(name, text.encode(), types)
             self._sent.append(key)
@@ -118,3 +119,12 @@ class Session:
             raise errors.OperationalError(
                 f"the server said nothing for {self._milliseconds / 1000:g} s"
             )
+
+
+def _cuts(values: Sequence[Any]) -> bool:
+    """Whether a statement is about days, so that its plan hangs on which.
+
+    What has been prepared is soon planned for any values: a month of one listener would
+    be read as a library of unknown size is, in three times the time.
+    """
+    return any(isinstance(value, date) for value in values)

@@ -43,6 +43,9 @@ _KINDS = {
     1114: "timestamp",
     1184: "timestamp",
 }
+# Answers of a whole library group hundreds of thousands of rows: in the server's own
+# 4 MB such a table of hashes goes to disk, and compiling costs more than it brings.
+_PLANNING = "-c work_mem=32MB -c jit=off"
 _BEGIN: tuple[Statement, ...] = (
     ("begin isolation level repeatable read read only", ()),
     (
@@ -171,7 +174,8 @@ class PostgresStore:
             connect_args={
                 "autocommit": True,
                 "connect_timeout": 3,
-                "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
+                "options": f"-c statement_timeout={milliseconds} -c timezone=UTC"
+                f" {_PLANNING}",
                 "application_name": "scrobble serve",
             },
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -10,17 +11,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from local_lastfm import LocalLastfm
-from tests.daily_runs import COMPARED, Daily, make_daily
+from tests.daily_runs import PostgresDaily, make_daily
+from tests.killed_runs import drawn_kills, end, kill_and_mend
 from tests.system import (
     PostgresServer,
     SystemLacks,
@@ -33,6 +33,15 @@ from warehouse.roles import bring_about, parse_login
 pytestmark = [pytest.mark.postgres, pytest.mark.long]
 # A day that is over: what is asked of a day that goes on grows with the clock.
 TODAY = datetime.now(UTC).date() - timedelta(days=1)
+# Seconds after the start of a step within which a run is killed.
+LONGEST_DELAY = {
+    "fetch": 2.0,
+    "load": 4.0,
+    "build": 12.0,
+    "check": 1.0,
+    "settle": 0.5,
+    "publish": 3.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,50 +57,9 @@ def database(postgres_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def new_daily(lastfm: LocalLastfm, folder: Path, url: str) -> Daily:
+def new_daily(lastfm: LocalLastfm, folder: Path, url: str) -> PostgresDaily:
     daily = make_daily(folder, lastfm.as_of_url, lastfm.world.listeners[:3])
-    return replace(daily, environment={**daily.environment, "WAREHOUSE_URL": url})
-
-
-def fingerprint(database: Engine) -> dict[str, Any]:
-    """Rows and a hash of the compared marts."""
-    with database.connect() as connection:
-        return {
-            mart: tuple(
-                connection.execute(
-                    text(
-                        "select count(*),"
-                        f" sum(cast(hash_record_extended(row({columns}), 0)"
-                        f" as numeric)) from marts.{mart}"
-                    )
-                ).one()
-            )
-            for mart, columns in COMPARED.items()
-        }
-
-
-def step_of(database: Engine) -> str | None:
-    """The step that the newest run is in."""
-    with database.connect() as connection:
-        if connection.execute(text("select to_regclass('ops.runs')")).scalar() is None:
-            return None
-        return connection.execute(
-            text(
-                "select case when state = 'running' then step else state end"
-                " from ops.runs order by fence desc limit 1"
-            )
-        ).scalar()
-
-
-def wait_for(database: Engine, step: str, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        if step_of(database) == step:
-            return
-        time.sleep(0.02)
-    process.kill()
-    said, _ = process.communicate(timeout=30)
-    raise AssertionError(f"the run did not come to step {step}: {said}")
+    return PostgresDaily(folder, {**daily.environment, "WAREHOUSE_URL": url})
 
 
 @pytest.mark.chaos
@@ -106,27 +74,26 @@ def test_a_full_disk_of_the_database_loses_nothing(
         shutil.chown(disk, "postgres", "postgres")
         postgres_server.run_sql(f"create tablespace small location '{disk}'")
         url = postgres_server.new_database("tablespace small")
-        database = create_engine(url)
         daily = new_daily(lastfm, tmp_path / "data", url)
         try:
             daily.run("daily", "--as-of", str(TODAY))
-            before = fingerprint(database)
+            before = daily.fingerprint()
             ballast = disk / "ballast"
             with ballast.open("wb") as file:
                 file.write(b"\0" * (shutil.disk_usage(disk).free - 2**20))
             said = daily.run("daily", "--as-of", str(TODAY), "--force", expect=74)
             assert "the disk is full" in said and "Traceback" not in said
-            assert fingerprint(database) == before
+            assert daily.fingerprint() == before
             ballast.unlink()
             daily.run("daily", "--as-of", str(TODAY), "--force")
-            assert fingerprint(database) == before
+            assert daily.fingerprint() == before
         finally:
-            database.dispose()
+            daily.database.dispose()
             postgres_server.drop_database(url)
             postgres_server.run_sql("drop tablespace small")
 
 
-Kill = Callable[[Engine, subprocess.Popen[str]], None]
+Killer = Callable[[Engine, subprocess.Popen[str]], None]
 
 
 def kill_client(database: Engine, process: subprocess.Popen[str]) -> None:
@@ -176,24 +143,31 @@ def kill_and_go_on(
     url: str,
     folder: Path,
     steps: list[str],
-    kill: Kill = kill_client,
-) -> None:
+    kill: Killer = kill_client,
+) -> PostgresDaily:
+    """Kill a first run in each of these steps, then let one run to its end.
+
+    `database` is its owner's connection; the run may have a login of its own.
+    """
     daily = new_daily(lastfm, folder, url)
+    daily.database = database
     survived = 0
     for step in steps:
+        newest = daily.newest_run() or (0, "")
         process = daily.start("daily", "--as-of", str(TODAY), "--force")
-        wait_for(database, step, process)
-        kill(database, process)
+        try:
+            assert daily.wait_for(step, process, after=newest[0]), step
+            kill(database, process)
+        finally:
+            end(process)
         survived += process.returncode == 0
-        with database.connect() as connection:
-            shown = connection.execute(
-                text("select count(*) from ops.published")
-            ).scalar_one()
-        assert shown == min(survived, 1), f"killed in {step}, it has published"
+        has_published = daily.published() is not None
+        assert has_published == (survived > 0), f"killed in {step}, it has published"
     assert survived < len(steps) / 2
     said = daily.run("daily", "--as-of", str(TODAY), "--force")
     assert "mended:" in said or survived
     assert f"Published {TODAY}" in said
+    return daily
 
 
 @pytest.fixture
@@ -221,12 +195,9 @@ def daily_url(
 def test_a_day_runs_on_postgresql_once_and_after_a_kill_goes_on_from_there(
     lastfm: LocalLastfm, database: Engine, daily_url: str, tmp_path: Path
 ) -> None:
-    kill_and_go_on(lastfm, database, daily_url, tmp_path / "data", ["build"])
-    again = new_daily(lastfm, tmp_path / "data", daily_url).run(
-        "daily", "--as-of", str(TODAY)
-    )
-    assert "already done" in again
-    found = fingerprint(database)
+    daily = kill_and_go_on(lastfm, database, daily_url, tmp_path / "data", ["build"])
+    assert "already done" in daily.run("daily", "--as-of", str(TODAY))
+    found = daily.fingerprint()
     # A first version has nothing to restate.
     assert {mart for mart, (rows, _) in found.items() if not rows} == {"restatements"}
     with database.connect() as connection:
@@ -243,12 +214,12 @@ def test_a_day_killed_at_every_step_equals_one_that_was_not(
     database: Engine,
     postgres_url: str,
     tmp_path: Path,
-    kill: Kill,
+    kill: Killer,
 ) -> None:
-    new_daily(lastfm, tmp_path / "whole", postgres_url).run(
-        "daily", "--as-of", str(TODAY)
-    )
-    whole = fingerprint(database)
+    undisturbed = new_daily(lastfm, tmp_path / "whole", postgres_url)
+    undisturbed.database = database
+    undisturbed.run("daily", "--as-of", str(TODAY))
+    whole = undisturbed.fingerprint()
     with database.begin() as connection:
         for schema in connection.execute(
             text(
@@ -259,8 +230,65 @@ def test_a_day_killed_at_every_step_equals_one_that_was_not(
         ).scalars():
             connection.execute(text(f"drop schema {schema} cascade"))
     killed = tmp_path / "killed"
-    kill_and_go_on(lastfm, database, postgres_url, killed, list(STEPS), kill)
-    assert fingerprint(database) == whole
+    daily = kill_and_go_on(lastfm, database, postgres_url, killed, list(STEPS), kill)
+    assert daily.fingerprint() == whole
+
+
+@pytest.fixture(scope="module")
+def two_days(
+    lastfm: LocalLastfm,
+    postgres_server: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[PostgresDaily, PostgresDaily]]:
+    """A warehouse that has published yesterday, and its copy a day later."""
+    folder = tmp_path_factory.mktemp("two-days")
+    yesterday = new_daily(
+        lastfm, folder / "yesterday", postgres_server.new_database()
+    )
+    yesterday.run("daily", "--as-of", str(TODAY - timedelta(days=1)))
+    today = copied(lastfm, postgres_server, yesterday, folder / "today")
+    today.run("daily", "--as-of", str(TODAY))
+    yield yesterday, today
+    for daily in (yesterday, today):
+        daily.database.dispose()
+        postgres_server.drop_database(daily.environment["WAREHOUSE_URL"])
+
+
+def copied(
+    lastfm: LocalLastfm,
+    postgres_server: PostgresServer,
+    daily: PostgresDaily,
+    folder: Path,
+) -> PostgresDaily:
+    """The same warehouse in another database and folder."""
+    daily.database.dispose()
+    url = postgres_server.copy_database(daily.environment["WAREHOUSE_URL"])
+    shutil.copytree(daily.data_dir, folder)
+    return new_daily(lastfm, folder, url)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("trial", range(40))
+def test_a_run_killed_at_any_moment_leaves_the_last_day_and_the_next_run_mends_it(
+    lastfm: LocalLastfm,
+    two_days: tuple[PostgresDaily, PostgresDaily],
+    postgres_server: PostgresServer,
+    tmp_path: Path,
+    trial: int,
+) -> None:
+    yesterday, today = two_days
+    with ExitStack() as stack:
+        numbers = itertools.count()
+
+        def fresh() -> PostgresDaily:
+            folder = tmp_path / str(next(numbers))
+            daily = copied(lastfm, postgres_server, yesterday, folder)
+            url = daily.environment["WAREHOUSE_URL"]
+            stack.callback(postgres_server.drop_database, url)
+            stack.callback(daily.database.dispose)
+            return daily
+
+        kill_and_mend(fresh, today, TODAY, drawn_kills(LONGEST_DELAY, 5))
 
 
 @pytest.mark.chaos

@@ -48,7 +48,21 @@ compared as (
 
 ),
 
-pairs as (
+-- An artist whom very many listen to finds nobody: its pairs grow with the square of
+-- its listeners, and it says little of whom they are like.
+telling as (
+
+    select artist_id
+
+    from compared
+
+    group by artist_id
+
+    having count(*) <= {{ var('neighbours').found_by }}
+
+),
+
+met as (
 
     select
         one.number as one_number,
@@ -58,16 +72,12 @@ pairs as (
 
     from compared as one
 
+    inner join telling on one.artist_id = telling.artist_id
+
     inner join compared as other
         on one.artist_id = other.artist_id and one.number < other.number
 
     group by one.number, other.number
-
-),
-
-most as (
-
-    select max(shared_artists) as shared_artists from pairs
 
 ),
 
@@ -76,20 +86,65 @@ directed as (
     select
         one_number,
         other_number,
-        shared_artists,
         product
 
-    from pairs
+    from met
 
     union all
 
     select
         other_number as one_number,
         one_number as other_number,
-        shared_artists,
         product
 
-    from pairs
+    from met
+
+),
+
+nearest as (
+
+    select
+        one_number,
+        other_number,
+        row_number() over (
+            partition by one_number order by product desc, other_number
+        ) as place
+
+    from directed
+
+),
+
+-- Whoever was met is compared by all artists.
+pairs as (
+
+    select
+        nearest.one_number,
+        nearest.other_number,
+        cast(count(*) as bigint) as shared_artists,
+        cast(sum(one.weight * other.weight) as bigint) as product
+
+    from nearest
+
+    inner join compared as one on nearest.one_number = one.number
+
+    inner join compared as other
+        on nearest.other_number = other.number and one.artist_id = other.artist_id
+
+    where nearest.place <= 2 * {{ var('neighbours').size }}
+
+    group by nearest.one_number, nearest.other_number
+
+),
+
+most as (
+
+    select max(shared_artists) as shared_artists
+
+    from (
+        select shared_artists from met
+        union all
+        select shared_artists from pairs
+    ) as everyone
 
 ),
 
@@ -105,7 +160,7 @@ ranked as (
             order by product desc, shared_artists desc, other_number
         ) as rank
 
-    from directed
+    from pairs
 
     where shared_artists >= {{ var('neighbours').least_shared }} and product > 0
 
