@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import select
 from collections.abc import Sequence
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, errors, pq
@@ -122,9 +122,9 @@ class Session:
 
 
 def _cuts(values: Sequence[Any]) -> bool:
-    """Whether a statement is about days, so that its plan hangs on which.
+    """Whether a statement is cut by times, so that its plan hangs on which.
 
     What has been prepared is soon planned for any values: a month of one listener would
     be read as a library of unknown size is, in three times the time.
     """
-    return any(isinstance(value, date) for value in values)
+    return any(isinstance(value, datetime) for value in values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date, datetime
 from pathlib import Path
 
 import psycopg
@@ -149,3 +150,31 @@ def test_a_statement_past_its_time_ends_and_the_next_one_works(
     with pytest.raises(StoreUnavailable), store.read() as reader:
         reader.query("select pg_sleep(5)")
     assert ask(store)[2] == [(1, 1.5)]
+
+
+def test_a_statement_cut_by_times_is_planned_for_them(
+    store: PostgresStore, engine: Engine
+) -> None:
+    """A prepared one is planned for any values from its sixth use on."""
+    prepared = "select statement from pg_prepared_statements where statement like :like"
+    with store.read() as reader:
+        for n in range(8):
+            reader.query(
+                "select :at > localtimestamp as about_times",
+                {"at": datetime(2026, 1, 1 + n)},
+            )
+            reader.query(
+                "select :day > current_date as about_days",
+                {"day": date(2026, 1, 1 + n)},
+            )
+        found = reader.query(prepared, {"like": "%about_times%"})
+        control = reader.query(prepared, {"like": "%about_days%"})
+    assert (len(found.rows), len(control.rows)) == (0, 1)
+
+
+def test_sessions_have_room_to_group_a_library(store: PostgresStore) -> None:
+    with store.read() as reader:
+        found = reader.query(
+            "select current_setting('work_mem') as memory, current_setting('jit') as jit"
+        )
+    assert found.rows == [("32MB", "off")]

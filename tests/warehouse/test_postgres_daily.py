@@ -242,9 +242,7 @@ def two_days(
 ) -> Iterator[tuple[PostgresDaily, PostgresDaily]]:
     """A warehouse that has published yesterday, and its copy a day later."""
     folder = tmp_path_factory.mktemp("two-days")
-    yesterday = new_daily(
-        lastfm, folder / "yesterday", postgres_server.new_database()
-    )
+    yesterday = new_daily(lastfm, folder / "yesterday", postgres_server.new_database())
     yesterday.run("daily", "--as-of", str(TODAY - timedelta(days=1)))
     today = copied(lastfm, postgres_server, yesterday, folder / "today")
     today.run("daily", "--as-of", str(TODAY))
