@@ -175,6 +175,7 @@ def test_a_statement_cut_by_times_is_planned_for_them(
 def test_sessions_have_room_to_group_a_library(store: PostgresStore) -> None:
     with store.read() as reader:
         found = reader.query(
-            "select current_setting('work_mem') as memory, current_setting('jit') as jit"
+            "select current_setting('work_mem') as memory,"
+            " current_setting('jit') as compiling"
         )
     assert found.rows == [("32MB", "off")]
