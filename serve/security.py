@@ -9,18 +9,26 @@ from flask.sessions import (
     SessionMixin,
 )
 
+from serve.answers import MEDIA_TYPES
+
 # Nothing inline, nothing foreign. `data:` is for the pictures inside style sheets.
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self' https://www.last.fm;"
-    " base-uri 'none'; frame-ancestors {frames}"
+    " font-src 'self'; connect-src 'self'; manifest-src 'self';"
+    " form-action 'self' https://www.last.fm; base-uri 'none'; frame-ancestors {frames}"
 )
-_EVERY = [
-    ("X-Content-Type-Options", "nosniff"),
+_NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
+# What only a document can do; each header is part of what a cached answer costs.
+_OF_DOCUMENTS = [
     ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 ]
+_DATA = frozenset((*MEDIA_TYPES.values(), "application/problem+json"))
+_POLICY_OF_DATA = (
+    "Content-Security-Policy",
+    "default-src 'none'; frame-ancestors 'none'",
+)
 # By whether others' pages may use the answer.
 _POLICIES = {
     can_embed: ("Content-Security-Policy", _CSP.format(frames=frames))
@@ -53,13 +61,17 @@ def install(app: Flask) -> None:
         can_embed = headers.pop("X-Embeddable", None) is not None
         is_open = can_embed or request.path.startswith(("/api/", "/openapi.json"))
         sharing = "cross-origin" if is_open else "same-origin"
+        is_data = response.mimetype in _DATA
         headers.extend(
             [
-                *_EVERY,
-                _POLICIES[can_embed],
+                _NO_SNIFFING,
+                _POLICY_OF_DATA if is_data else _POLICIES[can_embed],
                 ("Cross-Origin-Resource-Policy", sharing),
             ]
         )
+        if not is_data:
+            for name, value in _OF_DOCUMENTS:
+                headers.setdefault(name, value)
         if request.is_secure:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         return response

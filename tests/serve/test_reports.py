@@ -135,6 +135,8 @@ def test_a_link_shows_one_report_to_whoever_has_it_and_leads_nowhere_private(
     assert answer.status_code == 200
     assert "Artist 0" in answer.text
     assert answer.headers["X-Robots-Tag"] == "noindex"
+    # One alone: of two, browsers take the last.
+    assert answer.headers.getlist("Referrer-Policy") == ["no-referrer"]
     assert answer.headers["Cache-Control"] == "private, no-store"
     assert "/listeners/Zoe" not in answer.text, "it leads to pages that are private"
     assert "/shared/" in answer.text, "the card's address"

@@ -404,6 +404,12 @@ def test_a_visitor_s_own_page_says_what_to_do(service: Flask) -> None:
     assert page.status_code == 200 and "Login is not set up here" in page.text
 
 
+def test_data_carries_no_headers_of_documents(client: FlaskClient) -> None:
+    of_documents = {"Permissions-Policy", "Referrer-Policy"}
+    assert not of_documents & set(client.get("/api/v1/artists").headers.keys())
+    assert of_documents <= set(client.get("/").headers.keys())
+
+
 def test_the_docs_site_is_shown_in_a_sandbox_once_it_is_made(
     make_service: Callable[..., Flask], tmp_path: Path
 ) -> None:
