@@ -71,7 +71,7 @@ def dbt(folder: Path, command: str, built_through: int) -> Used:
     day = {
         "SCROBBLE_AS_OF_DATE": DAY.isoformat(),
         "SCROBBLE_BUILT_THROUGH": str(built_through),
-        "SCROBBLE_THREADS": str(THREADS),
+        "SCROBBLE_THREADS": str(warehouse_build.at_once(target, THREADS)),
     }
     start = Start()
     result = warehouse_build.invoke_dbt(target, arguments, work, day, start, project)

@@ -48,17 +48,25 @@ compared as (
 
 ),
 
+known as (
+
+    select
+        number,
+        artist_id,
+        weight,
+        count(*) over (partition by artist_id) as listeners
+
+    from compared
+
+),
+
 -- An artist whom very many listen to finds nobody: its pairs grow with the square of
 -- its listeners, and it says little of whom they are like.
 telling as (
 
-    select artist_id
+    select * from known
 
-    from compared
-
-    group by artist_id
-
-    having count(*) <= {{ var('neighbours').found_by }}
+    where listeners <= {{ var('neighbours').found_by }}
 
 ),
 
@@ -70,11 +78,9 @@ met as (
         cast(count(*) as bigint) as shared_artists,
         cast(sum(one.weight * other.weight) as bigint) as product
 
-    from compared as one
+    from telling as one
 
-    inner join telling on one.artist_id = telling.artist_id
-
-    inner join compared as other
+    inner join telling as other
         on one.artist_id = other.artist_id and one.number < other.number
 
     group by one.number, other.number

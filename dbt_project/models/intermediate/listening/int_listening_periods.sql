@@ -48,44 +48,40 @@ period_parts as (
 
 ),
 
-sums as (
+by_listener as (
 
     select
-        coalesce(listener_days.listener_id, '') as listener_id,
+        listener_days.listener_id,
         period_parts.period,
         period_parts.period_start,
         cast(sum(listener_days.scrobbles) as bigint) as scrobbles,
-        cast(count(distinct listener_days.listener_id) as bigint) as listeners,
         cast(sum(listener_days.listening_seconds) as bigint) as listening_seconds,
         cast(
             sum(listener_days.scrobbles_without_duration) as bigint
         ) as scrobbles_without_duration,
         cast(
-            coalesce(
-                sum(listener_days.scrobbles) filter (where listener_days.is_clean), 0
+            sum(
+                case when listener_days.is_clean then listener_days.scrobbles else 0 end
             ) as bigint
         ) as scrobbles_clean,
         cast(
-            count(distinct listener_days.listener_id) filter (
-                where listener_days.is_clean
-            ) as bigint
-        ) as listeners_clean,
-        cast(
-            coalesce(
-                sum(listener_days.scrobbles_without_duration) filter (
-                    where listener_days.is_clean
-                ),
-                0
-            ) as bigint
-        ) as scrobbles_without_duration_clean,
-        cast(
-            coalesce(
-                sum(listener_days.listening_seconds) filter (
-                    where listener_days.is_clean
-                ),
-                0
+            sum(
+                case
+                    when listener_days.is_clean then listener_days.listening_seconds
+                    else 0
+                end
             ) as bigint
         ) as listening_seconds_clean,
+        cast(
+            sum(
+                case
+                    when listener_days.is_clean
+                        then listener_days.scrobbles_without_duration
+                    else 0
+                end
+            ) as bigint
+        ) as scrobbles_without_duration_clean,
+        max(case when listener_days.is_clean then 1 else 0 end) as listeners_clean,
         min(listener_days.scrobbled_date) as first_scrobbled_date,
         max(listener_days.scrobbled_date) as last_scrobbled_date
 
@@ -95,14 +91,54 @@ sums as (
         on listener_days.scrobbled_date = period_parts.part_start
 
     group by
-        grouping sets (
-            (
-                period_parts.period,
-                period_parts.period_start,
-                listener_days.listener_id
-            ),
-            (period_parts.period, period_parts.period_start)
-        )
+        listener_days.listener_id, period_parts.period, period_parts.period_start
+
+),
+
+-- The panel from its listeners: counting different listeners takes three times as long.
+sums as (
+
+    select
+        listener_id,
+        period,
+        period_start,
+        scrobbles,
+        cast(1 as bigint) as listeners,
+        listening_seconds,
+        scrobbles_without_duration,
+        scrobbles_clean,
+        cast(listeners_clean as bigint) as listeners_clean,
+        listening_seconds_clean,
+        scrobbles_without_duration_clean,
+        first_scrobbled_date,
+        last_scrobbled_date
+
+    from by_listener
+
+    where period in ('day', 'week', 'month', 'year')
+
+    union all
+
+    select
+        cast('' as text) as listener_id,
+        period,
+        period_start,
+        cast(sum(scrobbles) as bigint) as scrobbles,
+        cast(count(*) as bigint) as listeners,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
+        cast(sum(scrobbles_without_duration) as bigint) as scrobbles_without_duration,
+        cast(sum(scrobbles_clean) as bigint) as scrobbles_clean,
+        cast(sum(listeners_clean) as bigint) as listeners_clean,
+        cast(sum(listening_seconds_clean) as bigint) as listening_seconds_clean,
+        cast(
+            sum(scrobbles_without_duration_clean) as bigint
+        ) as scrobbles_without_duration_clean,
+        min(first_scrobbled_date) as first_scrobbled_date,
+        max(last_scrobbled_date) as last_scrobbled_date
+
+    from by_listener
+
+    group by period, period_start
 
 ),
 
@@ -136,8 +172,6 @@ final as (
             sums.listener_id = different_things.listener_id
             and sums.period = different_things.period
             and sums.period_start = different_things.period_start
-
-    where sums.listener_id = '' or sums.period in ('day', 'week', 'month', 'year')
 
 )
 
