@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from sqlalchemy.engine import make_url
 
 from warehouse import docs_page
@@ -33,9 +34,9 @@ from warehouse.run import Target
 
 # Where installing leaves the parsed project, for each engine.
 INSTALLED = PROJECT / "target"
-# What the largest models need of memory, in sizes of the file they are built in:
-# measured at ten million plays, whose raw tables alone are half a gigabyte.
-_MEMORY_OF_FILE = 64
+# What the largest models need of memory for each row of raw: measured at ten million
+# plays by 10,000 listeners.
+_BYTES_A_ROW = 4_000
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -91,7 +92,7 @@ def build(
     command = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     command += ["--exclude-resource-type", "exposure"]
     command += scope(built_through)
-    day = _day(as_of_date, built_through, at_once(target, threads))
+    day = _day(as_of_date, built_through, threads)
     day["SCROBBLE_VERSION"] = version
     watcher = _Watcher(progress)
     result = invoke_dbt(target, command, dbt_target, day, watcher, project)
@@ -127,16 +128,21 @@ def build(
 
 
 def at_once(target: Target, threads: int) -> int:
-    """How many models are built at once: `threads`, but one of a large DuckDB file.
+    """How many models to build at once: `threads`, but one where DuckDB holds much.
 
     DuckDB uses all cores for one model as it is, and two large ones at once do not find
     room in memory: of ten million plays they took three times as long as in turn.
     """
-    path = target.duckdb_path
-    if path is None or not path.exists():
+    if target.duckdb_path is None:
         return threads
+    with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
+        found = connection.execute(
+            "select coalesce(sum(estimated_size), 0) from duckdb_tables()"
+            " where schema_name = 'raw'"
+        ).fetchone()
+    assert found is not None
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 1 if path.stat().st_size * _MEMORY_OF_FILE > memory else threads
+    return 1 if found[0] * _BYTES_A_ROW > memory else threads
 
 
 def scope(built_through: int) -> list[str]:

@@ -27,6 +27,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from warehouse import forgetting, gates, hooks, marts_file, ops, storage, store
+from warehouse.build import at_once
 from warehouse.builder import Builder
 from warehouse.duckdb_store import FILE
 from warehouse.engines import open_store
@@ -377,7 +378,7 @@ class _Day:
             as_of_date=run.as_of_date,
             built_through=run.built_through,
             work_dir=run.work_dir,
-            threads=run.settings.threads,
+            threads=at_once(run.target, run.settings.threads),
             version=run.version,
         )
         run.marts = result.marts
