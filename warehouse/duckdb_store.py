@@ -22,7 +22,7 @@ from warehouse.aside import move_aside
 from warehouse.descriptions import DUCKDB_COMMENTS, comment_statements
 from warehouse.errors import Damaged, DiskFull, PublishFailed
 from warehouse.keys import write_keys
-from warehouse.lease import is_alive
+from warehouse.lease import clear_dead_work
 from warehouse.marts import Marts
 from warehouse.run import Run, Target
 from warehouse.settings import Settings
@@ -64,14 +64,7 @@ class DuckDBStore:
 
     def repair(self) -> list[str]:
         """Remove dead runs' work and bring pointer and journal together."""
-        mended = []
-        work = self.data_dir / "work"
-        for folder in sorted(work.iterdir()) if work.exists() else []:
-            run_id = folder.name
-            if not is_alive(self.data_dir / "alive" / f"{run_id}.alive"):
-                shutil.rmtree(folder, ignore_errors=True)
-                (self.data_dir / "alive" / f"{run_id}.alive").unlink(missing_ok=True)
-                mended.append(f"removed the unfinished work of run {run_id}")
+        mended = clear_dead_work(self.data_dir)
         with self.engine.begin() as connection:
             mended += self._drop_broken(connection)
             current = published_version(connection)

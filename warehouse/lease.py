@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import threading
 import time
@@ -259,3 +260,16 @@ def is_alive(alive_path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def clear_dead_work(data_dir: Path) -> list[str]:
+    """Remove the folders of this machine's runs that died; says of which."""
+    cleared = []
+    work = data_dir / "work"
+    for folder in sorted(work.iterdir()) if work.exists() else []:
+        alive = data_dir / "alive" / f"{folder.name}.alive"
+        if not is_alive(alive):
+            shutil.rmtree(folder, ignore_errors=True)
+            alive.unlink(missing_ok=True)
+            cleared.append(f"removed the unfinished work of run {folder.name}")
+    return cleared

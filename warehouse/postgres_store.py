@@ -34,6 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from warehouse import fence, mart_store, ops
 from warehouse.errors import PublishFailed
+from warehouse.lease import clear_dead_work
 from warehouse.mart_store import Layout
 from warehouse.project import project_hash
 from warehouse.run import Run, Target
@@ -65,8 +66,12 @@ class PostgresStore:
         ops.ensure_tables(engine, metadata)
 
     def repair(self) -> list[str]:
-        """Nothing: what a run does before its one publishing transaction is redone."""
-        return []
+        """Remove dead runs' work.
+
+        In the database there is nothing to mend: what a run does before its one
+        publishing transaction is done again.
+        """
+        return clear_dead_work(self.settings.data_dir)
 
     def open_candidate(self, run: Run, base: Version | None) -> Target:
         """End what older runs still do and note what `marts_build` will hold.

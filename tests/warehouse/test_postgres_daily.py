@@ -197,6 +197,7 @@ def test_a_day_runs_on_postgresql_once_and_after_a_kill_goes_on_from_there(
 ) -> None:
     daily = kill_and_go_on(lastfm, database, daily_url, tmp_path / "data", ["build"])
     assert "already done" in daily.run("daily", "--as-of", str(TODAY))
+    assert not list((daily.data_dir / "work").iterdir()), "of the killed run"
     found = daily.fingerprint()
     # A first version has nothing to restate.
     assert {mart for mart, (rows, _) in found.items() if not rows} == {"restatements"}
