@@ -24,7 +24,8 @@ _OF_DOCUMENTS = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 ]
-_DATA = frozenset((*MEDIA_TYPES.values(), "application/problem+json"))
+# A problem is not among them: who asked for a page gets it as one.
+_DATA = frozenset(MEDIA_TYPES.values())
 _POLICY_OF_DATA = (
     "Content-Security-Policy",
     "default-src 'none'; frame-ancestors 'none'",

@@ -408,6 +408,9 @@ def test_data_carries_no_headers_of_documents(client: FlaskClient) -> None:
     of_documents = {"Permissions-Policy", "Referrer-Policy"}
     assert not of_documents & set(client.get("/api/v1/artists").headers.keys())
     assert of_documents <= set(client.get("/").headers.keys())
+    refused = client.get("/exchange/orders", headers=HTML)
+    assert refused.mimetype == "text/html"
+    assert "style-src 'self'" in refused.headers["Content-Security-Policy"]
 
 
 def test_the_docs_site_is_shown_in_a_sandbox_once_it_is_made(
