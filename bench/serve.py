@@ -3,7 +3,8 @@
     python -m bench.serve [seconds a measurement]
 
 Needs ``wrk`` (Debian: ``apt-get install wrk``). A hit and a 304 are compared with a
-bare WSGI application that returns the same ready bytes; a miss (the cache switched off)
+bare WSGI application that returns the same ready bytes, with two headers and with all
+that the service sends; a miss (the cache switched off)
 with FastAPI + asyncpg + uvicorn sending the same query, and with Datasette. Those two
 peers live in a virtual environment of their own (``build/bench-peers``), made at the
 first run because the project does not depend on them. Compared is the processor time of
@@ -14,6 +15,7 @@ the load generator shares the machine.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -113,17 +115,23 @@ async def series():
 
 BARE = """
 from pathlib import Path
-import os
-BODIES = {name: Path(os.environ["BODIES"], name).read_bytes()
-          for name in ("chart", "series")}
-HEADERS = {name: [("Content-Type", "application/json"),
-                  ("Content-Length", str(len(body)))] for name, body in BODIES.items()}
+import json, os
+FOLDER = Path(os.environ["BODIES"])
+ANSWERS = {}
+for name in ("chart", "series"):
+    body = (FOLDER / name).read_bytes()
+    few = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    same = [tuple(item) for item in json.loads((FOLDER / f"{name}.headers").read_text())]
+    ANSWERS[f"/{name}"] = few, body
+    ANSWERS[f"/{name}/same"] = same, body
 
 def application(environ, start_response):
-    name = environ["PATH_INFO"][1:]
-    start_response("200 OK", HEADERS[name])
-    return (BODIES[name],)
+    headers, body = ANSWERS[environ["PATH_INFO"]]
+    start_response("200 OK", headers)
+    return (body,)
 """
+# What the server itself adds to every answer.
+OF_SERVER = ("connection", "date", "server", "transfer-encoding")
 
 LUA = """
 done = function(summary, latency, requests)
@@ -211,6 +219,12 @@ def bench(folder: Path, seconds: float) -> None:
             for name, path in paths.items():
                 answer = urllib.request.urlopen(embedded + path)
                 (bodies / name).write_bytes(answer.read())
+                same = [
+                    item
+                    for item in answer.headers.items()
+                    if item[0].lower() not in OF_SERVER
+                ]
+                (bodies / f"{name}.headers").write_text(json.dumps(same))
                 etags[embedded, name] = answer.headers["ETag"]
                 answer = urllib.request.urlopen(served + path)
                 etags[served, name] = answer.headers["ETag"]
@@ -235,7 +249,10 @@ def bench(folder: Path, seconds: float) -> None:
                             ("304", (f"If-None-Match: {etags[url, name]}",)),
                         )
                     ]
-                    compare(script, seconds, peer, *ours)
+                    same_headers = Contender(
+                        "  the same with our headers", bare_pids, f"{peer.url}/same"
+                    )
+                    compare(script, seconds, peer, same_headers, *ours)
         compare_misses(folder, server, database, world, script, seconds)
     finally:
         server.stop()
