@@ -4,12 +4,12 @@
 
 Needs ``wrk`` (Debian: ``apt-get install wrk``). A hit and a 304 are compared with a
 bare WSGI application that returns the same ready bytes, with two headers and with all
-that the service sends; a miss (the cache switched off)
-with FastAPI + asyncpg + uvicorn sending the same query, and with Datasette. Those two
-peers live in a virtual environment of their own (``build/bench-peers``), made at the
-first run because the project does not depend on them. Compared is the processor time of
-the server's processes (of PostgreSQL's too, where it works) for each answer, because
-the load generator shares the machine.
+that the service sends; a miss (the cache switched off) with FastAPI + asyncpg + uvicorn
+sending the same query, and with Datasette. Those two peers live in a virtual
+environment of their own (``build/bench-peers``), made at the first run because the
+project does not depend on them. Compared is the processor time of the server's
+processes (of PostgreSQL's too, where it works) for each answer, because the load
+generator shares the machine.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ ANSWERS = {}
 for name in ("chart", "series"):
     body = (FOLDER / name).read_bytes()
     few = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    same = [tuple(item) for item in json.loads((FOLDER / f"{name}.headers").read_text())]
+    same = json.loads((FOLDER / f"{name}.headers").read_text())
+    same = [tuple(item) for item in same]
     ANSWERS[f"/{name}"] = few, body
     ANSWERS[f"/{name}/same"] = same, body
 
