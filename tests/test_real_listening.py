@@ -22,11 +22,6 @@ pytestmark = pytest.mark.long
 TODAY = datetime.now(UTC).date()
 
 
-def rows_of(daily: Daily, sql: str) -> list[tuple[object, ...]]:
-    with daily.open_published() as connection:
-        return connection.execute(sql).fetchall()
-
-
 Lines = list[list[str]]
 
 
@@ -111,8 +106,7 @@ def answered(client: httpx2.Client, method: str, params: dict[str, str]) -> Reco
 def test_hetrec_has_all_its_play_counts_and_artists_in_staging(hetrec: Hetrec) -> None:
     lines = hetrec.lines("user_artists.dat")
     assert len(lines) > 20_000
-    assert rows_of(
-        hetrec.daily,
+    assert hetrec.daily.rows(
         "select count(*), count(distinct artist_name)"
         " from staging.stg_lastfm__user_top_artists",
     ) == [(len(lines), len({artist for _, artist, _ in lines}))]
@@ -123,18 +117,16 @@ def test_hetrec_has_all_its_tag_assignments_and_puts_five_dates_aside(
 ) -> None:
     lines = hetrec.lines("user_taggedartists.dat")
     assert len(lines) > 40_000
-    assert rows_of(
-        hetrec.daily, "select count(*) from staging.stg_lastfm__user_personal_tags"
+    assert hetrec.daily.rows(
+        "select count(*) from staging.stg_lastfm__user_personal_tags"
     ) == [(len(lines),)]
     assert len(hetrec.impossible()) == 5
-    assert rows_of(
-        hetrec.daily,
+    assert hetrec.daily.rows(
         "select count(*) filter (where has_impossible_date),"
         " count(*) filter (where has_impossible_date and tagged_date is not null)"
         " from marts.listener_tag_assignments",
     ) == [(5, 0)]
-    (low, high) = rows_of(
-        hetrec.daily,
+    (low, high) = hetrec.daily.rows(
         "select extract(year from min(tagged_date)), extract(year from"
         " max(tagged_date)) from marts.listener_tag_assignments",
     )[0]
@@ -143,16 +135,15 @@ def test_hetrec_has_all_its_tag_assignments_and_puts_five_dates_aside(
 
 def test_hetrec_sums_agree_from_landing_to_marts(hetrec: Hetrec) -> None:
     plays = sum(int(weight) for *_, weight in hetrec.lines("user_artists.dat"))
-    assert rows_of(
-        hetrec.daily, "select sum(playcount)::bigint from raw.lastfm__user_top_artists"
+    assert hetrec.daily.rows(
+        "select sum(playcount)::bigint from raw.lastfm__user_top_artists"
     ) == [(plays,)]
-    assert rows_of(
-        hetrec.daily,
+    assert hetrec.daily.rows(
         "select sum(items), sum(loaded), sum(dead) from raw.lastfm__answers",
-    ) == rows_of(hetrec.daily, "select sum(items), sum(rows), sum(dead) from raw.loads")
+    ) == hetrec.daily.rows("select sum(items), sum(rows), sum(dead) from raw.loads")
     friends = len(hetrec.lines("user_friends.dat"))
     assert friends > 5_000
-    assert rows_of(hetrec.daily, "select count(*) from marts.listener_friends") == [
+    assert hetrec.daily.rows("select count(*) from marts.listener_friends") == [
         (friends,)
     ]
 
@@ -161,15 +152,13 @@ def test_hetrec_listeners_have_neighbours_and_recommendations_without_scrobbles(
     hetrec: Hetrec,
 ) -> None:
     most = 0.95 * len(hetrec.listeners)
-    neighbours = rows_of(
-        hetrec.daily,
+    neighbours = hetrec.daily.rows(
         "select count(distinct listener_id), min(affinity) > 0, max(affinity) <= 1"
         " from marts.listener_neighbours",
     )[0]
     assert neighbours[0] > most, neighbours
     assert neighbours[1:] == (True, True)
-    assert rows_of(
-        hetrec.daily,
+    assert hetrec.daily.rows(
         f"select count(distinct listener_id) > {most} from marts.recommended_artists",
     ) == [(True,)]
 
@@ -182,12 +171,10 @@ def test_the_sample_of_lastfm_1k_has_all_its_scrobbles(
     lines = tsv.read_text(encoding="utf-8").splitlines()
     keys = {tuple(line.split("\t")[i] for i in (0, 1, 3, 5)) for line in lines}
     assert len(keys) == 5_000
-    assert rows_of(
-        daily,
+    assert daily.rows(
         "select count(*), count(distinct listener_id) from marts.fct_scrobbles",
     ) == [(5_000, 2)]
-    assert rows_of(
-        daily,
+    assert daily.rows(
         "select (select sum(scrobbles) from marts.fct_listener_days)::bigint,"
         " (select scrobbles from marts.totals where period = 'all_time')",
     ) == [(5_000, 5_000)]

@@ -21,7 +21,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from sqlalchemy.engine import make_url
 
 from warehouse import docs_page
@@ -31,6 +30,7 @@ from warehouse.marts import Mart, read_marts
 from warehouse.project import PROFILE, PROJECT, files_hash
 from warehouse.redact import redact
 from warehouse.run import Target
+from warehouse.version_file import reading
 
 # Where installing leaves the parsed project, for each engine.
 INSTALLED = PROJECT / "target"
@@ -135,7 +135,7 @@ def at_once(target: Target, threads: int) -> int:
     """
     if target.duckdb_path is None:
         return threads
-    with duckdb.connect(str(target.duckdb_path), read_only=True) as connection:
+    with reading(target.duckdb_path) as connection:
         found = connection.execute(
             "select coalesce(sum(estimated_size), 0) from duckdb_tables()"
             " where schema_name = 'raw'"

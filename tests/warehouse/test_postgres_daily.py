@@ -97,8 +97,7 @@ Killer = Callable[[Engine, subprocess.Popen[str]], None]
 
 
 def kill_client(database: Engine, process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    end(process)
 
 
 def kill_backend(database: Engine, process: subprocess.Popen[str]) -> None:
