@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from ingest import corrections, landing
 from ingest.exports.landing import is_landed, land
 from ingest.exports.plays import Tally
 from ingest.exports.reading import read, readings
@@ -145,6 +146,32 @@ def _walk(job: Job, engine: Engine, lease: Lease, client: ListenBrainz) -> Walke
         as_of=datetime.now(UTC).date(),
         check=check,
     )
+
+
+def correct_artist(job: Job) -> Mapping[str, int]:
+    """Land what an administrator decided about an artist's name.
+
+    `job.subject` is the name and, on a line of its own, what is right. Safe to run
+    again: the same decision twice is one.
+
+    Raises:
+        Busy: a daily run held the lock for six hours.
+    """
+    requested, _, artist = (job.subject or "").partition("\n")
+    settings = job.settings
+    engine = ops.open_ops(settings)
+    try:
+        ops.ensure_tables(engine, landing.metadata)
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        with _held_lease(job, engine, deadline):
+            with engine.connect() as connection:
+                now = ops.database_time(connection)
+            corrections.land(
+                engine, settings.data_dir / "landing", requested, artist, now
+            )
+    finally:
+        engine.dispose()
+    return {"names": 1}
 
 
 def import_history(job: Job) -> Mapping[str, int]:

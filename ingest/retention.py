@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from ingest import landing
+from ingest.corrections import RUN as CORRECTION_RUN
 from ingest.exports.landing import RUN as IMPORT_RUN
 from ingest.landing import Part
 from ingest.load.promote import loaded_parts
@@ -22,6 +23,7 @@ from warehouse.store import Version, digest_of, kept_versions
 from warehouse.version_file import digest, reading
 
 LEAST_COPIES = 2
+_OWN_RUNS = (IMPORT_RUN, CORRECTION_RUN)
 _HELD = "select part, bytes, answers from raw.load_parts"
 
 
@@ -40,7 +42,7 @@ def expire_landing(run: Run) -> None:
         old = [
             part
             for part in landing.list_parts(connection)
-            if part.as_of_date < before and not part.run_id.startswith(IMPORT_RUN)
+            if part.as_of_date < before and not part.run_id.startswith(_OWN_RUNS)
         ]
         kept = kept_versions(connection)[: run.settings.keep_versions]
         written = {

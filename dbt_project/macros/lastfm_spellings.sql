@@ -151,6 +151,16 @@
             "artist_name",
             "''",
         ], 'playcount': 'cast(null as bigint)'},
+        {'source': 'corrections', 'table': 'artists',
+         'is_official': false, 'columns': [
+            "artist_name",
+            "''",
+        ], 'playcount': 'cast(null as bigint)'},
+        {'source': 'corrections', 'table': 'artists',
+         'is_official': false, 'columns': [
+            "requested_name",
+            "''",
+        ], 'playcount': 'cast(null as bigint)'},
     ],
     'album': [
         {'source': 'lastfm', 'table': 'artist_top_albums',

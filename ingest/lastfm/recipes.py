@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from ingest import corrections
 from ingest.exchange.tables import EXCHANGE_TABLES
 from ingest.exports import tables as exports
 from ingest.published import tables as published
@@ -297,6 +298,11 @@ ROW_TABLES: tuple[RawTable, ...] = (
         "tagged_uts:bigint",
     ),
     RawTable(exports.TABLE, exports.DESCRIPTION, _PAGE + _columns(exports.COLUMNS)),
+    RawTable(
+        corrections.TABLE,
+        corrections.DESCRIPTION,
+        _PAGE + _columns(corrections.COLUMNS),
+    ),
 )
 
 LEDGER_TABLES: tuple[RawTable, ...] = (
@@ -764,6 +770,16 @@ IMPORT_RECIPE = Recipe(
     "play",
     {name: item(name) for name in exports.ITEM_COLUMNS}
     | {"listener_name": Source(param="user"), "file": Source(param="file")},
+)
+
+
+# And what administrators decide about names.
+CORRECTION_RECIPE = Recipe(
+    corrections.METHOD,
+    corrections.TABLE,
+    (corrections.METHOD,),
+    "artist",
+    {"requested_name": item("requested_name"), "artist_name": item("artist_name")},
 )
 
 

@@ -1,16 +1,16 @@
 """What the recipes say of their raw tables, written down for dbt.
 
-Owns three files of the dbt project: the entries of the sources ``lastfm`` and
-``imports``, and the macro that lists where names stand. dbt reads them
-while it parses, before any database is
-there to be asked. ``python -m ingest.lastfm.sources`` (``make sources``) writes them; a
-test compares them with the recipes.
+Owns four files of the dbt project: the entries of the sources ``lastfm``, ``imports``
+and ``corrections``, and the macro that lists where names stand. dbt reads them while it
+parses, before any database is there to be asked. ``python -m ingest.lastfm.sources``
+(``make sources``) writes them; a test compares them with the recipes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from ingest import corrections
 from ingest.exports import tables as exports
 from ingest.lastfm.recipes import ROW_TABLES, TABLES, Thing
 from ingest.lastfm.spellings import Spelling, spellings
@@ -18,6 +18,7 @@ from ingest.lastfm.spellings import Spelling, spellings
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 SOURCES = PROJECT / "models" / "staging" / "lastfm" / "_lastfm__sources.yml"
 IMPORTS = PROJECT / "models" / "staging" / "imports" / "_imports__sources.yml"
+CORRECTIONS = PROJECT / "models" / "staging" / "lastfm" / "_corrections__sources.yml"
 SPELLINGS = PROJECT / "macros" / "lastfm_spellings.sql"
 
 _SOURCES_HEAD = """\
@@ -55,6 +56,21 @@ sources:
       freshness: null
     tables:
 """
+_CORRECTIONS_HEAD = """\
+# Written by `make sources` from ingest/corrections.py; change it there.
+version: 2
+
+sources:
+  - name: corrections
+    description: >
+      What administrators of this warehouse decided about names, row by row,
+      append-only: the newest row about a name stands.
+    schema: raw
+    config:
+      loaded_at_field: null
+      freshness: null
+    tables:
+"""
 # It has no time of its own; every spelling arrives with the row that holds it.
 _NO_FRESHNESS = """\
         config:
@@ -76,7 +92,7 @@ def sources_yml() -> str:
     """The entries of dbt's source ``lastfm``, one for each of its raw tables."""
     others = ("lastfm__name_keys", "lastfm__answers")
     text = _SOURCES_HEAD
-    answered = [table for table in ROW_TABLES if table.name != exports.TABLE]
+    answered = [table for table in ROW_TABLES if table.name.startswith("lastfm__")]
     for table in (*answered, *(TABLES[name] for name in others)):
         text += f"      - name: {table.name.removeprefix('lastfm__')}\n"
         text += f"        identifier: {table.name}\n"
@@ -88,10 +104,19 @@ def sources_yml() -> str:
 
 def imports_yml() -> str:
     """The entry of dbt's source ``imports``."""
-    return _IMPORTS_HEAD + (
-        "      - name: plays\n"
-        f"        identifier: {exports.TABLE}\n"
-        f"        description: {exports.DESCRIPTION}\n"
+    return _IMPORTS_HEAD + _own_entry(exports.TABLE, exports.DESCRIPTION)
+
+
+def corrections_yml() -> str:
+    """The entry of dbt's source ``corrections``."""
+    return _CORRECTIONS_HEAD + _own_entry(corrections.TABLE, corrections.DESCRIPTION)
+
+
+def _own_entry(table: str, description: str) -> str:
+    return (
+        f"      - name: {table.partition('__')[2]}\n"
+        f"        identifier: {table}\n"
+        f"        description: {description}\n"
     )
 
 
@@ -126,6 +151,7 @@ def main() -> None:
     SOURCES.write_text(sources_yml(), encoding="utf-8")
     IMPORTS.parent.mkdir(exist_ok=True)
     IMPORTS.write_text(imports_yml(), encoding="utf-8")
+    CORRECTIONS.write_text(corrections_yml(), encoding="utf-8")
     SPELLINGS.write_text(spellings_macro(), encoding="utf-8")
 
 

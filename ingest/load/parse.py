@@ -795,7 +795,7 @@ class Parser:
         for table, files in self._files.items():
             if (
                 files
-                and table.startswith(("lastfm__", "imports__"))
+                and table.startswith(("lastfm__", "imports__", "corrections__"))
                 and "item_index" in TABLES[table].column_names
             ):
                 paths = _literals(files)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from ingest.corrections import METHOD as CORRECTED
 from ingest.exports.tables import METHOD as IMPORTED
-from ingest.lastfm.recipes import IMPORT_RECIPE, PUBLISHED_RECIPES, Recipe
+from ingest.lastfm.recipes import (
+    CORRECTION_RECIPE,
+    IMPORT_RECIPE,
+    PUBLISHED_RECIPES,
+    Recipe,
+)
 from ingest.providers import providers
 
 ALL_RECIPES: tuple[Recipe, ...] = (
     *(recipe for provider in providers() for recipe in provider.recipes),
     *PUBLISHED_RECIPES,
     IMPORT_RECIPE,
+    CORRECTION_RECIPE,
 )
-#: The methods, in small letters, of what listeners bring of their own.
+#: The methods, in small letters, of what people bring of their own.
 OWN_METHODS = frozenset(
     {
         IMPORTED,
+        CORRECTED,
         *(
             recipe.method.lower()
             for provider in providers()

@@ -176,7 +176,8 @@ class JobRow(Row):
     kind: str
     listener_name: str
     subject: str | None = Field(
-        description="the artist asked for, or the account elsewhere, where one is"
+        description="the artist asked for, the account elsewhere, or a name and, on a"
+        " line of its own, what it is for everybody"
     )
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress_pct: float | None

@@ -126,7 +126,9 @@ class CompletionRow(Row):
 class Correction(Row):
     artist_id: str
     artist_name: str
-    is_alias: bool = Field(description="the spelling was corrected by last.fm")
+    is_alias: bool = Field(
+        description="whether last.fm or an administrator corrected the spelling"
+    )
 
 
 class TagRow(Row):

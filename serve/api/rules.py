@@ -1,7 +1,8 @@
-"""One's own rules: /api/v1/account/rules.
+"""One's own rules, /api/v1/account/rules, and corrections for everybody beside them.
 
 What is left out, merged, split or written otherwise in one's own lists. Nobody else
-reads them, and they change nobody else's answer.
+reads them, and they change nobody else's answer. What is so for everybody is decided by
+an administrator alone.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from serve.accounts import Account, require, rules
 from serve.answers import account_answer
-from serve.api.accounts import Body, Done, integral
+from serve.api.accounts import Body, Done, JobRow, integral
 from serve.api.description import Row, operation_id, own
 from serve.api.listening import account_zone
 from serve.api.parameters import Nothing, Parameters, Text
 from serve.context import reading, services
 from serve.own_rules import MOST_ARTISTS, MOST_RULES, Kind, NoRule, Rule
 from serve.problems import Problem
+from serve.queries import artists
 from serve.queries.listening import Listening
 from serve.queries.own_rules import prepared, preview
 from serve.ranges import of_word
+from warehouse.names import name_key
 
 api = APIBlueprint(
     "rules",
@@ -190,3 +193,52 @@ def remove_rule(path: RulePath, query: Nothing) -> Response:
     """Remove a rule: the plays are as they were told again."""
     drop(require("write"), path.rule_id)
     return account_answer({"is_done": True})
+
+
+class CorrectionBody(Body):
+    artist: Text = Field(description="a name, as charts or plays have it")
+    becomes: Text = Field(
+        description="the artist it is for everybody; its own name: an artist of its own"
+    )
+
+
+def correct(asking: Account, artist: str, becomes: str) -> tuple[dict[str, Any], bool]:
+    """The job that decides what a name is for everybody, and whether it is new.
+
+    Raises:
+        Problem: a name is no artist's here, or it is so already.
+    """
+    name, right = " ".join(artist.split()), " ".join(becomes.split())
+    with reading() as reader:
+        found = artists.correction(reader, name=name)
+        target = artists.correction(reader, name=right)
+    for one, there in ((name, found), (right, target)):
+        if there is None:
+            raise Problem("not_found", f"no artist is called {one or 'nothing'} here")
+    assert found is not None and target is not None
+    if name_key(name) == name_key(right):
+        right = name
+        if not found["is_alias"]:
+            raise Problem("conflict", f"{name} is an artist of its own already")
+    elif found["artist_id"] == target["artist_id"]:
+        raise Problem("conflict", f"{name} and {right} are one artist already")
+    else:
+        right = target["artist_name"]
+    return services().jobs.start(
+        asking.account_id,
+        "correct_artist",
+        asking.listener_name,
+        subject=f"{name}\n{right}",
+    )
+
+
+@api.post("/corrections", responses={**own(JobRow, 202), **own(JobRow, 200)})
+def correct_artist(query: Nothing, body: CorrectionBody) -> Response:
+    """Decide what an artist's name is for everybody (scope admin).
+
+    Charts, values and the exchange go by it from the next daily run on, over all of
+    history. It stands before last.fm's corrections, until another decision.
+    """
+    job, is_new = correct(require("admin"), body.artist, body.becomes)
+    headers = {"Location": f"/api/v1/jobs/{job['job_id']}"}
+    return account_answer(job, 202 if is_new else 200, headers)

@@ -1,4 +1,7 @@
-"""One's own rules as a page: what they are, one more, and what it would do first."""
+"""One's own rules as a page: what they are, one more, and what it would do first.
+
+Administrators also say here what an artist's name is for everybody.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/me/rules")(own_rules_page)
     pages.post("/me/rules")(add_rule)
     pages.post("/me/rules/<rule_id>/remove")(remove_rule)
+    pages.post("/me/corrections")(correct_artist)
 
 
 def own_rules_page() -> Response:
@@ -54,6 +58,16 @@ def remove_rule(rule_id: str) -> Any:
     """Remove a rule."""
     rules.drop(require("write"), rule_id)
     return redirect("/me/rules", 303)
+
+
+def correct_artist() -> Any:
+    """Decide what an artist's name is for everybody; an administrator's alone."""
+    asking = require("admin")
+    names = [request.form.get(name, "")[:200] for name in ("artist", "becomes")]
+    if any("\0" in name for name in names):
+        raise Problem("bad_request", "say two names")
+    rules.correct(asking, *names)
+    return redirect("/me#jobs", 303)
 
 
 def _given() -> Rule:
@@ -95,4 +109,5 @@ def _page(
         kinds=KIND_WORDS,
         given=rule,
         found=found,
+        may_correct="admin" in account.scopes,
     )

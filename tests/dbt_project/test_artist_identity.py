@@ -17,6 +17,7 @@ MARTS = {
 }
 SELECT = (
     "+fct_artist_values",
+    "stg_lastfm__artist_aliases",
     "fct_artist_snapshots",
     "base_lastfm__artist_spellings",
 )
@@ -107,6 +108,56 @@ def test_a_correction_taken_back_gives_each_artist_its_own_history(
     grown = state(warehouse)
     artists = {row["artist_id"] for row in grown["marts.fct_artist_values"]}
     assert artists == {artist_id("twin"), artist_id("twins")}
+    warehouse.build(*SELECT, full_refresh=True)
+    for mart, rows in state(warehouse).items():
+        assert not differences(grown[mart], rows, 1e-12), mart
+
+
+def test_what_an_administrator_decides_stands_before_last_fm_and_moves_history(
+    tmp_path: Path,
+) -> None:
+    warehouse = RawWarehouse(tmp_path)
+    found = []
+    for number in range(6):
+        warehouse.insert(
+            "lastfm__artist_infos",
+            [
+                info(name, day(number), number + 1, growth * number)
+                for name, growth in (("Twin", 30), ("Twins", 70), ("Other", 50))
+            ],
+        )
+        # Every day last.fm says that Twin is Twins; from the third the administrator
+        # says that it is not, then that it is Other, then once more that it is not.
+        warehouse.insert(
+            "lastfm__artist_corrections",
+            [corrected("Twin", "Twins", day(number), number + 1)],
+        )
+        decided = {2: "Twin", 3: "Other", 4: "TWIN"}.get(number)
+        if decided is not None:
+            warehouse.insert(
+                "corrections__artists",
+                [corrected("twin", decided, day(number), number + 1)],
+            )
+        if number:
+            warehouse.build(*SELECT, built_through=number if number > 1 else 0)
+        found.append(
+            warehouse.query(
+                "select alias_key, artist_key, is_decided"
+                " from staging.stg_lastfm__artist_aliases where is_alias"
+            )
+            if number
+            else []
+        )
+    twins, other = ("twin", "twins", False), ("twin", "other", True)
+    assert found == [[], [twins], [], [other], [], []]
+    grown = state(warehouse)
+    artists = {row["artist_id"] for row in grown["marts.fct_artist_values"]}
+    assert artists == {artist_id("twin"), artist_id("twins"), artist_id("other")}
+    assert {
+        row["snapshot_date"]
+        for row in grown["marts.fct_artist_snapshots"]
+        if row["artist_id"] == artist_id("twin")
+    } == {day(number) for number in range(6)}
     warehouse.build(*SELECT, full_refresh=True)
     for mart, rows in state(warehouse).items():
         assert not differences(grown[mart], rows, 1e-12), mart

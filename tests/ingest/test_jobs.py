@@ -9,20 +9,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import orjson
 import pytest
 
 from ingest import jobs, landing
-from ingest.jobs import fetch_artist, fetch_listener, fetch_listens
+from ingest.jobs import correct_artist, fetch_artist, fetch_listener, fetch_listens
 from ingest.lastfm.fetch import FetchCancelled
 from ingest.lastfm.plan import ARTIST_METHODS
 from ingest.lastfm.queue import Queue
 from ingest.listenbrainz import walk
+from ingest.load.load import load
 from local_lastfm import LocalLastfm
 from warehouse import ops
 from warehouse.errors import Busy, FetchFailed, NotKnown
 from warehouse.lease import Lease
 from warehouse.names import name_key
+from warehouse.run import Target
 from warehouse.settings import Settings
 
 TODAY = datetime.now(UTC).date()
@@ -203,3 +206,38 @@ def test_the_listens_of_an_account_elsewhere_are_landed_for_whom_it_is_named(
     job.subject = "nobody there"
     with pytest.raises(FetchFailed, match="nobody there at ListenBrainz: there is no"):
         fetch_listens(job)
+
+
+def test_a_decision_about_a_name_is_landed_and_loaded_beside_runs(
+    job: Job, tmp_path: Path
+) -> None:
+    job.subject = "Twin, The\nTwins"
+    assert correct_artist(job) == {"names": 1}
+    engine = ops.open_ops(job.settings)
+    with engine.begin() as connection:
+        parts = landing.list_parts(connection, complete_only=True)
+    assert len(parts) == 1
+    target = Target(duckdb_path=tmp_path / "candidate.duckdb")
+    folder = job.settings.data_dir / "landing"
+    work = tmp_path / "work"
+    work.mkdir()
+    day = parts[0].as_of_date
+    loaded = load(target, folder, parts, "run", day, work, lambda _connection: None)
+    assert (loaded.rows, loaded.dead) == (1, 0)
+    # What cannot be read of it would keep no day from being published.
+    assert loaded.brought_items == 1
+    with duckdb.connect(str(target.duckdb_path), read_only=True) as made:
+        rows = made.execute(
+            "select requested_name, artist_name, as_of_date, asked.name_key"
+            " from raw.corrections__artists join raw.lastfm__name_keys as asked"
+            " on asked.name = requested_name"
+        ).fetchall()
+    assert rows == [("Twin, The", "Twins", day, "twin, the")]
+    # While a run holds the lease nothing is landed.
+    with Lease(engine, "daily", job.settings.data_dir / "alive", 60):
+        job.cancelled = True
+        with pytest.raises(FetchCancelled, match="while it waited"):
+            correct_artist(job)
+    with engine.begin() as connection:
+        assert landing.list_parts(connection) == parts
+    engine.dispose()

@@ -112,6 +112,8 @@ def test_what_dbt_reads_of_the_sources_is_what_the_recipes_say() -> None:
     message = "run `make sources` and commit what it writes"
     assert sources.SOURCES.read_text(encoding="utf-8") == sources.sources_yml(), message
     assert sources.IMPORTS.read_text(encoding="utf-8") == sources.imports_yml(), message
+    told = sources.CORRECTIONS.read_text(encoding="utf-8")
+    assert told == sources.corrections_yml(), message
     written = sources.SPELLINGS.read_text(encoding="utf-8")
     assert written == sources.spellings_macro(), message
 

@@ -469,6 +469,65 @@ def test_the_page_shows_previews_keeps_and_removes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("artist", "becomes", "code", "subject"),
+    [
+        # Of the fixture's world: Artist Zero is an alias of Artist 00.
+        ("artist 02", "  ARTIST   03 ", 202, "artist 02\nArtist 03"),
+        ("Artist Zero", "artist zero", 202, "Artist Zero\nArtist Zero"),
+        ("Artist Zero", "Artist 03", 202, "Artist Zero\nArtist 03"),
+        ("Artist Zero", "Artist 00", 409, "one artist already"),
+        ("Artist 00", "Artist Zero", 409, "one artist already"),
+        ("Artist 02", "Artist 02", 409, "of its own already"),
+        ("Nobody", "Artist 02", 404, "no artist is called Nobody"),
+        ("Artist 02", "Nobody", 404, "no artist is called Nobody"),
+        ("Artist 02", " ", 404, "called nothing"),
+    ],
+)
+def test_an_administrator_decides_what_a_name_is_for_everybody(
+    service: Flask, artist: str, becomes: str, code: int, subject: str
+) -> None:
+    path = "/api/v1/account/corrections"
+    body = {"artist": artist, "becomes": becomes}
+    anna = log_in(service, "anna")
+    answer = anna.post(path, json=body, headers=csrf(anna))
+    assert answer.status_code == code, answer.text
+    if code == 202:
+        assert answer.get_json()["data"]["subject"] == subject
+        assert answer.get_json()["data"]["kind"] == "correct_artist"
+        again = anna.post(path, json=body, headers=csrf(anna))
+        assert again.status_code == 200
+    else:
+        assert subject in answer.get_json()["detail"]
+
+
+def test_nobody_but_an_administrator_decides_for_everybody(tmp_path: Path) -> None:
+    app = served(make_library(), tmp_path)
+    path = "/api/v1/account/corrections"
+    body = {"artist": "Artist 2", "becomes": "Artist 3"}
+    bert, anna = log_in(app, "bert"), log_in(app, "anna")
+    refused = bert.post(path, json=body, headers=csrf(bert))
+    assert (refused.status_code, refused.get_json()["scope"]) == (403, "admin")
+    writer = bearer(app, "anna", "read", "write")
+    assert app.test_client().post(path, json=body, headers=writer).status_code == 403
+    assert app.test_client().post(path, json=body).status_code == 401
+    form = {**body, "csrf_token": csrf(bert)["X-CSRF-Token"]}
+    assert bert.post("/me/corrections", data=form).status_code == 403
+    assert "For everybody" not in bert.get("/me/rules").text
+    assert bert.get("/api/v1/jobs").get_json()["data"] == []
+    # The control: the administrator's page has the form, and the rule's own button.
+    rule = {"kind": "artist_is", "artist": "Artist 2", "becomes": ["Artist 3"]}
+    anna.post("/api/v1/account/rules", json=rule, headers=csrf(anna))
+    page = anna.get("/me/rules").text
+    assert "Decide for everybody" in page and 'value="Artist 2"' in page
+    form["csrf_token"] = csrf(anna)["X-CSRF-Token"]
+    assert anna.post("/me/corrections", data=form).status_code == 303
+    (job,) = anna.get("/api/v1/jobs").get_json()["data"]
+    assert job["subject"] == "Artist 2\nArtist 3"
+    assert "Correction of <bdi>Artist 2 → Artist 3</bdi>" in anna.get("/me").text
+    close(app)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         Rule("exclude_artist"),

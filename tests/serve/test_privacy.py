@@ -92,6 +92,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/account/tokens"): {"name": "x", "scopes": ["read"]},
     ("PATCH", "/api/v1/account"): {"is_public": True},
     ("POST", "/api/v1/account/artists"): {"artist": "Somebody Unheard Of"},
+    ("POST", "/api/v1/account/corrections"): {"artist": "Low", "becomes": "Fly"},
     ("POST", "/api/v1/account/rules"): {"kind": "exclude_tag", "tag": "rock"},
     ("POST", "/api/v1/account/rules/preview"): {"kind": "exclude_tag", "tag": "rock"},
     ("PATCH", "/api/v1/exchange/player"): {"is_public": True},

@@ -1,4 +1,4 @@
--- One row per artist name that last.fm corrects to another artist.
+-- One row per artist name that stands for another artist.
 with
 
 aliases as (
@@ -36,7 +36,8 @@ final as (
     select
         aliases.alias_artist_id,
         coalesce(ranked.artist_name, aliases.alias_key) as alias_name,
-        aliases.artist_id
+        aliases.artist_id,
+        case when aliases.is_decided then 'administrator' else 'last.fm' end as decided_by
 
     from aliases
 

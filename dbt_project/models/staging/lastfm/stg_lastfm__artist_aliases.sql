@@ -1,4 +1,4 @@
--- One row per artist name key that last.fm has corrected to another artist.
+-- One row per artist name key that was corrected to another artist at some time.
 with
 
 aliases as (
@@ -15,6 +15,7 @@ final as (
         alias_key,
         artist_key,
         is_alias,
+        is_decided,
         identity_load_id
 
     from aliases

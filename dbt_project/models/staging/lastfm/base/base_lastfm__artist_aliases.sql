@@ -1,4 +1,4 @@
--- One row per artist name key that last.fm has corrected to another artist.
+-- One row per artist name key that was corrected to another artist at some time.
 with recursive
 
 redirects as (
@@ -7,15 +7,23 @@ redirects as (
 
 ),
 
+-- That B is A, by last.fm, is not heard where an administrator decided that A is B.
 links as (
 
     select
-        alias_key,
-        target_key
+        redirects.alias_key,
+        redirects.target_key
 
     from redirects
 
-    where alias_key <> target_key
+    left join redirects as opposite
+        on
+            redirects.target_key = opposite.alias_key
+            and redirects.alias_key = opposite.target_key
+            and opposite.is_decided
+            and not redirects.is_decided
+
+    where redirects.alias_key <> redirects.target_key and opposite.alias_key is null
 
 ),
 
@@ -129,9 +137,12 @@ final as (
             resolved.artist_id, {{ hashed_key(['changes.alias_key']) }}
         ) as artist_id,
         coalesce(resolved.artist_key <> changes.alias_key, false) as is_alias,
+        redirects.is_decided,
         changes.identity_load_id
 
     from changes
+
+    inner join redirects on changes.alias_key = redirects.alias_key
 
     left join resolved on changes.alias_key = resolved.alias_key
 

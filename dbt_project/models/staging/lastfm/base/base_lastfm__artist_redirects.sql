@@ -1,9 +1,15 @@
--- One row per artist name key that last.fm was asked to correct, with the right key.
+-- One row per artist name key that was corrected, or confirmed, with the right key.
 with
 
-corrections as (
+answers as (
 
     select * from {{ source('lastfm', 'artist_corrections') }}
+
+),
+
+decisions as (
+
+    select * from {{ source('corrections', 'artists') }}
 
 ),
 
@@ -15,27 +21,75 @@ name_keys as (
 
 -- artist.getCorrection alone says that two names are one artist. That artist.getInfo
 -- answers under another name does not: it may have read the name wrong.
-ranked as (
+corrections as (
+
+    select
+        requested_name,
+        artist_name,
+        as_of_date,
+        fetched_at,
+        load_id,
+        call_id,
+        item_index,
+        false as is_decided
+
+    from answers
+
+    union all
+
+    select
+        requested_name,
+        artist_name,
+        as_of_date,
+        fetched_at,
+        load_id,
+        call_id,
+        item_index,
+        true as is_decided
+
+    from decisions
+
+),
+
+keyed as (
 
     select
         aliases.name_key as alias_key,
         targets.name_key as target_key,
-        corrections.load_id,
-        row_number() over (
+        corrections.*,
+        bool_or(corrections.is_decided) over (
             partition by aliases.name_key
-            order by
-                corrections.as_of_date desc,
-                corrections.fetched_at desc,
-                corrections.load_id desc,
-                corrections.call_id,
-                corrections.item_index
-        ) as recency
+        ) as has_decision
 
     from corrections
 
     inner join name_keys as aliases on corrections.requested_name = aliases.name
 
     left join name_keys as targets on corrections.artist_name = targets.name
+
+),
+
+-- What an administrator decided about a name stands, whatever last.fm answers.
+ranked as (
+
+    select
+        alias_key,
+        target_key,
+        load_id,
+        is_decided,
+        row_number() over (
+            partition by alias_key
+            order by
+                as_of_date desc,
+                fetched_at desc,
+                load_id desc,
+                call_id,
+                item_index
+        ) as recency
+
+    from keyed
+
+    where is_decided = has_decision
 
 ),
 
@@ -79,7 +133,9 @@ final as (
             ),
             max(other_targets.other_load_id)
         ) as since_load_id,
-        max(coalesce(other_targets.other_load_id, 0)) > 0 as has_changed
+        max(coalesce(other_targets.other_load_id, 0)) > 0
+        or bool_or(ranked.is_decided) as has_changed,
+        bool_or(ranked.is_decided) as is_decided
 
     from latest
 

@@ -1,0 +1,51 @@
+"""What administrators decide about artists' names, on its way into the warehouse.
+
+Owns the raw table and the landed body: an object ``correction`` with a list ``artist``
+of a name and the name that is right. The newest decision about a name stands before
+last.fm's own corrections; a name that is its own right name is an artist of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+from sqlalchemy import Engine
+
+from ingest.landing import Record, write_part
+
+METHOD = "correction"
+TABLE = "corrections__artists"
+DESCRIPTION = "One row per decision of an administrator about what an artist's name is."
+COLUMNS = "requested_name! artist_name!"
+RUN = "correction-"
+"""How the names of runs begin whose landing parts are corrections."""
+
+
+def land(
+    engine: Engine, landing_dir: Path, requested: str, artist: str, now: datetime
+) -> None:
+    """Land a decision; complete when this returns. The lease must be held.
+
+    Args:
+        requested: the name that is meant.
+        artist: the artist that it is.
+        now: the database's time (UTC), whose day the decision is of.
+    """
+    run_id = f"{RUN}{secrets.token_hex(8)}"
+    item = {"requested_name": requested, "artist_name": artist}
+    record = Record(
+        call_id=run_id,
+        run_id=run_id,
+        as_of_date=now.date(),
+        method=METHOD,
+        params={"artist": requested},
+        context=None,
+        attempt=1,
+        fetched_at=now,
+        status=200,
+        body=orjson.dumps({METHOD: {"artist": [item]}}),
+    )
+    write_part(landing_dir, now.date(), run_id, [record], engine)
