@@ -222,16 +222,15 @@ def top(
                 cast(sum(artists.scrobbles) as bigint) as scrobbles,
                 cast(sum(artists.listening_seconds) as bigint) as listening_seconds,
                 min(artists.first_at) as first_at, max(artists.last_at) as last_at
-            from ({_entities("artist_id")}) as artists
+            from ({_artists(listening)}) as artists
             inner join marts.artist_tags as tags
                 on tags.artist_id = artists.entity_id and {is_main_tag()}
             group by tags.tag_id
         """
+    elif entity == "artists":
+        entities = _artists(listening, listening.rules.shared_sql("plays"))
     else:
-        source = "plays"
-        if entity == "artists":
-            source = listening.rules.shared_sql(source)
-        entities = _entities(_KEYS[entity], source)
+        entities = _entities(_KEYS[entity])
     join, names = _NAMES[entity]
     measure = _BY[by]
     found = reader.query(
@@ -328,6 +327,20 @@ _FIRST = (
     "scrobbles",
     "share_pct",
 )
+
+
+def _artists(listening: Listening, source: str = "plays") -> str:
+    """SQL: the artists of the window; of all of time as told from the mart."""
+    is_told = not listening.rules and listening.entity is None
+    if not is_told or listening.days.period != "all_time":
+        return _entities("artist_id", source)
+    return f"""
+        select
+            artist_id as entity_id, scrobbles, listening_seconds,
+            first_scrobbled_at as first_at, last_scrobbled_at as last_at
+        from {listening.artists_mart}
+        where listener_id = :listener_id
+    """
 
 
 def _entities(key: str, source: str = "plays") -> str:

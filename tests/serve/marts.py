@@ -443,6 +443,7 @@ def _rollups(
                 "listener_id": listener,
                 "artist_id": artist_id,
                 "scrobbles": len(mine),
+                "listening_seconds": seconds(mine),
                 "first_scrobbled_at": min(times),
                 "last_scrobbled_at": max(times),
             }

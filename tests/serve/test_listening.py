@@ -125,12 +125,14 @@ def make_library(change: Callable[[Play], Play | None] = lambda play: play) -> W
         }
     )
     for name in {play["name"] for play in plays}:
-        own = [play["scrobbled_at"] for play in plays if play["name"] == name]
+        played = [play for play in plays if play["name"] == name]
+        own = [play["scrobbled_at"] for play in played]
         world["listener_artists"].append(
             {
                 "listener_id": "zoe",
                 "artist_id": key(name),
                 "scrobbles": len(own),
+                "listening_seconds": sum(play["listening_seconds"] for play in played),
                 "first_scrobbled_at": min(own),
                 "last_scrobbled_at": max(own),
             }

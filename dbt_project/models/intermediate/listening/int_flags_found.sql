@@ -105,27 +105,55 @@ found as (
 
 ),
 
+spans as (
+
+    select
+        listener_id,
+        flag,
+        first_date,
+        last_date,
+        max(most) as most
+
+    from found
+
+    where
+        {{ ['true', "listener_id not in ('" ~ allowed | join("', '") ~ "')"]
+            [1 if allowed else 0] }}
+
+    group by listener_id, flag, first_date, last_date
+
+),
+
+-- Day by day, not by a comparison: PostgreSQL would try every day of the listener.
+span_days as (
+
+    select
+        listener_id,
+        cast({{ each_day('first_date', 'last_date') }} as date) as scrobbled_date,
+        flag,
+        most
+
+    from spans
+
+),
+
 final as (
 
     select
         listener_days.listener_id,
         listener_days.scrobbled_date,
-        found.flag,
-        cast(max(found.most) as bigint) as most
+        span_days.flag,
+        cast(max(span_days.most) as bigint) as most
 
-    from found
+    from listener_days
 
-    inner join listener_days
+    inner join span_days
         on
-            found.listener_id = listener_days.listener_id
-            and found.first_date <= listener_days.scrobbled_date
-            and found.last_date >= listener_days.scrobbled_date
+            listener_days.listener_id = span_days.listener_id
+            and listener_days.scrobbled_date = span_days.scrobbled_date
 
-    where
-        {{ ['true', "found.listener_id not in ('" ~ allowed | join("', '") ~ "')"]
-            [1 if allowed else 0] }}
-
-    group by listener_days.listener_id, listener_days.scrobbled_date, found.flag
+    group by
+        listener_days.listener_id, listener_days.scrobbled_date, span_days.flag
 
 )
 

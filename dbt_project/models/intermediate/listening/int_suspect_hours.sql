@@ -49,25 +49,45 @@ summed as (
 
 ),
 
-suspects as (
+starting as (
 
-    select distinct
-        listener_days.listener_id,
-        listener_days.scrobbled_date
+    select
+        listener_id,
+        scrobbled_date,
+        case
+            when is_long then {{ add_days('scrobbled_date', -reach) }}
+            else {{ add_days('scrobbled_date', -1) }}
+        end as first_date
 
     from summed
 
-    inner join listener_days
-        on
-            summed.listener_id = listener_days.listener_id
-            and summed.scrobbled_date >= listener_days.scrobbled_date
-            and case
-                when summed.is_long
-                    then {{ add_days('summed.scrobbled_date', -reach) }}
-                else {{ add_days('summed.scrobbled_date', -1) }}
-            end <= listener_days.scrobbled_date
+    where is_busy or is_long
 
-    where summed.is_busy or summed.is_long
+),
+
+-- Day by day, not by a comparison: PostgreSQL would try every day of the listener.
+summed_over as (
+
+    select distinct
+        listener_id,
+        cast({{ each_day('first_date', 'scrobbled_date') }} as date) as scrobbled_date
+
+    from starting
+
+),
+
+suspects as (
+
+    select
+        listener_days.listener_id,
+        listener_days.scrobbled_date
+
+    from listener_days
+
+    inner join summed_over
+        on
+            listener_days.listener_id = summed_over.listener_id
+            and listener_days.scrobbled_date = summed_over.scrobbled_date
 
 ),
 

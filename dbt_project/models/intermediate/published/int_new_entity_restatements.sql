@@ -139,7 +139,7 @@ final as (
         case named.subject
             when 'renamed' then 'last.fm writes the name otherwise'
             when 'retagged' then 'last.fm lists other tags first'
-            else 'last.fm corrects the name to another artist'
+            else 'the name is corrected to another artist'
         end as reason,
         case
             when named.subject = 'retagged'

@@ -37,7 +37,9 @@ final as (
         aliases.alias_artist_id,
         coalesce(ranked.artist_name, aliases.alias_key) as alias_name,
         aliases.artist_id,
-        case when aliases.is_decided then 'administrator' else 'last.fm' end as decided_by
+        case
+            when aliases.is_decided then 'administrator' else 'last.fm'
+        end as decided_by
 
     from aliases
 

@@ -15,6 +15,8 @@ final as (
         listener_id,
         {{ period_start('week', 'scrobbled_date') }} as week_start,
         cast(count(*) as bigint) as scrobbles,
+        cast(sum({{ listening_seconds('duration_seconds') }}) as bigint)
+            as listening_seconds,
         min(scrobbled_at) as first_scrobbled_at,
         max(scrobbled_at) as last_scrobbled_at
 

@@ -14,6 +14,7 @@ final as (
         listener_id,
         artist_id,
         cast(sum(scrobbles) as bigint) as scrobbles,
+        cast(sum(listening_seconds) as bigint) as listening_seconds,
         min(first_scrobbled_at) as first_scrobbled_at,
         max(last_scrobbled_at) as last_scrobbled_at
 

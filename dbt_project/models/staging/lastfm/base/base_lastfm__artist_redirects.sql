@@ -1,4 +1,4 @@
--- One row per artist name key that was corrected, or confirmed, with the right key.
+-- One row per artist name key that was corrected, with the right key.
 with
 
 answers as (
