@@ -241,15 +241,34 @@ def top(
 
         entities as ({entities}),
 
+        whole as (
+
+            select
+                sum(scrobbles) as all_scrobbles,
+                cast(count(*) as bigint) as entities
+            from entities
+
+        ),
+
+        -- Ranks of the first are those of all: the rest needs no sorting.
+        first_ones as (
+
+            select * from entities
+            order by {measure} desc, scrobbles desc, entity_id
+            limit :depth
+
+        ),
+
         ranked as (
 
             select
                 cast(rank() over (order by {measure} desc) as integer) as rank,
-                entities.*,
-                100.0 * cast(scrobbles as double precision)
-                    / sum(scrobbles) over () as share_pct,
-                cast(count(*) over () as bigint) as entities
-            from entities
+                first_ones.*,
+                100.0 * cast(first_ones.scrobbles as double precision)
+                    / whole.all_scrobbles as share_pct,
+                whole.entities
+            from first_ones
+            cross join whole
 
         ),
 
@@ -270,7 +289,12 @@ def top(
         {join}
         order by paged.{measure} desc, paged.scrobbles desc, paged.entity_id
         """,
-        {**listening.binds, "limit": limit, "offset": offset},
+        {
+            **listening.binds,
+            "limit": limit,
+            "offset": offset,
+            "depth": limit + offset,
+        },
     )
     return listening.rules.answered(found)
 

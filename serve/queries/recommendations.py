@@ -242,25 +242,12 @@ def again(
     and only artists who have some. The score is such plays beside the first one's.
     """
     everything = listening.whole
-    near = ", ".join(map(str, _near(hour))) if hour is not None else ""
     measure = "scrobbles" if hour is None else "hour_scrobbles"
-    is_near = f"extract(hour from local_at) in ({near})" if near else "true"
     found = reader.query(
         f"""
         with
 
-        plays as ({everything.sql}),
-
-        artists as (
-
-            select
-                artist_id, cast(count(*) as bigint) as scrobbles,
-                cast(count(*) filter (where {is_near}) as bigint) as hour_scrobbles,
-                min(local_date) as first_day, max(local_date) as last_day
-            from plays
-            group by artist_id
-
-        ),
+        artists as ({_artists_sql(everything, hour)}),
 
         quiet as (
 
@@ -294,6 +281,34 @@ def again(
         },
     )
     return _with_reasons(listening.rules.answered(found), hour)
+
+
+def _artists_sql(everything: Listening, hour: int | None) -> str:
+    """SQL: each artist with all plays, those near the hour, local first and last day.
+
+    Without an hour from the mart: a thirtieth of the time.
+    """
+    if hour is None:
+        first, last = map(
+            everything.local_sql, ("first_scrobbled_at", "last_scrobbled_at")
+        )
+        return f"""
+            select
+                artist_id, scrobbles, scrobbles as hour_scrobbles,
+                cast({first} as date) as first_day, cast({last} as date) as last_day
+            from {everything.artists_mart}
+            where listener_id = :listener_id
+        """
+    near = ", ".join(map(str, _near(hour)))
+    return f"""
+        select
+            artist_id, cast(count(*) as bigint) as scrobbles,
+            cast(count(*) filter (where extract(hour from local_at) in ({near}))
+                as bigint) as hour_scrobbles,
+            min(local_date) as first_day, max(local_date) as last_day
+        from ({everything.sql}) as plays
+        group by artist_id
+    """
 
 
 def _with_reasons(found: Result, hour: int | None) -> Result:
