@@ -92,12 +92,7 @@ def beside(row: Mapping[str, Any], words: Markup) -> Markup:
 
 def _are_shown(reader: Reader) -> bool:
     """Whether the service shows covers, and the published version has any to show."""
-    if not services().covers.is_on:
-        return False
-    asked = ("covers are kept",)
-    if asked not in reader.memo:
-        reader.memo[asked] = queries.are_kept(reader)
-    return bool(reader.memo[asked])
+    return services().covers.is_on and queries.are_kept(reader)
 
 
 def of_album(reader: Reader, album_id: str) -> str | None:

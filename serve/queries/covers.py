@@ -8,19 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from serve.store.contract import Reader, among, in_lines
+from serve.store.contract import Reader, among, has_column, in_lines
 
 
 def are_kept(reader: Reader) -> bool:
-    """Whether the version knows of covers; one of an older release does not."""
-    found = reader.query(
-        """
-        select 1 as one from information_schema.columns
-        where table_schema = 'marts' and table_name = 'dim_albums'
-            and column_name = 'cover_id'
-        """
-    )
-    return found.first() is not None
+    """Whether the version knows of covers."""
+    return has_column(reader, "dim_albums", "cover_id")
 
 
 def is_published(reader: Reader, cover_id: str) -> bool:

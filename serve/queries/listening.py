@@ -16,7 +16,7 @@ from serve.queries.own_rules import NO_RULES, Rules
 from serve.queries.search import Search
 from serve.queries.windows import has_tag, is_main_tag
 from serve.ranges import BEGINNING, Range
-from serve.store.contract import Reader, Result
+from serve.store.contract import Reader, Result, has_column
 from serve.zones import Zone
 
 Entity = Literal["artists", "albums", "tracks", "tags"]
@@ -222,13 +222,13 @@ def top(
                 cast(sum(artists.scrobbles) as bigint) as scrobbles,
                 cast(sum(artists.listening_seconds) as bigint) as listening_seconds,
                 min(artists.first_at) as first_at, max(artists.last_at) as last_at
-            from ({_artists(listening)}) as artists
+            from ({_artists(reader, listening)}) as artists
             inner join marts.artist_tags as tags
                 on tags.artist_id = artists.entity_id and {is_main_tag()}
             group by tags.tag_id
         """
     elif entity == "artists":
-        entities = _artists(listening, listening.rules.shared_sql("plays"))
+        entities = _artists(reader, listening, listening.rules.shared_sql("plays"))
     else:
         entities = _entities(_KEYS[entity])
     join, names = _NAMES[entity]
@@ -353,10 +353,15 @@ _FIRST = (
 )
 
 
-def _artists(listening: Listening, source: str = "plays") -> str:
-    """SQL: the artists of the window; of all of time as told from the mart."""
-    is_told = not listening.rules and listening.entity is None
-    if not is_told or listening.days.period != "all_time":
+def _artists(reader: Reader, listening: Listening, source: str = "plays") -> str:
+    """SQL: the artists of the window; of all of time without rules from the mart."""
+    is_told = (
+        listening.days.period == "all_time"
+        and not listening.rules
+        and listening.entity is None
+        and has_column(reader, "listener_artists", "listening_seconds")
+    )
+    if not is_told:
         return _entities("artist_id", source)
     return f"""
         select

@@ -132,6 +132,22 @@ class VersionMoved(StoreUnavailable):
     """What was read so far is of a version that is no longer the published one."""
 
 
+def has_column(reader: Reader, mart: str, column: str) -> bool:
+    """Whether the version's mart has the column; that of an older release may not."""
+    asked = ("has column", mart, column)
+    if asked not in reader.memo:
+        found = reader.query(
+            """
+            select 1 as one from information_schema.columns
+            where table_schema = 'marts' and table_name = :mart
+                and column_name = :column
+            """,
+            {"mart": mart, "column": column},
+        )
+        reader.memo[asked] = found.first() is not None
+    return bool(reader.memo[asked])
+
+
 @lru_cache(maxsize=2048)
 def translate(sql: str, style: str) -> tuple[str, tuple[str, ...]]:
     """Rewrite `:name` for an engine (`$name` or `$1`); also the names used."""

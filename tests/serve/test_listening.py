@@ -25,8 +25,9 @@ from serve.queries import listening as queries
 from serve.queries import statistics
 from serve.queries.listening import Listening
 from serve.ranges import of_word
+from serve.store.contract import Reader
 from serve.zones import Zone
-from tests.serve.conftest import close, csrf, log_in, make_settings
+from tests.serve.conftest import close, csrf, log_in, make_settings, shared
 from tests.serve.marts import World, key, publish, version_path, write_duckdb
 from tests.serve.marts import write_postgres as write_into_postgres
 
@@ -417,6 +418,33 @@ def test_the_first_of_a_list_are_the_same_from_the_mart_and_from_the_plays(
                         assert own[name] == other[name], (word, zone, entity)
                     assert own["share_pct"] == pytest.approx(other["share_pct"])
                     assert (own["entity_name"] == "of the mart") is is_mart
+
+
+def test_a_version_of_an_older_release_has_the_same_lists(
+    zoe: Zoe, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def lists() -> list[dict[str, Any]]:
+        days = of_word("all_time", AS_OF)
+        listening = Listening("zoe", days, AS_OF, Zone("Europe/Oslo"))
+        with shared(app).store.read() as reader:
+            return [
+                row
+                for entity in ("artists", "tags")
+                for row in queries.top(
+                    reader, listening, entity=entity, by="minutes", limit=9, offset=1
+                ).records()
+            ]
+
+    def has_none(_reader: Reader, mart: str, column: str) -> bool:
+        asked.append((mart, column))
+        return False
+
+    told = lists()
+    monkeypatch.setattr(queries, "has_column", has_none)
+    assert lists() == told and len(told) > 9
+    assert asked == [("listener_artists", "listening_seconds")] * 2
 
 
 def test_a_list_is_paged_to_its_end_without_loss_or_repetition(zoe: Zoe) -> None:
