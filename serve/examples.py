@@ -64,6 +64,10 @@ def _rule(_: Known) -> Known:
 FIRST: dict[str, Callable[[Known], Known | None]] = {
     "account_change_account": lambda _: {"is_public": True},
     "account_make_token": lambda _: {"name": "example", "scopes": ["read"]},
+    "rules_correct_artist": lambda known: {
+        "artist": known["name"],
+        "becomes": known["other_name"],
+    },
     "account_join_panel": lambda _: None,
     "account_ask_for_artist": lambda _: {"artist": "Nobody has listed this"},
     "rules_preview_rule": _rule,
@@ -196,6 +200,7 @@ def collect(data_dir: Path) -> dict[str, Any]:
         share = listed.get_json()["data"][-1]
         asker.known["artist_id"] = share["artist_id"]
         asker.known["name"] = share["artist_name"]
+        asker.known["other_name"] = listed.get_json()["data"][0]["artist_name"]
         operations = {
             operation["operationId"]: (method.upper(), path, operation)
             for path, item in app.described["paths"].items()  # type: ignore[attr-defined]
