@@ -391,14 +391,15 @@ class _Workers:
                 self._started[me] = time.monotonic()
                 try:
                     outcome = self._ask(connection, job)
+                    if outcome.line is not None:
+                        with self._lock:
+                            self.waiting_bytes += len(outcome.line)
+                    # Under way until it is handed on: at an end nobody waits longer.
+                    self.outcomes.put(outcome)
                 finally:
                     del self._started[me]
                     with self._lock:
                         self._waiting += 1
-                if outcome.line is not None:
-                    with self._lock:
-                        self.waiting_bytes += len(outcome.line)
-                self.outcomes.put(outcome)
         except BaseException as error:
             self.outcomes.put(error)
         finally:

@@ -215,22 +215,6 @@ def top(
     offset: int,
 ) -> Result:
     """What was played most; ties share a rank, and the share is that of plays."""
-    if entity == "tags":
-        entities = f"""
-            select
-                tags.tag_id as entity_id,
-                cast(sum(artists.scrobbles) as bigint) as scrobbles,
-                cast(sum(artists.listening_seconds) as bigint) as listening_seconds,
-                min(artists.first_at) as first_at, max(artists.last_at) as last_at
-            from ({_artists(reader, listening)}) as artists
-            inner join marts.artist_tags as tags
-                on tags.artist_id = artists.entity_id and {is_main_tag()}
-            group by tags.tag_id
-        """
-    elif entity == "artists":
-        entities = _artists(reader, listening, listening.rules.shared_sql("plays"))
-    else:
-        entities = _entities(_KEYS[entity])
     join, names = _NAMES[entity]
     measure = _BY[by]
     found = reader.query(
@@ -239,7 +223,7 @@ def top(
 
         plays as ({listening.sql}),
 
-        entities as ({entities}),
+        entities as ({_things(reader, listening, entity)}),
 
         whole as (
 
@@ -259,7 +243,7 @@ def top(
 
         ),
 
-        ranked as (
+        paged as (
 
             select
                 cast(rank() over (order by {measure} desc) as integer) as rank,
@@ -269,12 +253,6 @@ def top(
                 whole.entities
             from first_ones
             cross join whole
-
-        ),
-
-        paged as (
-
-            select * from ranked
             order by {measure} desc, scrobbles desc, entity_id
             limit :limit offset :offset
 
@@ -351,6 +329,25 @@ _FIRST = (
     "scrobbles",
     "share_pct",
 )
+
+
+def _things(reader: Reader, listening: Listening, entity: str) -> str:
+    """SQL: the artists, albums, tracks or tags of the window with their plays."""
+    if entity == "artists":
+        return _artists(reader, listening, listening.rules.shared_sql("plays"))
+    if entity != "tags":
+        return _entities(_KEYS[entity])
+    return f"""
+        select
+            tags.tag_id as entity_id,
+            cast(sum(artists.scrobbles) as bigint) as scrobbles,
+            cast(sum(artists.listening_seconds) as bigint) as listening_seconds,
+            min(artists.first_at) as first_at, max(artists.last_at) as last_at
+        from ({_artists(reader, listening)}) as artists
+        inner join marts.artist_tags as tags
+            on tags.artist_id = artists.entity_id and {is_main_tag()}
+        group by tags.tag_id
+    """
 
 
 def _artists(reader: Reader, listening: Listening, source: str = "plays") -> str:

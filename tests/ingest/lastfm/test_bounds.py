@@ -66,9 +66,10 @@ def run(
     url: str,
     policy: RetryPolicy = BOUNDED,
     seconds: float = 60.0,
+    read: float = 5.0,
     **options: Any,
 ) -> FetchResult:
-    """Fetch the day; after `seconds` it is cancelled."""
+    """Fetch the day; cancelled after `seconds`, a silence of `read` is a failure."""
     cancel = threading.Event()
     timer = threading.Timer(seconds, cancel.set)
     timer.start()
@@ -76,7 +77,7 @@ def run(
         (result,) = fetch(
             [(DAY, "full")],
             plan=PLAN,
-            client=Client(url, "key", Timeouts(connect=2.0, read=0.3, total=1.0)),
+            client=Client(url, "key", Timeouts(connect=2.0, read=read, total=10.0)),
             engine=engine,
             landing_root=root,
             run_id="run",
@@ -125,7 +126,7 @@ def test_a_bad_server_ends_the_fetch_after_few_requests_with_the_cause(
     bad.set_faults([replace(fault, after=30) for fault in faults])
     started = time.monotonic()
     with pytest.raises(FetchStopped, match=said) as stopped:
-        run(engine, tmp_path, bad.url)
+        run(engine, tmp_path, bad.url, read=0.3 if case == "hanging" else 5.0)
     assert stopped.value.exit_code == 3
     assert time.monotonic() - started < 30
     assert len(bad.requests) < 30 + FEW
