@@ -25,6 +25,7 @@
         },
         'chart_revisions.artist_id': {},
         'chart_revisions.entity_id': {},
+        'fct_artist_prices.artist_id': {},
         'listener_hours.listener_id': {'dim_listeners': "listener_id <> ''"},
         'listener_tag_assignments.item_id': {
             'dim_artists': "tagging_type = 'artist'",

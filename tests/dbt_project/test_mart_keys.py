@@ -110,3 +110,29 @@ def test_a_key_that_its_dimension_lacks_is_named_with_mart_and_column(
     assert f"{where}: 1 keys are not in {dimension}, one of them {gone}" in str(
         failed.value
     )
+
+
+def test_a_listed_artist_that_is_merged_later_keeps_no_day_from_being_published(
+    published: Path, tmp_path: Path
+) -> None:
+    shutil.copyfile(published / FILE, tmp_path / FILE)
+    with duckdb.connect(str(tmp_path / FILE)) as connection:
+        columns = connection.execute(
+            "select column_name, data_type from information_schema.columns"
+            " where table_schema = 'marts' and table_name = 'fct_artist_prices'"
+        ).fetchall()
+        values = {
+            "artist_id": "'merged since'",
+            "BOOLEAN": "true",
+            "DATE": "current_date",
+        }
+        row = ", ".join(
+            values.get(name, values.get(kind, "'1'")) for name, kind in columns
+        )
+        connection.execute(f"insert into marts.fct_artist_prices select {row}")
+        (rows,) = connection.execute(
+            "select count(*) from marts.fct_artist_prices"
+            " where artist_id not in (select artist_id from marts.dim_artists)"
+        ).fetchall()
+    assert rows == (1,)
+    run_dbt(Target(duckdb_path=tmp_path / FILE), tmp_path, TEST, command="test")
