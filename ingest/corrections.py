@@ -14,7 +14,9 @@ from pathlib import Path
 import orjson
 from sqlalchemy import Engine
 
+from ingest import landing
 from ingest.landing import Record, write_part
+from warehouse import ops
 
 METHOD = "correction"
 TABLE = "corrections__artists"
@@ -34,6 +36,7 @@ def land(
         artist: the artist that it is.
         now: the database's time (UTC), whose day the decision is of.
     """
+    ops.ensure_tables(engine, landing.metadata)
     run_id = f"{RUN}{secrets.token_hex(8)}"
     item = {"requested_name": requested, "artist_name": artist}
     record = Record(
@@ -42,10 +45,7 @@ def land(
         as_of_date=now.date(),
         method=METHOD,
         params={"artist": requested},
-        context=None,
-        attempt=1,
         fetched_at=now,
-        status=200,
         body=orjson.dumps({METHOD: {"artist": [item]}}),
     )
     write_part(landing_dir, now.date(), run_id, [record], engine)

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from ingest import corrections, landing
+from ingest import corrections
 from ingest.exports.landing import is_landed, land
 from ingest.exports.plays import Tally
 from ingest.exports.reading import read, readings
@@ -161,7 +161,6 @@ def correct_artist(job: Job) -> Mapping[str, int]:
     settings = job.settings
     engine = ops.open_ops(settings)
     try:
-        ops.ensure_tables(engine, landing.metadata)
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         with _held_lease(job, engine, deadline):
             with engine.connect() as connection:

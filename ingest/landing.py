@@ -85,11 +85,11 @@ class Record:
     as_of_date: date
     method: str
     params: Mapping[str, str]
-    context: Mapping[str, Any] | None
-    attempt: int
     fetched_at: datetime
-    status: int
     body: bytes
+    context: Mapping[str, Any] | None = None
+    attempt: int = 1
+    status: int = 200
     verdict: str = "data"
 
     @property

@@ -134,10 +134,7 @@ def _records(
             as_of_date=as_of,
             method=METHOD,
             params={"user": listener, "file": reading.digest, "page": str(number)},
-            context=None,
-            attempt=1,
             fetched_at=now,
-            status=200,
             body=orjson.dumps({METHOD: {"play": items}}),
         )
 

@@ -193,10 +193,7 @@ def _land(
             "account": now.account,
             **{key: str(value) for key, value in params.items()},
         },
-        context=None,
-        attempt=1,
         fetched_at=page.fetched_at,
-        status=200,
         body=page.body,
     )
     with PartWriter(root, as_of, run_id) as writer:

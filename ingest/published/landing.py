@@ -112,10 +112,7 @@ def land_constants(
         as_of_date=as_of_date,
         method=METHOD,
         params={"constants": run_id},
-        context=None,
-        attempt=1,
         fetched_at=now,
-        status=200,
         body=orjson.dumps({METHOD: {"constants": [_plain(dict(row)) for row in rows]}}),
     )
     write_part(landing_dir, as_of_date, run_id, [record], engine)
@@ -143,10 +140,7 @@ def records(target: Target, run_id: str, version: Version) -> Iterator[Record]:
             as_of_date=version.as_of_date,
             method=METHOD,
             params={"version": version.version},
-            context=None,
-            attempt=1,
             fetched_at=version.published_at,
-            status=200,
             body=orjson.dumps({METHOD: lists}),
         )
 
