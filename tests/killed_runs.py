@@ -80,7 +80,7 @@ def kill_and_mend(
             if number < len(kills):
                 daily = fresh()
     # A run may be done just before the kill, but not often.
-    assert killed >= len(kills) - 2
+    assert killed >= 0.6 * len(kills)
     # A run killed after it had published leaves its folder to the next working run.
     daily.run("daily", "--as-of", str(day), "--force")
     assert daily.shown().marts == after.marts

@@ -74,6 +74,11 @@ _IN_SIGHT = """
         return box.width > 1 && box.top >= 0 && line <= tall;
     });
 """
+# What the button or link at a point says; between them lies the page itself.
+_BUTTON_AT = """
+    const node = document.elementFromPoint(...arguments);
+    return node?.closest('button, a, input')?.innerText ?? '';
+"""
 # What every live region says from now on, as [its id or class, its text].
 _LISTEN = """
     window.heard = [];
@@ -219,9 +224,7 @@ class Phone:
 
     def check_no_second_tap(self, at: tuple[float, float], text: str) -> None:
         """Where a finger has just tapped there is not the button with this text."""
-        under = self.browser.ask(
-            "return document.elementFromPoint(...arguments)?.innerText ?? ''", *at
-        )
+        under = self.browser.ask(_BUTTON_AT, *at)
         assert text not in under, f"a second tap at {at} would be {text!r}"
 
 
