@@ -49,7 +49,7 @@ docs: install ## the docs site of all tables, as one page in site/
 	@$(BIN)/scrobble docs $(ARGS)
 
 test: install ## every test, offline, with databases of its own
-	@$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
+	@$(BIN)/python $(COVERAGE) -m pytest -n logical --dist worksteal $(ARGS)
 
 chaos: install ## the long version: hundreds of kills and many processes
 	@SCROBBLE_CHAOS=1 $(BIN)/python -m pytest -m chaos $(ARGS)

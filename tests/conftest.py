@@ -5,11 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-import coverage
 import pytest
 
 from local_lastfm import LocalLastfm
@@ -22,44 +20,10 @@ from tests.system import (
     start_postgres,
 )
 
-# Their own process runs dbt, SQL and bench, whose calls cost most under a tracer: a
-# build takes twice as long. Few of the lines that count are reached there alone.
-UNMEASURED = {Path(__file__).parent / name for name in ("bench", "dbt_project")}
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long tests first; the order is the same otherwise."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test, with its fixtures, and measure its coverage where that tells much."""
-    callspec = getattr(item, "callspec", None)
-    given = callspec.params.values() if callspec else ()
-    if (
-        any(map(item.get_closest_marker, ("long", "unmeasured")))
-        or UNMEASURED & set(item.path.parents)
-        # What runs on both databases is measured on the other one.
-        or any(value in ("postgres", "postgresql") for value in given)
-    ):
-        with no_coverage():
-            return (yield)
-    return (yield)
-
-
-@contextmanager
-def no_coverage() -> Iterator[None]:
-    """Measure nothing meanwhile, if anything is measured."""
-    measuring = coverage.Coverage.current()
-    if measuring is None:
-        yield
-        return
-    measuring.stop()
-    try:
-        yield
-    finally:
-        measuring.start()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from exchange import auction, ledger, pricing
 from exchange.settings import ExchangeSettings
 
-pytestmark = pytest.mark.unmeasured
 RULES = ExchangeSettings()
 PRICE, DEPTH = 1_000_000, 2500
 BOUND = pricing.impact_bound_micros(RULES, DEPTH)

@@ -38,7 +38,6 @@ from exchange.settings import UNITS_PER_CREDIT
 from exchange.settlement import dividends, listings
 from tests.exchange.game import NAMES, SETTINGS, Game, artist, values
 
-pytestmark = pytest.mark.unmeasured
 DIGITS = Context(prec=60)
 RULES = SETTINGS.model_copy(update={"holding_limit_pct": 100, "staleness_z_milli": 0})
 PLAYERS = ("ann", "bob", "cyd")

@@ -276,7 +276,6 @@ def test_a_version_from_before_what_is_gone_is_not_gone_on_from(
 ANSWERS = 5
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("days", "budget_mb"),
     [(65, 15), pytest.param(400, 40, marks=pytest.mark.chaos)],

@@ -26,7 +26,6 @@ from serve.api.written import description
 from tests.daily_runs import ROOT
 from tests.serve.conftest import bearer
 
-pytestmark = pytest.mark.unmeasured
 TEXT = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 SERVICE = "http://127.0.0.1:8000"
 # What a client needs of npm: the generator, the compiler and what asks.

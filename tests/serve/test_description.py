@@ -29,7 +29,6 @@ from serve.app import create_app
 from tests.serve.conftest import bearer, close, make_settings, shared
 from tests.serve.marts import World, key
 
-pytestmark = pytest.mark.unmeasured
 # A description cannot say that `from` must not be after `to`, nor that `range` excludes
 # both: these are answered by 400, everything else that is valid must be accepted.
 ACCEPTED = ["2xx", "3xx", "400", "401", "403", "404", "409", "429"]

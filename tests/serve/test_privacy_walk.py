@@ -33,7 +33,6 @@ from tests.serve.conftest import bearer, close, csrf, log_in, make_settings, sha
 from tests.serve.marts import World, key, publish, version_path, write_duckdb
 from tests.serve.test_privacy import PLACES, TERMS, fill, routes
 
-pytestmark = pytest.mark.unmeasured
 VERSION = "20260314-000001"
 #: Strings that stand nowhere else, whatever becomes of them on the way.
 NAMES = {

@@ -26,7 +26,7 @@ from warehouse import fence, mart_store, ops
 from warehouse.errors import Busy, LeaseLost
 from warehouse.settings import Settings
 
-pytestmark = [pytest.mark.postgres, pytest.mark.unmeasured]
+pytestmark = pytest.mark.postgres
 ROOT = Path(__file__).parents[2]
 
 
