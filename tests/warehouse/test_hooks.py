@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import tomllib
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -102,7 +102,7 @@ def test_an_entry_that_does_not_load_or_fit_is_named(
     monkeypatch: pytest.MonkeyPatch, value: str, reason: str
 ) -> None:
     entry = EntryPoint("fetch", value, "scrobble.steps")
-    monkeypatch.setattr(plugins, "entry_points", lambda **_: [entry])
+    monkeypatch.setattr(plugins, "_installed", lambda: EntryPoints([entry]))
     with pytest.raises(SettingsError, match=f"fetch of scrobble.steps .*{reason}"):
         hooks.STEPS.find("fetch")
 
