@@ -8,11 +8,12 @@ last.fm's own corrections; a name that is its own right name is an artist of its
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import orjson
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from ingest import landing
 from ingest.landing import Record, write_part
@@ -27,14 +28,23 @@ RUN = "correction-"
 
 
 def land(
-    engine: Engine, landing_dir: Path, requested: str, artist: str, now: datetime
+    engine: Engine,
+    landing_dir: Path,
+    requested: str,
+    artist: str,
+    now: datetime,
+    check: Callable[[Connection], None],
 ) -> None:
-    """Land a decision; complete when this returns. The lease must be held.
+    """Land a decision; complete when this returns.
 
     Args:
         requested: the name that is meant.
         artist: the artist that it is.
         now: the database's time (UTC), whose day the decision is of.
+        check: raises when the caller may no longer write (``Lease.check``).
+
+    Raises:
+        LeaseLost: a run has taken over; nothing is landed.
     """
     ops.ensure_tables(engine, landing.metadata)
     run_id = f"{RUN}{secrets.token_hex(8)}"
@@ -48,4 +58,4 @@ def land(
         fetched_at=now,
         body=orjson.dumps({METHOD: {"artist": [item]}}),
     )
-    write_part(landing_dir, now.date(), run_id, [record], engine)
+    write_part(landing_dir, now.date(), run_id, [record], engine, check)

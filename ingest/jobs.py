@@ -158,16 +158,16 @@ def correct_artist(job: Job) -> Mapping[str, int]:
         Busy: a daily run held the lock for six hours.
     """
     requested, _, artist = (job.subject or "").partition("\n")
-    settings = job.settings
-    engine = ops.open_ops(settings)
+    engine = ops.open_ops(job.settings)
+    folder = job.settings.data_dir / "landing"
+
+    def decide(lease: Lease) -> None:
+        with engine.connect() as connection:
+            now = ops.database_time(connection)
+        corrections.land(engine, folder, requested, artist, now, lease.check)
+
     try:
-        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-        with _held_lease(job, engine, deadline):
-            with engine.connect() as connection:
-                now = ops.database_time(connection)
-            corrections.land(
-                engine, settings.data_dir / "landing", requested, artist, now
-            )
+        _beside_runs(job, engine, decide)
     finally:
         engine.dispose()
     return {"names": 1}

@@ -20,7 +20,7 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -257,13 +257,24 @@ def packed(lines: Iterable[bytes]) -> bytes:
 
 
 def write_part(
-    root: Path, as_of: date, run_id: str, records: Iterable[Record], engine: Engine
+    root: Path,
+    as_of: date,
+    run_id: str,
+    records: Iterable[Record],
+    engine: Engine,
+    check: Callable[[Connection], None] = lambda connection: None,
 ) -> Part:
-    """Write one complete part with these records and enter it."""
+    """Write one complete part with these records and enter it.
+
+    Args:
+        check: raises when the caller may no longer write (``Lease.check``): a run that
+            has taken over may have swept away a file that no row knew.
+    """
     lines = [record.to_line() for record in records]
     with PartWriter(root, as_of, run_id) as writer:
         length = writer.append(lines)
         with engine.begin() as connection:
+            check(connection)
             enter_part(connection, writer, length, len(lines))
             finish_part(connection, writer.part)
         writer.recorded(length, len(lines))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterable
-from datetime import date
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ _PANEL = """
     )
     order by 2, 1
 """
+_LOADED = """
+    select part, max(bytes), max(answers) from raw.load_parts group by 1 order by 1
+"""
 _KNOWN = f"""
     select method, params, max(as_of_date)
     from raw.lastfm__answers
@@ -67,7 +70,7 @@ def recover(recovery: Recovery) -> Recovered:
             select(ops.versions.c.version, ops.versions.c.as_of_date)
         )
     }
-    loaded: set[str] = set()
+    loaded: dict[str, tuple[int, int]] = {}
     if recovery.newest is not None:
         named = {name_key(name) for name in recovery.settings.lastfm_listeners}
         loaded = _recover_fetch(connection, recovery.newest, named)
@@ -92,7 +95,11 @@ def recover(recovery: Recovery) -> Recovered:
             _enter_calls(connection, part, records, is_over)
         _enter_part(connection, part, length, records)
         entered += 1
-    return Recovered(plural(entered, "landing file") if entered else "")
+    gone = {part: size for part, size in loaded.items() if part not in known}
+    expired = _enter_expired(connection, root, gone)
+    texts = [plural(entered, "landing file")] if entered else []
+    texts += [f"{plural(expired, 'landing file')} that had expired"] if expired else []
+    return Recovered(", ".join(texts))
 
 
 def _enter_part(
@@ -110,6 +117,36 @@ def _enter_part(
             created_at=first.fetched_at,
         )
     )
+
+
+def _enter_expired(
+    connection: Connection, root: Path, loaded: Mapping[str, tuple[int, int]]
+) -> int:
+    """Enter what only versions hold: none that lacks it may be gone on from.
+
+    Args:
+        loaded: bytes and answers of parts that the newest version holds.
+
+    Returns:
+        How many of them have no file.
+    """
+    gone = [part for part in loaded if not (root / part).exists()]
+    for part in gone:
+        day, _, name = part.partition("/")
+        size, answers = loaded[part]
+        connection.execute(
+            insert(landing_parts).values(
+                part=part,
+                run_id=name.rpartition("-")[0],
+                as_of_date=date.fromisoformat(day),
+                bytes=size,
+                answers=answers,
+                is_complete=True,
+                created_at=datetime.fromisoformat(day),
+                removed_at=ops.utcnow(),
+            )
+        )
+    return len(gone)
 
 
 def _enter_calls(
@@ -261,8 +298,10 @@ def whole_batches(path: Path, most: int = -1) -> tuple[int, list[Record]]:
 
 def _recover_fetch(
     connection: Connection, newest: Path, named: Collection[str]
-) -> set[str]:
+) -> dict[str, tuple[int, int]]:
     """What raw tells of earlier fetches; returns the loaded parts.
+
+    Of each part how many of its bytes and answers are loaded.
 
     Args:
         named: keys of the listeners whom the settings name: they did not join.
@@ -272,12 +311,12 @@ def _recover_fetch(
             "select table_name from duckdb_tables() where schema_name = 'raw'"
         ).fetchall()
         if ("lastfm__answers",) not in tables:
-            return set()
+            return {}
         tracked = version.execute(_TRACKED).fetchall()
         panel = version.execute(_PANEL).fetchall()
         known = version.execute(_KNOWN).fetchall()
-        parts = version.execute("select part from raw.load_parts").fetchall()
-    loaded = {part for (part,) in parts}
+        parts = version.execute(_LOADED).fetchall()
+    loaded = {part: (size, answers) for part, size, answers in parts}
     if connection.execute(select(queues.fetch_artists).limit(1)).first():
         return loaded  # the journal has a memory of its own, and who left it is gone
     rows: dict[Any, list[dict[str, Any]]] = {

@@ -157,7 +157,9 @@ def _find() -> Account | None:
         account = None
         if kind.lower() == "bearer":
             account = store.by_token(shared.accounts, token.strip(), admins)
-        if account is None:
+        # The token in a feed's address is nobody: which refusal it got would tell whose
+        # it is.
+        if account is None or account.scopes <= store.FEED_SCOPES:
             raise Problem("unauthenticated", "the token is unknown, expired or revoked")
         return account
     secret = session_secret()

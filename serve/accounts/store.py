@@ -36,6 +36,7 @@ SCOPES = ("read", "write", "trade", "admin")
 #: else.
 FEED_SCOPE = "feed"
 WEEKLY_SCOPE = "weekly"
+FEED_SCOPES = frozenset({FEED_SCOPE, WEEKLY_SCOPE})
 TOKEN_PREFIX = "swt_"
 MAX_TOKENS = 50
 _STATE_SECONDS = 600
@@ -287,7 +288,7 @@ def make_token(
         ).scalar_one()
         if held >= MAX_TOKENS:
             return None
-        known = (*SCOPES, FEED_SCOPE, WEEKLY_SCOPE)
+        known = (*SCOPES, *sorted(FEED_SCOPES))
         chosen = [scope for scope in known if scope in set(scopes)]
         made = connection.execute(
             insert(tokens).values(

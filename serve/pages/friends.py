@@ -10,6 +10,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from serve.accounts import require
+from serve.accounts.store import Account
 from serve.context import reading
 from serve.pages import drawing, formatting, links
 from serve.pages.private import private_page
@@ -28,9 +29,9 @@ def add_routes(pages: Blueprint) -> None:
     pages.get("/compare-with/<invitation>")(compare_with)
 
 
-def invitation_to(listener_id: str) -> str:
+def invitation_to(account: Account) -> str:
     """The path of a listener's invitation: the same all day, as a page is."""
-    return f"/compare-with/{links.seal(_PURPOSE, INVITED_DAYS, listener_id)}"
+    return f"/compare-with/{links.seal(_PURPOSE, INVITED_DAYS, account)}"
 
 
 def compare_with(invitation: str) -> Response:
@@ -59,7 +60,7 @@ def compare_with(invitation: str) -> Response:
                 _figure("theirs", f"Only {name} plays", found.only_theirs, name),
                 _figure("mine", "Only you play", found.only_mine, name),
             ],
-            back=invitation_to(account.listener_id),
+            back=invitation_to(account),
         )
 
 

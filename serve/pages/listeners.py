@@ -325,7 +325,7 @@ def _listener_page(reader: Reader, listener_id: str, owner: Account | None) -> R
         reader,
         listener=found,
         owner=owner,
-        invitation=friends.invitation_to(owner.listener_id) if owner else None,
+        invitation=friends.invitation_to(owner) if owner else None,
         is_public=is_public,
         csrf=csrf_token(owner) if owner else None,
         jobs=_jobs(owner) if owner else [],

@@ -88,7 +88,7 @@ def period_of(name: str) -> Period:
             kind, first, last = "year", date(year, 1, 1), date(year, 12, 31)
         if last < BEGINNING or first > END:
             raise ValueError(name)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Problem(
             "not_found",
             "A report is of a year (2026), a month (2026-05) or a week (2026-W20).",
@@ -164,10 +164,8 @@ def _window(
     return query, chosen_window(reader, listener_id, query)
 
 
-def _seal(listening: Listening, period: Period) -> str:
-    return links.seal(
-        "report", SHARED_DAYS, listening.listener_id, period.name, listening.zone.name
-    )
+def _seal(owner: Account, listening: Listening, period: Period) -> str:
+    return links.seal("report", SHARED_DAYS, owner, period.name, listening.zone.name)
 
 
 def _opened(reader: Reader, link: str) -> tuple[Listening, Period, str]:
@@ -226,7 +224,7 @@ def _page(
         listener_name=name,
         owner=owner,
         cards=cards_of,
-        shared=f"/shared/{_seal(listening, period)}" if owner is not None else None,
+        shared=f"/shared/{_seal(owner, listening, period)}" if owner else None,
         shared_until=links.until(SHARED_DAYS),
     )
 

@@ -208,6 +208,35 @@ def test_the_listens_of_an_account_elsewhere_are_landed_for_whom_it_is_named(
         fetch_listens(job)
 
 
+def test_a_decision_that_a_run_interrupts_is_landed_after_it(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.subject = "Twin, The\nTwins"
+    root = job.settings.data_dir / "landing"
+    append = landing.PartWriter.append
+    runs: list[str] = []
+
+    def interrupted(writer: landing.PartWriter, lines: list[bytes]) -> int:
+        length = append(writer, lines)
+        if not runs:
+            engine = ops.open_ops(job.settings)
+            with Lease(engine, "daily", job.settings.data_dir / "alive", 60):
+                # What no row knows is a dead run's.
+                landing.sweep(root, writer.as_of, set())
+            engine.dispose()
+            runs.append(writer.run_id)
+        return length
+
+    monkeypatch.setattr(landing.PartWriter, "append", interrupted)
+    assert correct_artist(job) == {"names": 1}
+    engine = ops.open_ops(job.settings)
+    with engine.begin() as connection:
+        (part,) = landing.list_parts(connection, complete_only=True)
+    engine.dispose()
+    assert runs and part.run_id not in runs
+    assert (root / part.part).exists()
+
+
 def test_a_decision_about_a_name_is_landed_and_loaded_beside_runs(
     job: Job, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from ingest import landing, retention
 from ingest.landing import Part, Record
 from ingest.lastfm.recipes import create_raw_tables
 from ingest.load.promote import open_raw
+from ingest.recovery import recover
 from ingest.retention import expire_landing, require_history
 from warehouse import ops, storage, store
 from warehouse.duckdb_store import DuckDBStore, version_path
@@ -22,7 +23,7 @@ from warehouse.errors import LoadFailed
 from warehouse.journal import forget_old_runs
 from warehouse.lease import Lease
 from warehouse.report import Reporter
-from warehouse.run import Run, Target
+from warehouse.run import Recovery, Run, Target
 from warehouse.settings import Settings
 
 TODAY = date(2026, 3, 31)
@@ -269,6 +270,16 @@ def test_a_version_from_before_what_is_gone_is_not_gone_on_from(
     begun_from_landing = made.run(tmp_path / "none.duckdb")
     begun_from_landing.last_published = None
     require_history(begun_from_landing)
+    # A journal that is made again knows from the newest version what is gone.
+    with made.engine.begin() as connection:
+        connection.execute(landing.landing_parts.delete())
+    require_history(made.run(old))
+    with made.engine.begin() as connection:
+        said = recover(Recovery(made.settings, connection, new)).text
+    assert said == "2 landing files that had expired"
+    require_history(made.run(new))
+    with pytest.raises(LoadFailed, match="lacks day 2026-02-20"):
+        require_history(made.run(old))
 
 
 # Day by day ----------------------------------------------------------------------

@@ -312,6 +312,15 @@ def test_the_matrix_lets_the_owner_in(service: Flask, own: dict[str, Any]) -> No
     assert link is not None
     places = {**own["places"], "token": told[1], "link": link[1]}
     places["weekly_token"] = weekly[1]
+    # Such a token is nobody elsewhere: no refusal tells whose it is.
+    visitor = service.test_client()
+    for token in (told[1], weekly[1]):
+        for listener in ("anna", "bert"):
+            answer = visitor.get(
+                f"/api/v1/listeners/{listener}",
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            assert answer.status_code == 401, listener
     for method, rule in routes(service):
         if method == "GET" and not is_open(method, rule):
             answer = browser.get(fill(rule, places))

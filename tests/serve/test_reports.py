@@ -73,7 +73,19 @@ def test_a_period_has_the_days_of_the_calendar(
 
 
 @pytest.mark.parametrize(
-    "period", ["", "26", "2026-13", "2026-00", "2025-W53", "2026-W00", "1999", "2026-5"]
+    "period",
+    [
+        "",
+        "26",
+        "2026-13",
+        "2026-00",
+        "2025-W53",
+        "2026-W00",
+        "1999",
+        "2026-5",
+        "9999-12",
+        "9999-W52",
+    ],
 )
 def test_what_is_no_period_is_refused_with_examples(period: str) -> None:
     with pytest.raises(Problem, match="2026-W20"):
@@ -152,7 +164,7 @@ def test_a_link_ends_after_its_days_with_the_account_and_when_it_was_changed(
     visitor = app.test_client()
     token = link.rsplit("/", 1)[1]
     with app.test_request_context():
-        until = date.fromisoformat(signer("report").loads(token)[3])
+        until = date.fromisoformat(signer("report").loads(token)[4])
         forged = signer("another").dumps(signer("report").loads(token))
     for other in (token[:-2], f"{token}x", forged, "x"):
         assert visitor.get(f"/shared/{other}").status_code == 404
@@ -166,6 +178,9 @@ def test_a_link_ends_after_its_days_with_the_account_and_when_it_was_changed(
     gone = browser.delete("/api/v1/account", headers=csrf(browser))
     assert gone.status_code < 300, gone.text
     assert store.of_listener(shared(app).accounts, "zoe") is None
+    assert visitor.get(link).status_code == 404
+    # Who comes back has another account: what was taken back stays so.
+    assert link_of(app, "2025") != link
     assert visitor.get(link).status_code == 404
 
 
