@@ -19,6 +19,7 @@ from exchange.settings import (
     load_exchange_settings,
 )
 from warehouse import command_help
+from warehouse.aside import move_aside
 from warehouse.plurals import plural
 from warehouse.settings import (
     settings_options,
@@ -93,11 +94,14 @@ def status(as_json: bool, **options: Any) -> None:
 def found(reason: str, **options: Any) -> None:
     """Begin a new exchange where the old one is lost and has no backup."""
     settings = take_settings(options)
-    path = settings.data_dir / "exchange.sqlite"
-    if settings.warehouse_url is not None or (path.exists() and path.stat().st_size):
+    if settings.warehouse_url is not None or recovery.has_market(settings):
         raise click.ClickException(
             "there is an exchange; a new one is only begun where its file is lost"
         )
+    for end in ("", "-wal", "-shm"):
+        path = settings.data_dir / f"exchange.sqlite{end}"
+        if path.exists():
+            click.echo(f"{path.name} is kept as {move_aside(settings.data_dir, path)}")
     session = recovery.last_session(settings) + 1
     database = daily_steps.found_database(settings)
     try:

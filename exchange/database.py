@@ -227,7 +227,8 @@ def damaged(file: str, said: str) -> Damaged:
     """The error of an exchange that cannot be read."""
     return Damaged(
         f"the exchange {file} is damaged ({said}): restore it from a backup (with its"
-        " -wal file away), then run again; nothing was changed"
+        " -wal file away), then run again; nothing was changed. If there is none,"
+        " `scrobble market found --reason TEXT` sets it aside and begins a new one"
     )
 
 

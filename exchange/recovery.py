@@ -53,6 +53,14 @@ def require_known(settings: Settings) -> None:
         )
 
 
+def has_market(settings: Settings) -> bool:
+    """Whether the exchange's file is whole enough to say so."""
+    try:
+        return _market_row(settings.data_dir / "exchange.sqlite") is not None
+    except Damaged:
+        return False
+
+
 def last_settled(settings: Settings) -> date | None:
     """The last day that the journal or the published version says was settled."""
     days = [_settled_by_version(settings), _settled_by_journal(settings)]
@@ -110,9 +118,9 @@ def _market_row(path: Path) -> tuple[int] | None:
             found: tuple[int] | None = exchange.execute(
                 "select fence from market"
             ).fetchone()
-        except sqlite3.OperationalError:  # it has no tables
-            return None
         except sqlite3.DatabaseError as error:
+            if "no such table" in str(error):
+                return None
             if not is_damage(error):
                 raise
             raise damaged(str(path), str(error)) from error

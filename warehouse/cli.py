@@ -74,7 +74,8 @@ def _ended() -> int:
     """Run the command line; the exit code, with the reason said."""
     try:
         with outages_said_clearly():
-            cli(standalone_mode=False)
+            # What a command exits with, where it does not end by an error.
+            code = cli(standalone_mode=False)
             sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt) as stopped:
         # click puts its own error around the one that says what happens next.
@@ -91,7 +92,7 @@ def _ended() -> int:
         return error.exit_code
     except Exception as error:
         return _defect(error)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _defect(error: Exception) -> int:

@@ -317,8 +317,9 @@ class _Day:
         )
         if run.forgets:
             _plugged(run, "forget")
-        # A day is settled on a closed market, whether or not this run fetches.
-        if {"fetch", "settle"} & set(steps):
+        # A day is settled on a closed market, whether or not this run fetches; where
+        # nothing is settled, nothing would open it again.
+        if "settle" in steps:
             _plugged(run, "close")
         if "fetch" in steps:
             self._step("fetch", _required("fetch"))
@@ -656,6 +657,8 @@ def _interruptible() -> Iterator[None]:
         yield
         return
 
+    stopped: list[KeyboardInterrupt] = []
+
     def stop(number: int, frame: FrameType | None) -> None:
         while frame is not None:
             if frame.f_globals.get("__name__", "").startswith("sqlalchemy."):
@@ -665,15 +668,23 @@ def _interruptible() -> Iterator[None]:
                 again.start()
                 return
             frame = frame.f_back
-        raise KeyboardInterrupt(
-            f"stopped by signal {number}: readers keep a whole version, and the next"
-            " run goes on from what has landed"
+        stopped.append(
+            KeyboardInterrupt(
+                f"stopped by signal {number}: readers keep a whole version, and the"
+                " next run goes on from what has landed"
+            )
         )
+        raise stopped[-1]
 
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
+    except RuntimeError as error:
+        # DuckDB makes this of a signal that comes within a statement.
+        if stopped:
+            raise stopped[-1] from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

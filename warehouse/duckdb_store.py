@@ -31,8 +31,10 @@ from warehouse.store import (
     Enter,
     Version,
     digest_of,
+    dropped_version,
     forget_version,
     is_accounted_for,
+    keep_again,
     kept_versions,
     point_to,
     point_to_nothing,
@@ -146,14 +148,27 @@ class DuckDBStore:
         """Remove what the journal says was never published or is kept no more.
 
         A file of which it says nothing may be all there is of a day: it goes aside.
+        One that was lost and is put back is kept again: those that are dropped because
+        they are old, or because a listener is in them, are older than some that stay.
         """
-        kept = {version.version for version in kept_versions(connection)}
+        kept = {version.version: version.fence for version in kept_versions(connection)}
         mended = []
         for path in sorted(self.versions_dir.glob("warehouse-*.duckdb*")):
             name = path.name.removeprefix("warehouse-").split(".duckdb")[0]
             if name in kept:
                 continue
-            if is_accounted_for(connection, name):
+            back = dropped_version(connection, name)
+            if (
+                back is not None
+                and back.fence > max(kept.values(), default=0)
+                and self._broken(connection, back) is None
+            ):
+                keep_again(connection, back)
+                mended.append(
+                    f"version {name} is there again: `scrobble rollback --to {name}`"
+                    " makes it the published one"
+                )
+            elif is_accounted_for(connection, name):
                 path.unlink()
                 mended.append(f"removed {path.name}, which was never published")
             else:

@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 @cache
-def _installed() -> EntryPoints:
-    """Of all groups, once: each look goes through every package that is installed."""
-    return entry_points()
+def _installed(group: str) -> EntryPoints:
+    """Once: each look goes through every package that is installed."""
+    return entry_points(group=group)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Hook(Generic[T]):
 
     def names(self) -> list[str]:
         """The plugged names, sorted."""
-        return sorted({point.name for point in _installed().select(group=self.group)})
+        return sorted({point.name for point in _installed(self.group)})
 
     def find(self, name: str) -> T | None:
         """The object plugged in under this name; None where there is none.
@@ -43,7 +43,7 @@ class Hook(Generic[T]):
         Raises:
             SettingsError: it cannot be loaded, or it does not fit the group.
         """
-        for point in _installed().select(group=self.group, name=name):
+        for point in _installed(self.group).select(name=name):
             try:
                 loaded: T = point.load()
             except (ImportError, AttributeError) as error:

@@ -96,6 +96,16 @@ def find_version(connection: Connection, name: str) -> Version | None:
     return _version(row) if row is not None else None
 
 
+def dropped_version(connection: Connection, name: str) -> Version | None:
+    """A version that was published and is no longer kept, by name."""
+    row = connection.execute(
+        select(ops.versions).where(
+            ops.versions.c.version == name, ops.versions.c.dropped_at.is_not(None)
+        )
+    ).first()
+    return _version(row) if row is not None else None
+
+
 def kept_versions(connection: Connection) -> list[Version]:
     """All versions that can be read or rolled back to, newest first."""
     rows = connection.execute(
@@ -154,6 +164,15 @@ def forget_version(connection: Connection, version: Version) -> None:
         update(ops.versions)
         .where(ops.versions.c.version == version.version)
         .values(dropped_at=ops.database_time(connection))
+    )
+
+
+def keep_again(connection: Connection, version: Version) -> None:
+    """Enter a version that was lost among those that are kept."""
+    connection.execute(
+        update(ops.versions)
+        .where(ops.versions.c.version == version.version)
+        .values(dropped_at=None)
     )
 
 

@@ -104,13 +104,19 @@ def test_the_version_is_evidence_where_the_journal_is_lost(settings: Settings) -
         daily_steps.open_database(settings)
 
 
+@pytest.mark.parametrize("loss", ["missing", "empty", "text"])
 def test_a_person_founds_a_new_exchange_past_the_sessions_of_the_lost_one(
-    settings: Settings,
+    settings: Settings, loss: str
 ) -> None:
     test_the_version_is_evidence_where_the_journal_is_lost(settings)
+    path = settings.data_dir / "exchange.sqlite"
+    path.touch()
+    LOSSES[loss](path)
     command = ["found", "--reason", "burnt", "--data-dir", str(settings.data_dir)]
     done = CliRunner().invoke(cli.market, command)
     assert done.exit_code == 0, done.output
+    aside = list((settings.data_dir / "aside").glob("*-exchange.sqlite"))
+    assert len(aside) == (loss != "missing")
     database = daily_steps.open_database(settings)
     with database.read() as connection:
         assert market.read_state(connection).session == 8

@@ -135,7 +135,9 @@ def test_tracked_artists_and_who_joined_come_back_from_raw(
     newest = tmp_path / "version.duckdb"
     with duckdb.connect(str(newest)) as connection:
         connection.execute("create schema raw")
-        connection.execute("create table raw.load_parts (part text, bytes bigint, answers int)")
+        connection.execute(
+            "create table raw.load_parts (part text, bytes bigint, answers int)"
+        )
         connection.execute(
             "create table raw.lastfm__answers (method text, params text,"
             " as_of_date date, fetched_at timestamp, outcome text)"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+import duckdb
 import pytest
 
 from tests.warehouse.test_duckdb_store import make_run, overwrite, publish
-from warehouse import cli, ops
+from warehouse import cli, daily, ops
 from warehouse.duckdb_store import DuckDBStore
 from warehouse.settings import Settings
 
@@ -117,6 +121,27 @@ def test_a_wrong_question_is_not_taken_for_damage(
     for query in ("select nothing", "from 'absent.csv'"):
         assert ended(monkeypatch, folder, "sql", query) == 7
         assert "damaged" not in capsys.readouterr().err
+
+
+def test_what_a_command_exits_with_is_the_exit_code(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = click.Command(
+        "ends", callback=lambda: click.get_current_context().exit(3)
+    )
+    monkeypatch.setitem(cli.cli.commands, "ends", command)
+    assert ended(monkeypatch, folder, "ends") == 3
+
+
+def test_a_signal_within_a_statement_stops_a_run_like_any_other() -> None:
+    sql = "select sum(a.range * b.range) from range(1000000) as a, range(100000) as b"
+    timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM])
+    with (
+        pytest.raises(KeyboardInterrupt, match="stopped by signal 15"),
+        daily._interruptible(),
+    ):
+        timer.start()
+        duckdb.sql(sql).fetchall()
 
 
 def test_what_nobody_foresaw_is_one_sentence_and_the_details_are_in_a_file(

@@ -47,7 +47,7 @@ def files(settings: Settings, engine: Engine) -> DuckDBStore:
 # What the command line asks of a version.
 RAW = (
     "loads (load_id bigint)",
-    "load_parts (part text)",
+    "load_parts (part text, bytes bigint, answers int)",
     "dead_letters (dead_letter_id text)",
     "dead_letter_decisions (dead_letter_id text)",
     "lastfm__answers (load_id bigint, method text, params text, as_of_date date,"
@@ -272,6 +272,30 @@ def test_a_damaged_version_is_set_aside_and_the_one_before_goes_on(
     with pytest.raises(PublishFailed, match="no version"):
         store.roll_back(files, engine, second.version)
     assert third.built_through == 3
+
+
+def test_a_version_that_is_put_back_is_kept_again(
+    files: DuckDBStore, settings: Settings, engine: Engine, tmp_path: Path
+) -> None:
+    first = publish(files, make_run(settings, engine, "a"), 1)
+    second = publish(files, make_run(settings, engine, "b"), 2)
+    path = files.path_of(second.version)
+    backup = tmp_path / path.name
+    path.rename(backup)
+    files.repair()
+    assert read(settings) == 1
+    # What is not as it was published is no version.
+    path.write_bytes(backup.read_bytes()[:-4096])
+    assert "removed" in files.repair()[0]
+    path.write_bytes(backup.read_bytes())
+    assert f"rollback --to {second.version}" in files.repair()[0]
+    assert read(settings) == 1
+    store.roll_back(files, engine, second.version)
+    assert read(settings) == 2
+    # One that was dropped for its age, or for a listener in it, stays so.
+    with engine.begin() as connection:
+        store.forget_version(connection, first)
+    assert "removed" in files.repair()[0]
 
 
 def test_rollback_opens_a_version_before_it_points_to_it(

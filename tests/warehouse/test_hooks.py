@@ -102,7 +102,7 @@ def test_an_entry_that_does_not_load_or_fit_is_named(
     monkeypatch: pytest.MonkeyPatch, value: str, reason: str
 ) -> None:
     entry = EntryPoint("fetch", value, "scrobble.steps")
-    monkeypatch.setattr(plugins, "_installed", lambda: EntryPoints([entry]))
+    monkeypatch.setattr(plugins, "_installed", lambda _group: EntryPoints([entry]))
     with pytest.raises(SettingsError, match=f"fetch of scrobble.steps .*{reason}"):
         hooks.STEPS.find("fetch")
 
