@@ -21,6 +21,8 @@ Stamp = Literal["second", "minute", "end", "end minute"]
 
 LEAST_SECONDS = 30.0
 """Shorter is no play, where the file says how long it was heard (last.fm's rule)."""
+MOST_SECONDS = 86400.0
+"""Longer is no play either: a number gone wrong, which would lie over all others."""
 FIRST_UTS = 1033430400  # 2002-10-01, before last.fm there was nothing
 CLOCK_SKEW_SECONDS = 3600
 # A start that is noted counts where it is not a day before the end.
@@ -30,6 +32,7 @@ UNNAMED = "no artist or title"
 NO_TIME = "no time"
 OUT_OF_RANGE = "time out of range"
 SHORT = f"played under {LEAST_SECONDS:.0f} seconds"
+LONG = "played for more than a day"
 PRIVATE = "private session"
 NUL = "NUL character in a name"
 UNREADABLE = "not UTF-8"
@@ -141,7 +144,7 @@ class Judge:
                 if row.text is not None:
                     yield row
                 continue
-            reason = self._reason(row)
+            reason = self._reason(row, stamp)
             if reason is not None:
                 tally.aside[reason] += 1
                 continue
@@ -153,7 +156,7 @@ class Judge:
             tally._reach(taken.stamped)
             yield taken
 
-    def _reason(self, play: Play) -> str | None:
+    def _reason(self, play: Play, stamp: Stamp) -> str | None:
         if play.artist.lower() in NO_NAMES or play.track.lower() in NO_NAMES:
             return UNNAMED
         names = f"{play.artist}{play.track}{play.album}"
@@ -168,6 +171,10 @@ class Judge:
             return OUT_OF_RANGE
         if play.played is not None and not play.played >= LEAST_SECONDS:
             return SHORT
+        if play.played is not None and play.played > MOST_SECONDS:
+            return LONG
+        if _start(play, stamp, int(play.at)) < FIRST_UTS:
+            return OUT_OF_RANGE
         return PRIVATE if play.is_private else None
 
     def _taken(self, play: Play, stamp: Stamp) -> Taken | None:

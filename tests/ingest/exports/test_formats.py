@@ -373,6 +373,27 @@ def test_an_end_is_not_taken_for_a_start_and_a_private_session_is_left_out(
     assert reading.tally.aside == {"private session": 1}
 
 
+def test_what_was_heard_for_longer_than_a_day_or_began_too_early_is_no_play(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "history.json"
+    row, day = {"ts": "2024-01-01T12:00:00Z"}, 86_400_000
+    path.write_text(
+        spotify(
+            [
+                {**row, "ms_played": day},
+                {**row, "ms_played": day + 1},
+                {**row, "ms_played": 2e12},
+                {"ts": "2002-10-01T00:01:00Z", "ms_played": 60_000},
+                {"ts": "2002-10-01T00:01:00Z", "ms_played": 61_000},
+            ]
+        )
+    )
+    reading, found, _ = taken_from(path)
+    assert [play.line for play in found] == [1, 4]
+    assert reading.tally.aside == {plays.LONG: 2, plays.OUT_OF_RANGE: 1}
+
+
 def test_local_times_are_of_the_zone_at_their_date(tmp_path: Path) -> None:
     path = tmp_path / "log"
     stamps = [datetime(2024, month, 1, 12, tzinfo=UTC).timestamp() for month in (1, 7)]
