@@ -27,10 +27,11 @@ from ingest.landing import PART_BYTES, PartWriter, Record, landing_parts
 from warehouse import ops
 from warehouse.names import name_key
 
-# Rows of a body: some 200 kB.
+# Rows of a body: some 200 kB, and never much more than the bytes.
 PAGE_ROWS = 1000
-# Pages that are written and fsynced at a time.
-BATCH_PAGES = 20
+PAGE_BYTES = 1_000_000
+# Pages that are written and fsynced at a time: some twenty.
+BATCH_BYTES = 4_000_000
 RUN = "import-"
 """How the names of runs begin whose landing parts are imports."""
 
@@ -109,11 +110,13 @@ def land(
 
 def _batches(records: Iterable[Record]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
+    size = 0
     for record in records:
         batch.append(record.to_line())
-        if len(batch) == BATCH_PAGES:
+        size += len(batch[-1])
+        if size >= BATCH_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 
@@ -135,17 +138,20 @@ def _records(
             method=METHOD,
             params={"user": listener, "file": reading.digest, "page": str(number)},
             fetched_at=now,
-            body=orjson.dumps({METHOD: {"play": items}}),
+            body=b'{"%b":{"play":[%b]}}' % (METHOD.encode(), b",".join(items)),
         )
 
 
-def _pages(rows: Iterable[Found]) -> Iterator[list[dict[str, Any]]]:
-    page: list[dict[str, Any]] = []
+def _pages(rows: Iterable[Found]) -> Iterator[list[bytes]]:
+    """The rows as JSON, by the page."""
+    page: list[bytes] = []
+    size = 0
     for found in rows:
-        page.append(item_of(found))
-        if len(page) == PAGE_ROWS:
+        page.append(orjson.dumps(item_of(found)))
+        size += len(page[-1])
+        if len(page) == PAGE_ROWS or size >= PAGE_BYTES:
             yield page
-            page = []
+            page, size = [], 0
     if page:
         yield page
 

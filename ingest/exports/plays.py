@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -25,6 +25,10 @@ MOST_SECONDS = 86400.0
 """Longer is no play either: a number gone wrong, which would lie over all others."""
 FIRST_UTS = 1033430400  # 2002-10-01, before last.fm there was nothing
 CLOCK_SKEW_SECONDS = 3600
+# What is longer is no name of music; a page holds a thousand rows.
+LONGEST_NAME_BYTES = 1000
+# As much of a row that could not be read is kept.
+KEPT_CHARACTERS = 2000
 # A start that is noted counts where it is not a day before the end.
 LONGEST_PAUSE_SECONDS = 86400
 
@@ -36,6 +40,7 @@ LONG = "played for more than a day"
 PRIVATE = "private session"
 NUL = "NUL character in a name"
 UNREADABLE = "not UTF-8"
+TOO_LONG = "the name is too long"
 NOT_A_TRACK = "not a track (podcast, audiobook, video or removed)"
 SKIPPED = "rated as skipped"
 NO_NAMES = frozenset({"", "<untagged>", "<unknown>"})
@@ -67,7 +72,8 @@ class Play:
 class Aside:
     """A row that is no play, by the rules of its format.
 
-    text: the row itself where it could not be read; such a row is kept.
+    text: the row itself where it could not be read; such a row is kept, as far as
+    `KEPT_CHARACTERS`.
     """
 
     line: int
@@ -142,7 +148,7 @@ class Judge:
             if isinstance(row, Aside):
                 tally.aside[row.reason] += 1
                 if row.text is not None:
-                    yield row
+                    yield replace(row, text=row.text[:KEPT_CHARACTERS])
                 continue
             reason = self._reason(row, stamp)
             if reason is not None:
@@ -164,6 +170,11 @@ class Judge:
             return NUL
         if not names.isascii() and _SURROGATE.search(names):
             return UNREADABLE
+        if len(names) * 4 > LONGEST_NAME_BYTES and any(
+            len(name.encode()) > LONGEST_NAME_BYTES
+            for name in (play.artist, play.track, play.album)
+        ):
+            return TOO_LONG
         if play.at is None:
             return NO_TIME
         # A number that is none compares false both ways.
