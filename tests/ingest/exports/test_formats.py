@@ -7,9 +7,11 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import ijson
 import pytest
 
 from ingest.exports import plays
@@ -435,6 +437,31 @@ def test_equal_minutes_are_counted_and_equal_seconds_are_one_play(
     path.write_text("Low,Things,Fly,1605864900\nLOW,Things,FLY,1605864900\n")
     reading, found, _ = taken_from(path)
     assert (len(found), reading.tally.duplicates) == (1, 1)
+
+
+def test_json_is_read_as_deep_as_services_write_it_and_no_deeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.json"
+    row = {"ts": "2024-01-01T12:00:00Z", "ms_played": 200_000}
+    # Brackets in texts are none, whatever stands before the quotes.
+    names = ['[[[{{{"]', "\\", '\\"{', "\\\\{[", "é[{\\u005b"] * 20
+    texts = [{**row, "master_metadata_track_name": name} for name in names]
+
+    def nested(levels: int) -> str:
+        more = "[" * levels + "]" * levels
+        return spotify(texts)[:-1] + f', {{"ts": 1, "x": {more}}}]'
+
+    for size in (1, 7, 65536):
+        monkeypatch.setattr(ijson, "items", partial(ijson.items, buf_size=size))
+        path.write_text(nested(48))
+        reading, found, _ = taken_from(path)
+        assert (len(found), reading.tally.rows) == (5, 101)
+        for levels in (49, 2000):
+            path.write_text(nested(levels))
+            with pytest.raises(ImportRefused, match=r"history.json: .* 50 levels"):
+                taken_from(path)
+        monkeypatch.undo()
 
 
 def test_an_archive_is_read_within_bounds(
