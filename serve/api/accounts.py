@@ -40,6 +40,7 @@ from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.problems import Problem
 from serve.queries import artists
+from warehouse import uploads
 from warehouse.names import name_key
 
 Scope = Literal["read", "write", "trade", "admin"]
@@ -410,9 +411,30 @@ def job(path: JobPath, query: Nothing) -> Response:
 @api.post("/jobs/<job_id>/cancel", responses=own(JobRow))
 def cancel_job(path: JobPath, query: Nothing) -> Response:
     """Cancel one of one's jobs."""
-    asking = require("write")
-    return account_answer(
-        _job(jobs.cancel(services().accounts, asking.account_id, path.job_id))
+    return account_answer(cancel_own_job(require("write"), path.job_id))
+
+
+def cancel_own_job(asking: Account, job_id: str) -> dict[str, Any]:
+    """The job, cancelled; a file that was handed in for it is deleted.
+
+    Where it runs already, the job itself deletes the file.
+
+    Raises:
+        Problem: there is no such job of the account.
+    """
+    shared = services()
+    found = _job(jobs.cancel(shared.accounts, asking.account_id, job_id))
+    if found["kind"] == "import_history" and not is_importing(asking):
+        uploads.discard(shared.settings.data_dir, [asking.listener_id])
+    return found
+
+
+def is_importing(asking: Account) -> bool:
+    """Whether a file of the account waits for its job, or is read."""
+    newest = jobs.of_account(services().accounts, asking.account_id, limit=50, offset=0)
+    return any(
+        job["kind"] == "import_history" and job["state"] in jobs.ACTIVE
+        for job in newest
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from serve.pages import listeners
 from tests.serve.conftest import csrf, log_in, shared
 from warehouse import forgetting, ops, uploads
 from warehouse.errors import Busy, ImportRefused
+from warehouse.hooks import Job, JobHook, JobLost
 from warehouse.lease import Lease
 
 HISTORY = b"artist,track,uts\nLow,Fly,1700000000\nLow,Fly,1700000000\nLow\n"
@@ -50,9 +53,9 @@ def data_dir(app: Flask) -> Path:
     return shared(app).settings.warehouse.data_dir
 
 
-def run_jobs(app: Flask) -> None:
+def run_jobs(app: Flask, work: JobHook = import_history) -> None:
     services = shared(app)
-    functions = {"import_history": import_history}
+    functions = {"import_history": work}
     Jobs(services.accounts, services.settings, functions, 0.05).run_queued()
 
 
@@ -103,6 +106,57 @@ def test_a_file_that_is_no_history_fails_its_job_and_is_deleted(service: Flask) 
     assert job["state"] == "failed"
     assert "the file: no listening history in a known format" in job["error"]
     assert not uploads.waiting(data_dir(service), "anna")
+
+
+@pytest.mark.parametrize("when", ["it waits", "a run is at work", "it reads"])
+def test_a_cancelled_import_lands_nothing_and_its_file_is_deleted(
+    service: Flask, when: str
+) -> None:
+    browser = log_in(service, "anna")
+    token = csrf(browser)
+    assert hand_in(browser) == 303
+
+    def cancel() -> None:
+        path = f"/api/v1/jobs/{newest_job(browser)['job_id']}/cancel"
+        assert browser.post(path, headers=token).status_code == 200
+
+    def cancelled_at_once(job: Job) -> Mapping[str, int]:
+        assert uploads.waiting(data_dir(service), "anna"), "it runs: the job's own"
+        cancel()
+        return import_history(job)
+
+    engine = ops.open_ops(shared(service).settings.warehouse)
+    ops.ensure_tables(engine, landing.metadata)
+    lease = Lease(engine, "a-run", data_dir(service) / "alive", 30)
+    if when == "a run is at work":
+        lease.acquire()
+    if when == "it waits":
+        cancel()
+    run_jobs(service, cancelled_at_once)
+    assert newest_job(browser)["state"] == "cancelled"
+    assert not uploads.waiting(data_dir(service), "anna")
+    with engine.connect() as connection:
+        assert not landing.list_parts(connection)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("error", "files"), [(OSError(), 0), (JobLost(), 1), (KeyboardInterrupt(), 1)]
+)
+def test_a_file_stays_where_its_job_is_taken_up_again_and_nowhere_else(
+    service: Flask, monkeypatch: pytest.MonkeyPatch, error: BaseException, files: int
+) -> None:
+    browser = log_in(service, "anna")
+    assert hand_in(browser) == 303
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ingest.jobs.land", fails)
+    with suppress(KeyboardInterrupt):
+        run_jobs(service)
+    assert len(uploads.waiting(data_dir(service), "anna")) == files
+    assert newest_job(browser)["state"] == ("running" if files else "failed")
 
 
 @pytest.mark.parametrize("content", [None, HISTORY], ids=["no file", "no login"])

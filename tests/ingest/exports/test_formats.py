@@ -396,6 +396,30 @@ def test_what_was_heard_for_longer_than_a_day_or_began_too_early_is_no_play(
     assert reading.tally.aside == {plays.LONG: 2, plays.OUT_OF_RANGE: 1}
 
 
+def test_numbers_beyond_all_bounds_and_empty_lists_cost_a_row_alone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "history.json"
+    row = {"ts": "2024-01-01T12:00:00Z"}
+    many = [{**row, "ms_played": 200_000}]
+    for number in (2.0**63, 1e300, -1e300, "9" * 20, "-" + "9" * 20):
+        many += [{**row, "ms_played": number}]
+        many += [{**many[0], "ts": "2024-02-01T12:00:00Z", "offline_timestamp": number}]
+    path.write_text(spotify(many))
+    reading, found, _ = taken_from(path)
+    assert (len(found), reading.tally.duplicates) == (2, 4)
+    assert reading.tally.aside == {plays.LONG: 3, plays.SHORT: 2}
+    path.write_text(spotify([*many, {**row, "ms_played": 2**63}]))
+    with pytest.raises(ImportRefused, match="integer overflow"):
+        taken_from(path)
+    watched = {"header": "YouTube Music", "products": ["YouTube"], "title": "Fly"}
+    video = {**watched, "time": "2024-01-01T12:00:00Z", "subtitles": [{"name": "Low"}]}
+    path.write_text(json.dumps([{**video, "subtitles": []}, video]))
+    reading, found, _ = taken_from(path)
+    assert [play.artist for play in found] == ["Low"]
+    assert reading.tally.aside == {plays.UNNAMED: 1}
+
+
 def test_local_times_are_of_the_zone_at_their_date(tmp_path: Path) -> None:
     path = tmp_path / "log"
     stamps = [datetime(2024, month, 1, 12, tzinfo=UTC).timestamp() for month in (1, 7)]
