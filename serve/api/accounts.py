@@ -77,6 +77,8 @@ AccountElsewhere = Annotated[
 ]
 _LISTENBRAINZ = "listenbrainz"
 _LINKS_A_DAY = 10
+# The parts of a long history, each by itself, and some that go wrong.
+IMPORTS_A_DAY = 30
 
 
 class TokenBody(Body):
@@ -341,8 +343,22 @@ def request_artist(asking: Account, artist: str) -> tuple[dict[str, Any], bool]:
     return _start_counted(asking, "fetch_artist", name, most, used_up)
 
 
+def start_import(asking: Account) -> None:
+    """Start the job that lands the file which was handed in.
+
+    Raises:
+        Problem: the day's are used up; the file is deleted.
+    """
+    used_up = f"{IMPORTS_A_DAY} files were handed in in 24 hours; do so again later"
+    try:
+        _start_counted(asking, "import_history", None, IMPORTS_A_DAY, used_up)
+    except Problem:
+        uploads.discard(services().settings.data_dir, [asking.listener_id])
+        raise
+
+
 def _start_counted(
-    asking: Account, kind: str, subject: str, most_a_day: int, used_up: str
+    asking: Account, kind: str, subject: str | None, most_a_day: int, used_up: str
 ) -> tuple[dict[str, Any], bool]:
     """The job about the subject, and whether it is new.
 

@@ -30,6 +30,7 @@ from serve.api.accounts import (
     link_listenbrainz,
     listenbrainz_account,
     request_artist,
+    start_import,
 )
 from serve.api.listeners import allowed
 from serve.api.listening import chosen_window
@@ -526,7 +527,7 @@ def import_history() -> Any:
     uploads.discard(data_dir, [asking.listener_id])  # of a job whose worker died
     with uploads.new_file(data_dir, asking.listener_id) as kept:
         file.save(kept)
-    shared.jobs.start(asking.account_id, "import_history", asking.listener_name)
+    start_import(asking)
     return redirect("/me#jobs", 303)
 
 

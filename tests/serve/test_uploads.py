@@ -18,6 +18,7 @@ from ingest import landing
 from ingest.exports.cli import command
 from ingest.jobs import import_history
 from serve.accounts.current import COOKIE
+from serve.api import accounts
 from serve.jobs.queue import Jobs
 from serve.pages import listeners
 from tests.serve.conftest import csrf, log_in, shared
@@ -180,6 +181,19 @@ def test_a_file_has_a_size_and_a_stranger_none(
     assert hand_in(browser, HISTORY.ljust(4000)) == 413
     assert hand_in(browser, HISTORY.ljust(2000)) == 303, "more than others may send"
     assert hand_in(service.test_client(), HISTORY.ljust(2000), token="") in (401, 413)
+
+
+def test_an_account_hands_in_so_many_files_a_day(
+    service: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "IMPORTS_A_DAY", 2)
+    anna, bert = log_in(service, "anna"), log_in(service, "bert")
+    for _ in range(2):
+        assert hand_in(anna) == 303
+        run_jobs(service)
+    assert hand_in(anna) == 409
+    assert not uploads.waiting(data_dir(service), "anna")
+    assert hand_in(bert) == 303, "each has their own"
 
 
 def test_the_command_gives_way_to_a_run_and_to_a_deletion(
