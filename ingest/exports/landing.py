@@ -64,6 +64,22 @@ def is_landed(engine: Engine, listener: str, reading: Reading) -> bool:
     return found is not None
 
 
+def landed_zone(
+    engine: Engine, root: Path, listener: str, reading: Reading
+) -> str | None:
+    """The time zone that the same file was landed with.
+
+    None where that is not known: retention has removed what was landed, or it was
+    landed before zones were noted (until 2026-11-30).
+    """
+    with engine.connect() as connection:
+        parts = landing.list_parts(connection, complete_only=True)
+    for part in parts:
+        if part.run_id.startswith(run_of(listener, reading)):
+            return next(landing.read_part(root, part)).params.get("zone")
+    return None
+
+
 def land(
     engine: Engine,
     root: Path,
@@ -136,7 +152,12 @@ def _records(
             run_id=run_id,
             as_of_date=as_of,
             method=METHOD,
-            params={"user": listener, "file": reading.digest, "page": str(number)},
+            params={
+                "user": listener,
+                "file": reading.digest,
+                "zone": str(reading.zone),
+                "page": str(number),
+            },
             fetched_at=now,
             body=b'{"%b":{"play":[%b]}}' % (METHOD.encode(), b",".join(items)),
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -196,6 +196,33 @@ def test_an_account_hands_in_so_many_files_a_day(
     assert hand_in(bert) == 303, "each has their own"
 
 
+def imported(app: Flask, path: Path, listener: str, *more: str) -> Result:
+    """What the command says of a file."""
+    environment = {
+        "DATA_DIR": str(data_dir(app)),
+        "SCROBBLE_CONFIG": str(path.parent / "none.toml"),
+    }
+    arguments = [str(path), "--listener", listener, *more]
+    return CliRunner().invoke(command, arguments, env=environment)
+
+
+def test_a_file_that_was_imported_with_another_zone_says_so_and_the_way_out(
+    service: Flask, tmp_path: Path
+) -> None:
+    path = tmp_path / "history.csv"
+    path.write_bytes(HISTORY)
+    berlin = ("--zone", "Europe/Berlin")
+    assert "1 play of Ana landed" in imported(service, path, "Ana").output
+    said = imported(service, path, "Ana").output
+    assert said == "history.csv: imported before, nothing is new\n"
+    said = imported(service, path, "Ana", *berlin).output
+    assert "taken as UTC, as they were then, not as Europe/Berlin" in said
+    assert "`scrobble forget Ana`" in said
+    assert "1 play of Bo landed" in imported(service, path, "Bo", *berlin).output
+    said = imported(service, path, "bo").output
+    assert "taken as Europe/Berlin, as they were then, not as UTC" in said
+
+
 def test_the_command_gives_way_to_a_run_and_to_a_deletion(
     service: Flask, tmp_path: Path
 ) -> None:
@@ -204,12 +231,7 @@ def test_the_command_gives_way_to_a_run_and_to_a_deletion(
     path.write_bytes(HISTORY)
 
     def bring(listener: str) -> BaseException | None:
-        environment = {
-            "DATA_DIR": str(settings.data_dir),
-            "SCROBBLE_CONFIG": str(tmp_path / "none.toml"),
-        }
-        arguments = [str(path), "--listener", listener]
-        return CliRunner().invoke(command, arguments, env=environment).exception
+        return imported(service, path, listener).exception
 
     engine = ops.open_ops(settings)
     log_in(service, "anna")  # there are accounts, beside which deletions are noted

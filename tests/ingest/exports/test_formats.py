@@ -287,8 +287,8 @@ def taken_from(
     path: Path, zone: tzinfo = UTC, now: datetime = NOW
 ) -> tuple[Reading, list[Taken], list[Aside]]:
     """What is read of one file."""
-    (reading,) = readings([path])
-    rows = [found.row for found in read(reading, now, zone)]
+    (reading,) = readings([path], zone)
+    rows = [found.row for found in read(reading, now)]
     return (
         reading,
         [row for row in rows if isinstance(row, Taken)],
