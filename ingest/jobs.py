@@ -36,7 +36,7 @@ from ingest.listenbrainz.client import Client as ListenBrainz
 from ingest.listenbrainz.walk import Walked, walk
 from warehouse import forgetting, ops, uploads
 from warehouse.errors import Busy, FetchFailed, ImportRefused, LeaseLost
-from warehouse.hooks import Job
+from warehouse.hooks import Job, JobLost
 from warehouse.lease import JOB, Lease
 from warehouse.names import name_key
 
@@ -176,11 +176,12 @@ def correct_artist(job: Job) -> Mapping[str, int]:
 def import_history(job: Job) -> Mapping[str, int]:
     """Land the files that the listener has handed in, each whole or not at all.
 
-    A file is deleted when it is landed, or is none that can be read. Safe to run again:
-    a file that is landed is known.
+    A file is deleted when it is landed, and when the job ends in any other way. Safe to
+    run again: a file that is landed is known.
 
     Raises:
         Busy: a daily run held the lock for six hours.
+        FetchCancelled: nothing of the file is landed.
         ImportRefused: a file is no listening history, or the listener's deletion is not
             done yet.
     """
@@ -198,21 +199,25 @@ def import_history(job: Job) -> Mapping[str, int]:
                     whole.add(_import(job, engine, lease, paths[0]))
             except LeaseLost:
                 continue  # a run has taken over; nothing of the file is landed
-            except FetchCancelled:
-                uploads.discard(settings.data_dir, [key])
-                raise
             except ImportRefused as error:
-                paths[0].unlink(missing_ok=True)
                 said = str(error).replace(paths[0].name, "the file")
                 raise ImportRefused(said) from error
             paths[0].unlink(missing_ok=True)
-            job.report(1, None, _counted(whole))
+    except JobLost:
+        raise  # the worker that has the job now reads the file
+    except Exception:
+        uploads.discard(settings.data_dir, [key])
+        raise
     finally:
         engine.dispose()
     return _counted(whole)
 
 
 def _import(job: Job, engine: Engine, lease: Lease, path: Path) -> Tally:
+    def check(connection: Connection) -> None:
+        lease.check(connection)
+        _give_up_if_cancelled(job)
+
     (reading,) = readings([path])
     if not is_landed(engine, job.listener_name, reading):
         with engine.connect() as connection:
@@ -225,9 +230,15 @@ def _import(job: Job, engine: Engine, lease: Lease, path: Path) -> Tally:
             read(reading, now),
             as_of=now.date(),
             now=now,
-            check=lease.check,
+            check=check,
         )
     return reading.tally
+
+
+def _give_up_if_cancelled(job: Job) -> None:
+    job.report(0, None, {})
+    if job.is_cancelled():
+        raise FetchCancelled("the job was cancelled")
 
 
 def _counted(tally: Tally) -> dict[str, int]:
@@ -307,9 +318,7 @@ def _held_lease(job: Job, engine: Engine, deadline: float) -> Iterator[Lease]:
         except Busy:
             if time.monotonic() > deadline:
                 raise
-            job.report(0, None, {})
-            if job.is_cancelled():
-                raise FetchCancelled("the job was cancelled while it waited") from None
+            _give_up_if_cancelled(job)
             time.sleep(WAIT_SECONDS)
     try:
         yield lease

@@ -100,6 +100,10 @@ class LoginHook(Protocol):
     def __call__(self, engine: Engine, /) -> AbstractContextManager[dict[str, str]]: ...
 
 
+class JobLost(Exception):
+    """Raised by `Job.report`: another worker has taken the job up meanwhile."""
+
+
 class Job(Protocol):
     """What a running job is told, and whom it tells."""
 
@@ -117,7 +121,8 @@ class Job(Protocol):
     def settings(self) -> Settings: ...
 
     def report(self, done: int, total: int | None, counts: dict[str, int], /) -> None:
-        """Store the progress; raises when the owner has cancelled the job.
+        """Store the progress; raises when the owner has cancelled the job, or
+        :class:`JobLost`.
 
         Args:
             done: parts done.

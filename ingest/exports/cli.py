@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 from sqlalchemy import Engine
 
-from ingest.exports.landing import is_landed, land
+from ingest.exports.landing import is_landed, land, landed_zone
 from ingest.exports.overlap import Published
 from ingest.exports.plays import Taken
 from ingest.exports.reading import Reading, read, readings
@@ -73,7 +73,7 @@ def command(
     """
     settings = take_settings(options)
     named, where = _name(listener), _zone(zone)
-    found = readings(files)
+    found = readings(files, where)
     engine = ops.open_ops(settings)
     try:
         if left_out(settings, engine)(named):
@@ -84,13 +84,13 @@ def command(
         todo = []
         for reading in found:
             if is_landed(engine, named, reading):
-                click.echo(f"{reading.path.name}: imported before, nothing is new")
+                click.echo(_known(settings, engine, named, reading))
             else:
                 todo.append(reading)
         if preview:
-            _preview(settings, engine, named, todo, where)
+            _preview(settings, engine, named, todo)
         elif todo:
-            _land(settings, engine, named, todo, where, as_of)
+            _land(settings, engine, named, todo, as_of)
     finally:
         engine.dispose()
 
@@ -119,12 +119,24 @@ def _zone(name: str) -> tzinfo:
         ) from error
 
 
+def _known(settings: Settings, engine: Engine, listener: str, reading: Reading) -> str:
+    """What to say of a file that was landed before: with another zone it stays so."""
+    said = f"{reading.path.name}: imported before, nothing is new"
+    zone = landed_zone(engine, settings.data_dir / "landing", listener, reading)
+    if zone in (None, str(reading.zone)):
+        return said
+    return (
+        f"{said}: times without a zone are taken as {zone}, as they were then, not as"
+        f" {reading.zone}. To have it read anew: `scrobble forget {listener}` deletes"
+        " everything of them; import it when they have joined again"
+    )
+
+
 def _preview(
     settings: Settings,
     engine: Engine,
     listener: str,
     todo: Sequence[Reading],
-    zone: tzinfo,
 ) -> None:
     """Say what the files hold and what of it is published already."""
     with engine.connect() as connection:
@@ -132,7 +144,7 @@ def _preview(
     published = _published(settings, listener)
     for reading in todo:
         there = 0
-        for found in read(reading, now, zone):
+        for found in read(reading, now):
             if published and isinstance(found.row, Taken):
                 there += published.has(found.row)
         for line in report(reading):
@@ -174,7 +186,6 @@ def _land(
     engine: Engine,
     listener: str,
     todo: Sequence[Reading],
-    zone: tzinfo,
     as_of: datetime | None,
 ) -> None:
     """Land the files, each whole or not at all; under the lease, as runs sweep landing.
@@ -193,7 +204,7 @@ def _land(
                 settings.data_dir / "landing",
                 listener,
                 reading,
-                read(reading, now, zone),
+                read(reading, now),
                 as_of=as_of.date() if as_of else now.date(),
                 now=now,
                 check=lease.check,

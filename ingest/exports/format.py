@@ -16,8 +16,6 @@ from warehouse.errors import ImportRefused
 
 # Names of music are short; a quote that is never closed must not take the whole file.
 csv.field_size_limit(1 << 20)
-# As much of a row that could not be read is kept.
-KEPT_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,8 @@ def unread(
     line: int, reason: str, fields: Sequence[str], delimiter: str = ","
 ) -> Aside:
     """A row that could not be read, kept as it is."""
-    text = delimiter.join(fields)[:KEPT_CHARACTERS]
-    return Aside(line, reason, text.encode("utf-8", "replace").decode())
+    text = delimiter.join(fields).encode("utf-8", "replace").decode()
+    return Aside(line, reason, text)
 
 
 def text_of(value: object) -> str:

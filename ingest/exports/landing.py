@@ -27,10 +27,11 @@ from ingest.landing import PART_BYTES, PartWriter, Record, landing_parts
 from warehouse import ops
 from warehouse.names import name_key
 
-# Rows of a body: some 200 kB.
+# Rows of a body: some 200 kB, and never much more than the bytes.
 PAGE_ROWS = 1000
-# Pages that are written and fsynced at a time.
-BATCH_PAGES = 20
+PAGE_BYTES = 1_000_000
+# Pages that are written and fsynced at a time: some twenty.
+BATCH_BYTES = 4_000_000
 RUN = "import-"
 """How the names of runs begin whose landing parts are imports."""
 
@@ -61,6 +62,22 @@ def is_landed(engine: Engine, listener: str, reading: Reading) -> bool:
             )
         ).first()
     return found is not None
+
+
+def landed_zone(
+    engine: Engine, root: Path, listener: str, reading: Reading
+) -> str | None:
+    """The time zone that the same file was landed with.
+
+    None where that is not known: retention has removed what was landed, or it was
+    landed before zones were noted (until 2026-11-30).
+    """
+    with engine.connect() as connection:
+        parts = landing.list_parts(connection, complete_only=True)
+    for part in parts:
+        if part.run_id.startswith(run_of(listener, reading)):
+            return next(landing.read_part(root, part)).params.get("zone")
+    return None
 
 
 def land(
@@ -109,11 +126,13 @@ def land(
 
 def _batches(records: Iterable[Record]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
+    size = 0
     for record in records:
         batch.append(record.to_line())
-        if len(batch) == BATCH_PAGES:
+        size += len(batch[-1])
+        if size >= BATCH_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 
@@ -133,19 +152,27 @@ def _records(
             run_id=run_id,
             as_of_date=as_of,
             method=METHOD,
-            params={"user": listener, "file": reading.digest, "page": str(number)},
+            params={
+                "user": listener,
+                "file": reading.digest,
+                "zone": str(reading.zone),
+                "page": str(number),
+            },
             fetched_at=now,
-            body=orjson.dumps({METHOD: {"play": items}}),
+            body=b'{"%b":{"play":[%b]}}' % (METHOD.encode(), b",".join(items)),
         )
 
 
-def _pages(rows: Iterable[Found]) -> Iterator[list[dict[str, Any]]]:
-    page: list[dict[str, Any]] = []
+def _pages(rows: Iterable[Found]) -> Iterator[list[bytes]]:
+    """The rows as JSON, by the page."""
+    page: list[bytes] = []
+    size = 0
     for found in rows:
-        page.append(item_of(found))
-        if len(page) == PAGE_ROWS:
+        page.append(orjson.dumps(item_of(found)))
+        size += len(page[-1])
+        if len(page) == PAGE_ROWS or size >= PAGE_BYTES:
             yield page
-            page = []
+            page, size = [], 0
     if page:
         yield page
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -21,8 +21,14 @@ Stamp = Literal["second", "minute", "end", "end minute"]
 
 LEAST_SECONDS = 30.0
 """Shorter is no play, where the file says how long it was heard (last.fm's rule)."""
+MOST_SECONDS = 86400.0
+"""Longer is no play either: a number gone wrong, which would lie over all others."""
 FIRST_UTS = 1033430400  # 2002-10-01, before last.fm there was nothing
 CLOCK_SKEW_SECONDS = 3600
+# What is longer is no name of music; a page holds a thousand rows.
+LONGEST_NAME_BYTES = 1000
+# As much of a row that could not be read is kept.
+KEPT_CHARACTERS = 2000
 # A start that is noted counts where it is not a day before the end.
 LONGEST_PAUSE_SECONDS = 86400
 
@@ -30,9 +36,11 @@ UNNAMED = "no artist or title"
 NO_TIME = "no time"
 OUT_OF_RANGE = "time out of range"
 SHORT = f"played under {LEAST_SECONDS:.0f} seconds"
+LONG = "played for more than a day"
 PRIVATE = "private session"
 NUL = "NUL character in a name"
 UNREADABLE = "not UTF-8"
+TOO_LONG = "the name is too long"
 NOT_A_TRACK = "not a track (podcast, audiobook, video or removed)"
 SKIPPED = "rated as skipped"
 NO_NAMES = frozenset({"", "<untagged>", "<unknown>"})
@@ -64,7 +72,8 @@ class Play:
 class Aside:
     """A row that is no play, by the rules of its format.
 
-    text: the row itself where it could not be read; such a row is kept.
+    text: the row itself where it could not be read; such a row is kept, as far as
+    `KEPT_CHARACTERS`.
     """
 
     line: int
@@ -139,9 +148,9 @@ class Judge:
             if isinstance(row, Aside):
                 tally.aside[row.reason] += 1
                 if row.text is not None:
-                    yield row
+                    yield replace(row, text=row.text[:KEPT_CHARACTERS])
                 continue
-            reason = self._reason(row)
+            reason = self._reason(row, stamp)
             if reason is not None:
                 tally.aside[reason] += 1
                 continue
@@ -153,7 +162,7 @@ class Judge:
             tally._reach(taken.stamped)
             yield taken
 
-    def _reason(self, play: Play) -> str | None:
+    def _reason(self, play: Play, stamp: Stamp) -> str | None:
         if play.artist.lower() in NO_NAMES or play.track.lower() in NO_NAMES:
             return UNNAMED
         names = f"{play.artist}{play.track}{play.album}"
@@ -161,6 +170,11 @@ class Judge:
             return NUL
         if not names.isascii() and _SURROGATE.search(names):
             return UNREADABLE
+        if len(names) * 4 > LONGEST_NAME_BYTES and any(
+            len(name.encode()) > LONGEST_NAME_BYTES
+            for name in (play.artist, play.track, play.album)
+        ):
+            return TOO_LONG
         if play.at is None:
             return NO_TIME
         # A number that is none compares false both ways.
@@ -168,6 +182,10 @@ class Judge:
             return OUT_OF_RANGE
         if play.played is not None and not play.played >= LEAST_SECONDS:
             return SHORT
+        if play.played is not None and play.played > MOST_SECONDS:
+            return LONG
+        if _start(play, stamp, int(play.at)) < FIRST_UTS:
+            return OUT_OF_RANGE
         return PRIVATE if play.is_private else None
 
     def _taken(self, play: Play, stamp: Stamp) -> Taken | None:

@@ -34,11 +34,13 @@ class Reading:
     """One file that somebody names: what it is, and what was in it.
 
     digest: SHA-256 of its bytes, by which it is known again.
+    zone: of its times that name none.
     ignored: files in an archive that are no listening history.
     """
 
     path: Path
     digest: str
+    zone: tzinfo = UTC
     files: list[FileRead] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
@@ -65,7 +67,7 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read(reading: Reading, now: datetime, zone: tzinfo = UTC) -> Iterator[Found]:
+def read(reading: Reading, now: datetime) -> Iterator[Found]:
     """The plays and unreadable rows of a named file; its tallies fill on the way.
 
     Equal rows in several files of one archive are one play: services split their
@@ -76,7 +78,7 @@ def read(reading: Reading, now: datetime, zone: tzinfo = UTC) -> Iterator[Found]
     """
     judge = Judge(now)
     counted: list[str] = []
-    for source in sources(reading.path, zone):
+    for source in sources(reading.path, reading.zone):
         known = format_of(source)
         if known is None:
             if aside := _counts(source):
@@ -107,12 +109,12 @@ def _counts(source: Source) -> str | None:
     )
 
 
-def readings(paths: Sequence[Path]) -> list[Reading]:
+def readings(paths: Sequence[Path], zone: tzinfo = UTC) -> list[Reading]:
     """The named files; the same bytes under two names count once."""
     found: dict[str, Reading] = {}
     for path in paths:
         if not path.is_file():
             raise ImportRefused(f"{path} is no file")
         digest = digest_of(path)
-        found.setdefault(digest, Reading(path, digest))
+        found.setdefault(digest, Reading(path, digest, zone))
     return list(found.values())

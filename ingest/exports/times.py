@@ -5,6 +5,7 @@ A text that is no time gives None: the row is set aside, the file goes on.
 
 from __future__ import annotations
 
+import math
 import re
 from calendar import timegm
 from datetime import UTC, datetime, tzinfo
@@ -64,7 +65,7 @@ def iso(text: object, zone: tzinfo = UTC) -> float | None:
 
 
 def seconds(value: object, per_second: int = 1) -> float | None:
-    """A number, or the digits of one, as seconds."""
+    """A number, or the digits of one, as seconds; infinite beyond 64 bits."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -72,6 +73,8 @@ def seconds(value: object, per_second: int = 1) -> float | None:
             return None
         value = int(value)
     if isinstance(value, int | float):
+        if not abs(value) < 2**63:
+            return math.inf if value > 0 else -math.inf
         return value / per_second if per_second > 1 else value
     return None
 

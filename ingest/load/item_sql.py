@@ -16,7 +16,12 @@ from typing import Any
 import orjson
 
 from ingest.lastfm.recipes import SQL_TYPES, TABLES, Column, Recipe, Source
+from ingest.lastfm.spellings import KEYED_COLUMNS
 from ingest.load.recipes import recipes_of
+
+# Each name has a place in an index, and PostgreSQL's take 2,704 bytes with what is
+# around them. It packs what repeats, so longer ones may fit: never for sure.
+LONGEST_NAME_BYTES = 2600
 
 # Stands before the name of a JSON type that no column takes. last.fm's texts cannot
 # begin like this: U+0001 and U+0002 side by side.
@@ -402,6 +407,11 @@ def _error(recipe: Recipe, column: Column) -> str:
         whens.append(
             f"when contains({text}, chr(0)) then [{path}, 'holds the character U+0000']"
         )
+        if column.name in KEYED_COLUMNS:
+            whens.append(
+                f"when strlen({text}) > {LONGEST_NAME_BYTES} then"
+                f" [{path}, 'is longer than {LONGEST_NAME_BYTES} bytes']"
+            )
     else:
         shape = _is_number(text) if column.kind == "double" else _is_whole(text)
         name = "number" if column.kind == "double" else "whole number"
@@ -564,6 +574,7 @@ def _plain_check(recipe: Recipe, column: Column) -> str:
             f" when 91 then not json_valid({text})"
             f" when 123 then not json_valid({text})"
             f" when 1 then false else {text} not in ('true', 'false') end"
+            f" and strlen({text}) <= {LONGEST_NAME_BYTES}"
         )
     else:
         usual = f"cast({value} as varchar) = {text}"

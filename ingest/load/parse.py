@@ -41,6 +41,10 @@ MEMORY_LIMIT = "450MB"
 BODY_BYTES = 8 * 1024 * 1024
 # Rows of a table are written out when so many have gathered.
 FLUSH_ROWS = 400_000
+# Names that are given their keys at a time: of the longest some tens of MB.
+NAMES_AT_ONCE = 20_000
+# A file is written in groups of so many bytes, which are gathered in memory.
+GROUP_BYTES = 32 * 1024 * 1024
 # DuckDB reads lines of at most so many bytes; twice that is its buffer.
 LINE_BYTES = 16 * 1024 * 1024
 LONGEST_LINE_BYTES = 160 * 1024 * 1024
@@ -838,7 +842,8 @@ class Parser:
         path = self.out_dir / f"{table}-{next(self._numbers):06d}.parquet"
         (connection or self.database).execute(
             f"copy ({query}) to {text_literal(str(path))}"
-            " (format parquet, compression snappy)"
+            " (format parquet, compression snappy,"
+            f" row_group_size_bytes {GROUP_BYTES})"
         )
         files.append(path)
         return path
@@ -971,19 +976,20 @@ class Parser:
                     )
         if not queries:
             return
-        names_table = self._arrow(
-            f"select name from ({' union '.join(queries)}) where name is not null"
-        )
         self.database.execute("create table keys (name varchar, name_key varchar)")
-        for batch in names_table.to_batches(50_000):
-            names = batch.column(0).to_pylist()
-            self.database.register(
-                "new_keys",
-                pa.table({"name": names, "name_key": [name_key(n) for n in names]}),
+        with self.database.cursor() as cursor:
+            found = cursor.sql(
+                f"select name from ({' union '.join(queries)}) where name is not null"
             )
-            self.database.execute("insert into keys select * from new_keys")
-            self.database.unregister("new_keys")
-        result.rows_by_table["lastfm__name_keys"] = names_table.num_rows
+            for batch in found.to_arrow_reader(NAMES_AT_ONCE):
+                names = batch.column(0).to_pylist()
+                self.database.register(
+                    "new_keys",
+                    pa.table({"name": names, "name_key": [name_key(n) for n in names]}),
+                )
+                self.database.execute("insert into keys select * from new_keys")
+                self.database.unregister("new_keys")
+        result.rows_by_table["lastfm__name_keys"] = self._size("keys")
         self._write("lastfm__name_keys", "select 0::bigint as answer_no, * from keys")
 
 

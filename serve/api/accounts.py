@@ -40,6 +40,7 @@ from serve.context import reading, services
 from serve.jobs import store as jobs
 from serve.problems import Problem
 from serve.queries import artists
+from warehouse import uploads
 from warehouse.names import name_key
 
 Scope = Literal["read", "write", "trade", "admin"]
@@ -76,6 +77,8 @@ AccountElsewhere = Annotated[
 ]
 _LISTENBRAINZ = "listenbrainz"
 _LINKS_A_DAY = 10
+# The parts of a long history, each by itself, and some that go wrong.
+IMPORTS_A_DAY = 30
 
 
 class TokenBody(Body):
@@ -340,8 +343,22 @@ def request_artist(asking: Account, artist: str) -> tuple[dict[str, Any], bool]:
     return _start_counted(asking, "fetch_artist", name, most, used_up)
 
 
+def start_import(asking: Account) -> None:
+    """Start the job that lands the file which was handed in.
+
+    Raises:
+        Problem: the day's are used up; the file is deleted.
+    """
+    used_up = f"{IMPORTS_A_DAY} files were handed in in 24 hours; do so again later"
+    try:
+        _start_counted(asking, "import_history", None, IMPORTS_A_DAY, used_up)
+    except Problem:
+        uploads.discard(services().settings.data_dir, [asking.listener_id])
+        raise
+
+
 def _start_counted(
-    asking: Account, kind: str, subject: str, most_a_day: int, used_up: str
+    asking: Account, kind: str, subject: str | None, most_a_day: int, used_up: str
 ) -> tuple[dict[str, Any], bool]:
     """The job about the subject, and whether it is new.
 
@@ -410,9 +427,30 @@ def job(path: JobPath, query: Nothing) -> Response:
 @api.post("/jobs/<job_id>/cancel", responses=own(JobRow))
 def cancel_job(path: JobPath, query: Nothing) -> Response:
     """Cancel one of one's jobs."""
-    asking = require("write")
-    return account_answer(
-        _job(jobs.cancel(services().accounts, asking.account_id, path.job_id))
+    return account_answer(cancel_own_job(require("write"), path.job_id))
+
+
+def cancel_own_job(asking: Account, job_id: str) -> dict[str, Any]:
+    """The job, cancelled; a file that was handed in for it is deleted.
+
+    Where it runs already, the job itself deletes the file.
+
+    Raises:
+        Problem: there is no such job of the account.
+    """
+    shared = services()
+    found = _job(jobs.cancel(shared.accounts, asking.account_id, job_id))
+    if found["kind"] == "import_history" and not is_importing(asking):
+        uploads.discard(shared.settings.data_dir, [asking.listener_id])
+    return found
+
+
+def is_importing(asking: Account) -> bool:
+    """Whether a file of the account waits for its job, or is read."""
+    newest = jobs.of_account(services().accounts, asking.account_id, limit=50, offset=0)
+    return any(
+        job["kind"] == "import_history" and job["state"] in jobs.ACTIVE
+        for job in newest
     )
 
 

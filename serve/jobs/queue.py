@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from serve.jobs import store
 from serve.jobs.context import Cancelled, JobContext
 from serve.settings import ServeSettings
-from warehouse.hooks import JOBS, JobHook
+from warehouse.hooks import JOBS, JobHook, JobLost
 from warehouse.redact import redact
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,8 @@ class Jobs:
             word = store.beat(
                 self._engine, job_id, self.worker, done=done, total=total, counts=counts
             )
+            if word == "lost":
+                raise JobLost(job_id)
             if word != "go":
                 raise Cancelled(word)
 
@@ -114,6 +116,8 @@ class Jobs:
             )
             counts.update(function(context) or {})
             finish(self._engine, job_id, self.worker, "done", counts=counts)
+        except JobLost:
+            log.warning("job %s: another worker has it", job_id)
         except Cancelled:
             finish(self._engine, job_id, self.worker, "cancelled", counts=counts)
         except Exception as error:

@@ -24,7 +24,14 @@ from serve.accounts import (
     store,
 )
 from serve.accounts.current import COOKIE
-from serve.api.accounts import link_listenbrainz, listenbrainz_account, request_artist
+from serve.api.accounts import (
+    cancel_own_job,
+    is_importing,
+    link_listenbrainz,
+    listenbrainz_account,
+    request_artist,
+    start_import,
+)
 from serve.api.listeners import allowed
 from serve.api.listening import chosen_window
 from serve.api.parameters import LocalWindow, Parameters, Text, Year, chosen_zone
@@ -514,25 +521,19 @@ def import_history() -> Any:
     shared = services()
     if store.is_leaving(shared.accounts, asking.listener_id):
         raise Problem("conflict", "what is kept of you is still being deleted")
-    active = jobs.of_account(shared.accounts, asking.account_id, limit=50, offset=0)
-    if any(
-        job["kind"] == "import_history" and job["state"] in jobs.ACTIVE
-        for job in active
-    ):
+    if is_importing(asking):
         raise Problem("conflict", "a file of yours is being read; wait for its end")
     data_dir = shared.settings.warehouse.data_dir
-    uploads.discard(data_dir, [asking.listener_id])  # of a job that was cancelled
+    uploads.discard(data_dir, [asking.listener_id])  # of a job whose worker died
     with uploads.new_file(data_dir, asking.listener_id) as kept:
         file.save(kept)
-    shared.jobs.start(asking.account_id, "import_history", asking.listener_name)
+    start_import(asking)
     return redirect("/me#jobs", 303)
 
 
 def cancel_job(job_id: str) -> Any:
     """Cancel one of one's jobs."""
-    asking = require("write")
-    if jobs.cancel(services().accounts, asking.account_id, job_id) is None:
-        raise Problem("not_found", "You have no such job.")
+    cancel_own_job(require("write"), job_id)
     return redirect("/me#jobs", 303)
 
 

@@ -26,6 +26,7 @@ from serve.jobs.context import JobContext
 from serve.jobs.queue import Jobs
 from tests.serve.conftest import csrf, log_in, shared
 from tests.serve.marts import key
+from warehouse.hooks import JobLost
 
 
 def worker(
@@ -152,6 +153,23 @@ def test_a_silent_workers_job_is_taken_up_and_the_old_worker_can_end_nothing(
     assert look(browser, job)["state"] == "done"
     assert not store.finish(services.accounts, job["job_id"], "dead", "failed")
     assert store.beat(services.accounts, job["job_id"], "dead") == "lost"
+
+
+def test_a_worker_that_lost_its_job_hears_so_and_ends_nothing(service: Flask) -> None:
+    browser, job = start(service)
+    heard: list[str] = []
+
+    def fetch(context: JobContext) -> None:
+        with shared(service).accounts.begin() as connection:
+            connection.execute(update(table).values(worker="another"))
+        with pytest.raises(JobLost):
+            context.report(1, None, {})
+        heard.append(context.job_id)
+        context.report(1, None, {})
+
+    worker(service, fetch).run_queued()
+    assert heard == [job["job_id"]]
+    assert look(browser, job)["state"] == "running"
 
 
 def test_a_job_that_kills_every_worker_is_given_up(service: Flask) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import orjson
-
 from ingest.exports.format import Format, part_of, text_of
 from ingest.exports.plays import Aside, Play, Row
 from ingest.exports.source import Source
@@ -45,10 +43,8 @@ def _read_list(source: Source) -> Iterator[Row]:
 
 def _read_lines(source: Source) -> Iterator[Row]:
     for number, listen in source.json_lines():
-        if not isinstance(listen, dict):
-            yield Aside(
-                number, "this line is no JSON object", orjson.dumps(listen).decode()
-            )
+        if isinstance(listen, str):
+            yield Aside(number, "this line is no JSON object", listen)
             continue
         yield _listen(number, listen)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import orjson
-
 from ingest.exports.format import Format, first_row, part_of, table, text_of, unread
 from ingest.exports.plays import Aside, Play, Row
 from ingest.exports.source import Source
@@ -45,8 +43,8 @@ def _is_lines(source: Source) -> bool:
 
 def _read_lines(source: Source) -> Iterator[Row]:
     for line, row in source.json_lines():
-        if not isinstance(row, dict):
-            yield Aside(line, "this line is no JSON object", orjson.dumps(row).decode())
+        if isinstance(row, str):
+            yield Aside(line, "this line is no JSON object", row)
             continue
         yield _row(
             line,

@@ -30,13 +30,13 @@ def _read(source: Source) -> Iterator[Row]:
             yield Aside(number, "not YouTube Music (header)")
             continue
         channels = part_of(row, "subtitles")
-        channel = part_of(channels[0], "name") if isinstance(channels, list) else None
+        first = channels[0] if isinstance(channels, list) and channels else None
         title = text_of(part_of(row, "title"))
         if title == text_of(part_of(row, "titleUrl")):
             title = ""  # the video was removed
         yield Play(
             number,
-            text_of(channel).removesuffix(_TOPIC),
+            text_of(part_of(first, "name")).removesuffix(_TOPIC),
             title.removeprefix(_WATCHED),
             "",
             iso(part_of(row, "time")),

@@ -7,9 +7,11 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import ijson
 import pytest
 
 from ingest.exports import plays
@@ -285,8 +287,8 @@ def taken_from(
     path: Path, zone: tzinfo = UTC, now: datetime = NOW
 ) -> tuple[Reading, list[Taken], list[Aside]]:
     """What is read of one file."""
-    (reading,) = readings([path])
-    rows = [found.row for found in read(reading, now, zone)]
+    (reading,) = readings([path], zone)
+    rows = [found.row for found in read(reading, now)]
     return (
         reading,
         [row for row in rows if isinstance(row, Taken)],
@@ -373,6 +375,51 @@ def test_an_end_is_not_taken_for_a_start_and_a_private_session_is_left_out(
     assert reading.tally.aside == {"private session": 1}
 
 
+def test_what_was_heard_for_longer_than_a_day_or_began_too_early_is_no_play(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "history.json"
+    row, day = {"ts": "2024-01-01T12:00:00Z"}, 86_400_000
+    path.write_text(
+        spotify(
+            [
+                {**row, "ms_played": day},
+                {**row, "ms_played": day + 1},
+                {**row, "ms_played": 2e12},
+                {"ts": "2002-10-01T00:01:00Z", "ms_played": 60_000},
+                {"ts": "2002-10-01T00:01:00Z", "ms_played": 61_000},
+            ]
+        )
+    )
+    reading, found, _ = taken_from(path)
+    assert [play.line for play in found] == [1, 4]
+    assert reading.tally.aside == {plays.LONG: 2, plays.OUT_OF_RANGE: 1}
+
+
+def test_numbers_beyond_all_bounds_and_empty_lists_cost_a_row_alone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "history.json"
+    row = {"ts": "2024-01-01T12:00:00Z"}
+    many = [{**row, "ms_played": 200_000}]
+    for number in (2.0**63, 1e300, -1e300, "9" * 20, "-" + "9" * 20):
+        many += [{**row, "ms_played": number}]
+        many += [{**many[0], "ts": "2024-02-01T12:00:00Z", "offline_timestamp": number}]
+    path.write_text(spotify(many))
+    reading, found, _ = taken_from(path)
+    assert (len(found), reading.tally.duplicates) == (2, 4)
+    assert reading.tally.aside == {plays.LONG: 3, plays.SHORT: 2}
+    path.write_text(spotify([*many, {**row, "ms_played": 2**63}]))
+    with pytest.raises(ImportRefused, match="integer overflow"):
+        taken_from(path)
+    watched = {"header": "YouTube Music", "products": ["YouTube"], "title": "Fly"}
+    video = {**watched, "time": "2024-01-01T12:00:00Z", "subtitles": [{"name": "Low"}]}
+    path.write_text(json.dumps([{**video, "subtitles": []}, video]))
+    reading, found, _ = taken_from(path)
+    assert [play.artist for play in found] == ["Low"]
+    assert reading.tally.aside == {plays.UNNAMED: 1}
+
+
 def test_local_times_are_of_the_zone_at_their_date(tmp_path: Path) -> None:
     path = tmp_path / "log"
     stamps = [datetime(2024, month, 1, 12, tzinfo=UTC).timestamp() for month in (1, 7)]
@@ -414,6 +461,31 @@ def test_equal_minutes_are_counted_and_equal_seconds_are_one_play(
     path.write_text("Low,Things,Fly,1605864900\nLOW,Things,FLY,1605864900\n")
     reading, found, _ = taken_from(path)
     assert (len(found), reading.tally.duplicates) == (1, 1)
+
+
+def test_json_is_read_as_deep_as_services_write_it_and_no_deeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.json"
+    row = {"ts": "2024-01-01T12:00:00Z", "ms_played": 200_000}
+    # Brackets in texts are none, whatever stands before the quotes.
+    names = ['[[[{{{"]', "\\", '\\"{', "\\\\{[", "é[{\\u005b"] * 20
+    texts = [{**row, "master_metadata_track_name": name} for name in names]
+
+    def nested(levels: int) -> str:
+        more = "[" * levels + "]" * levels
+        return spotify(texts)[:-1] + f', {{"ts": 1, "x": {more}}}]'
+
+    for size in (1, 7, 65536):
+        monkeypatch.setattr(ijson, "items", partial(ijson.items, buf_size=size))
+        path.write_text(nested(48))
+        reading, found, _ = taken_from(path)
+        assert (len(found), reading.tally.rows) == (5, 101)
+        for levels in (49, 2000):
+            path.write_text(nested(levels))
+            with pytest.raises(ImportRefused, match=r"history.json: .* 50 levels"):
+                taken_from(path)
+        monkeypatch.undo()
 
 
 def test_an_archive_is_read_within_bounds(

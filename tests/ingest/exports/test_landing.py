@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Engine
 
 from ingest import landing
 from ingest.exports import landing as imports
+from ingest.exports import plays
 from ingest.exports.landing import is_landed, land
 from ingest.exports.reading import read, readings
 from ingest.forgetting import forget_landed, forget_raw
-from ingest.landing import list_parts
+from ingest.landing import PartWriter, list_parts
 from ingest.load.load import LoadResult, load
 from ingest.load.promote import open_raw
 from warehouse import gates, ops
@@ -74,8 +75,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made.engine.dispose()
 
 
-def history(path: Path, plays: int, more: Sequence[str] = ()) -> Path:
-    rows = [f"Low,Things,Track {n},{FIRST + 300 * n}" for n in range(plays)]
+def history(path: Path, count: int, more: Sequence[str] = ()) -> Path:
+    rows = [f"Low,Things,Track {n},{FIRST + 300 * n}" for n in range(count)]
     path.write_text("artist,album,track,uts\n" + "\n".join([*rows, *more]) + "\n")
     return path
 
@@ -105,6 +106,38 @@ def test_each_row_of_a_file_is_a_row_of_raw_or_a_dead_letter_with_its_line(
     assert not gates.GATES["dead-letters"](evidence)[0]
     judged |= {"brought_items": 21, "brought_dead_letters": 1}
     assert gates.GATES["dead-letters"](evidence)[0]
+
+
+def test_pages_and_batches_are_bounded_in_bytes_whatever_the_rows_hold(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "PAGE_BYTES", 5_000)
+    monkeypatch.setattr(imports, "BATCH_BYTES", 20_000)
+    batches: list[int] = []
+    append = PartWriter.append
+
+    def counted(writer: PartWriter, lines: list[bytes]) -> int:
+        batches.append(sum(map(len, lines)))
+        return append(writer, lines)
+
+    monkeypatch.setattr(PartWriter, "append", counted)
+    path = tmp_path / "plays.csv"
+    longest = plays.LONGEST_NAME_BYTES
+    rows = [f"Low,Things,{n:0{longest}},{FIRST + 300 * n}" for n in range(100)]
+    more = [f"{'x' * longest}y,,Fly,{FIRST}", f"Low,{'ö' * longest},Fly,{FIRST}"]
+    unread = "x," * plays.KEPT_CHARACTERS
+    path.write_text("artist,album,track,uts\n" + "\n".join([*rows, *more, unread]))
+    place.bring(path, "Ana")
+    assert len(batches) > 5 and max(batches) < 30_000
+    result = place.load()
+    assert (result.rows, result.dead) == (100, 1)
+    ((item,),) = place.ask("select item from raw.dead_letters")
+    assert len(item) < plays.KEPT_CHARACTERS + 200
+    (reading,) = readings([path])
+    assert (
+        sum(isinstance(found.row, plays.Taken) for found in read(reading, NOW)) == 100
+    )
+    assert reading.tally.aside[plays.TOO_LONG] == 2
 
 
 def test_a_file_is_known_again_for_its_listener_alone(

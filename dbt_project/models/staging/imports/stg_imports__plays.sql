@@ -1,7 +1,8 @@
 -- One row per play that a listener brought: in two files, or answers, it stands twice.
 --
 -- Files are judged when they are imported. What a provider answers lands as it came, so
--- the same rules stand here: heard for thirty seconds, in a time that can be.
+-- the same rules stand here: heard for thirty seconds and no more than a day, in a
+-- time that can be. The day bounds how many others an end is held against.
 with
 
 source as (
@@ -72,8 +73,9 @@ final as (
     left join names as album_names on source.album_name = album_names.name
 
     where
-        coalesce(source.played_ms, 30000) >= 30000
+        coalesce(source.played_ms, 30000) between 30000 and 86400000
         and source.stamped_uts >= 1033430400
+        and source.started_uts >= 1033430400
         and {{ from_uts('source.stamped_uts') }}
         <= source.fetched_at + interval '1 hour'
         and coalesce(artist_names.name_key, '') not in ('<untagged>', '<unknown>')
