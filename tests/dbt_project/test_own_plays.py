@@ -139,3 +139,45 @@ def test_plays_of_holders_since_the_last_snapshot_are_taken_out(
     assert not differences(
         postgres_rows(postgres_url, "intermediate.int_own_plays", ORDER), found
     )
+
+
+def test_a_correction_moves_own_plays_and_all_values_as_a_full_build_does(
+    warehouse: RawWarehouse,
+) -> None:
+    low = md5(b"low").hexdigest()
+    snapshot = datetime.combine(day(2), time(4))
+    minute = timedelta(minutes=1)
+    select = ("+fct_artist_values",)
+    # Lowe has no counters: no snapshot tells that the name is another artist's.
+    warehouse.insert("exchange__holdings", hold(3, "ann", low))
+    warehouse.insert(
+        "lastfm__user_recent_tracks",
+        [
+            *play(3, "ann", "Low", snapshot - minute),
+            *play(3, "ann", "Lowe", *(snapshot - n * minute for n in range(2, 22))),
+            *play(4, "ann", "Can", snapshot),
+        ],
+    )
+    warehouse.build(*select)
+
+    tables = {
+        "intermediate.int_own_plays": ORDER,
+        "marts.fct_artist_values": "artist_id, value_date",
+    }
+    found = []
+    for number, to, table in (
+        (4, "Low", "lastfm__artist_corrections"),
+        (5, "Lowe", "corrections__artists"),
+    ):
+        warehouse.insert("lastfm__artist_infos", infos(number))
+        row = {"load_id": number + 1, "as_of_date": day(number)}
+        warehouse.insert(table, [{**row, "requested_name": "Lowe", "artist_name": to}])
+        warehouse.build(*select, built_through=number)
+        grown = {name: warehouse.rows(name, order) for name, order in tables.items()}
+        warehouse.build(*select, full_refresh=True)
+        for name, order in tables.items():
+            assert not differences(grown[name], warehouse.rows(name, order)), name
+        found.append(
+            [row["own_scrobbles"] for row in grown["intermediate.int_own_plays"]]
+        )
+    assert found == [[21], [1]]

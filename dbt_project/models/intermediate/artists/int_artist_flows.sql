@@ -16,6 +16,12 @@ snapshots as (
 
 ),
 
+touched_flows as (
+
+    select * from {{ ref('int_touched_flows') }}
+
+),
+
 own_plays as (
 
     select * from {{ ref('int_own_plays') }}
@@ -29,7 +35,7 @@ touched as (
 
     from snapshots
     {% if is_incremental() %}
-    where touched_load_id > {{ built_through() }}
+    where snapshot_date >= (select touched_flows.first_date from touched_flows)
     {% endif %}
 
 ),

@@ -3,7 +3,10 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        pre_hook="{{ delete_before_insert('load_id > ' ~ built_through()) }}"
+        pre_hook="{{ delete_before_insert(
+            'snapshot_date >= (select first_date from '
+            ~ ref('int_touched_flows') ~ ')'
+        ) }}"
     )
 }}
 
@@ -13,15 +16,20 @@ holdings as (
 
     select * from {{ ref('stg_exchange__holdings') }}
 
-    {% if is_partial_build() %}
-        where load_id > {{ built_through() }}
-    {% endif %}
+),
+
+touched as (
+
+    select * from {{ ref('int_touched_flows') }}
 
 ),
 
 snapshots as (
 
     select * from {{ ref('int_artist_snapshots') }}
+    {% if is_partial_build() %}
+        where snapshot_date >= (select touched.first_date from touched)
+    {% endif %}
 
 ),
 

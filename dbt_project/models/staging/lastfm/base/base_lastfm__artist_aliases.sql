@@ -7,12 +7,17 @@ redirects as (
 
 ),
 
--- That B is A, by last.fm, is not heard where an administrator decided that A is B.
-links as (
+-- That B is A, by last.fm, is not heard where an administrator decided that A is B: it
+-- is changed by that decision too.
+edges as (
 
     select
         redirects.alias_key,
-        redirects.target_key
+        redirects.target_key,
+        redirects.has_changed,
+        greatest(redirects.since_load_id, opposite.since_load_id) as since_load_id,
+        redirects.alias_key <> redirects.target_key as is_alias,
+        opposite.alias_key is null as is_heard
 
     from redirects
 
@@ -23,7 +28,17 @@ links as (
             and opposite.is_decided
             and not redirects.is_decided
 
-    where redirects.alias_key <> redirects.target_key and opposite.alias_key is null
+),
+
+links as (
+
+    select
+        alias_key,
+        target_key
+
+    from edges
+
+    where is_alias and is_heard
 
 ),
 
@@ -97,21 +112,21 @@ path_loads as (
         alias_key,
         since_load_id
 
-    from redirects
+    from edges
 
-    where alias_key <> target_key or has_changed
+    where is_alias or has_changed
 
     union all
 
     select
         reached.alias_key,
-        redirects.since_load_id
+        edges.since_load_id
 
     from reached
 
-    inner join redirects on reached.target_key = redirects.alias_key
+    inner join edges on reached.target_key = edges.alias_key
 
-    where redirects.alias_key <> redirects.target_key or redirects.has_changed
+    where edges.is_alias or edges.has_changed
 
 ),
 
