@@ -73,8 +73,10 @@ class RestatementRow(Row):
     entity_id: str | None = Field(description="null for listeners, who stay unnamed")
     entity_name: str | None
     restated_date: date | None = Field(description="null for the whole history")
-    listeners: int | None = Field(description="listeners whose plays changed")
-    plays: int | None = Field(description="plays that changed")
+    listeners: int | None = Field(description="whose plays changed; null below 5")
+    plays: int | None = Field(
+        description="that changed; null of fewer than 5 listeners"
+    )
     old_value: str | None
     new_value: str | None
     reason: str

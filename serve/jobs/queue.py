@@ -120,6 +120,9 @@ class Jobs:
             log.warning("job %s: another worker has it", job_id)
         except Cancelled:
             finish(self._engine, job_id, self.worker, "cancelled", counts=counts)
+        except KeyboardInterrupt:
+            store.give_back(self._engine, job_id, self.worker)
+            raise
         except Exception as error:
             log.exception("job %s failed", job_id)
             text = redact(f"{type(error).__name__}: {error}")[:2000]

@@ -207,6 +207,20 @@ def finish(
         return ended.rowcount == 1
 
 
+def give_back(engine: Engine, job_id: str, worker: str) -> None:
+    """Put a job back as its worker ends in order: that is no attempt that failed."""
+    with writing(engine).begin() as connection:
+        connection.execute(
+            update(jobs)
+            .where(
+                jobs.c.job_id == job_id,
+                jobs.c.worker == worker,
+                jobs.c.state == "running",
+            )
+            .values(state="queued", attempts=jobs.c.attempts - 1)
+        )
+
+
 def next_queued(engine: Engine) -> str | None:
     """The id of the job that has waited longest; None where none waits."""
     with engine.begin() as connection:

@@ -107,6 +107,8 @@ def _what(row: dict[str, Any]) -> Cell:
             f"{formatting.plural(row['plays'], 'play')} {kind}"
             f" ({formatting.plural(row['listeners'], 'listener')})"
         )
+    if row["entity_type"] == "listener":
+        return f"plays of fewer than 5 listeners {kind}"
     return Markup(f"{escape(row['entity_type'])} {_text(row['entity_name'])} {kind}")
 
 

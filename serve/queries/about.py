@@ -35,8 +35,8 @@ def restatements(
 ) -> Result:
     """What versions told otherwise than the one before, newest first.
 
-    Plays are summed over listeners, who stay unnamed; of fewer than 5 neither their
-    sums nor what they edited is said.
+    Plays are summed over listeners, who stay unnamed; of fewer than 5 no number is
+    said.
     """
     return reader.query(
         """
@@ -66,8 +66,10 @@ def restatements(
         select
             version as published_in, subject, entity_type, entity_id, entity_name,
             restated_date,
-            case when sum(plays) > 0 then cast(count(*) as bigint) end as listeners,
-            cast(sum(plays) as bigint) as plays,
+            case
+                when sum(plays) > 0 and count(*) >= 5 then cast(count(*) as bigint)
+            end as listeners,
+            case when count(*) >= 5 then cast(sum(plays) as bigint) end as plays,
             case
                 when min(entity_type) <> 'listener' then min(old_value)
                 when count(*) >= 5 then cast(sum(old_plays) as text) || ' plays'

@@ -172,6 +172,20 @@ def test_a_worker_that_lost_its_job_hears_so_and_ends_nothing(service: Flask) ->
     assert look(browser, job)["state"] == "running"
 
 
+def test_a_worker_that_ends_in_order_has_not_failed_at_its_job(service: Flask) -> None:
+    browser, job = start(service)
+
+    def stopped(context: JobContext) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(store.MAX_ATTEMPTS + 1):
+        with pytest.raises(KeyboardInterrupt):
+            worker(service, stopped).run_queued()
+        assert look(browser, job)["state"] == "queued"
+    worker(service, lambda context: {"pages": 1}).run_queued()
+    assert look(browser, job)["state"] == "done"
+
+
 def test_a_job_that_kills_every_worker_is_given_up(service: Flask) -> None:
     browser, job = start(service)
     services = shared(service)
