@@ -93,6 +93,12 @@ def back_up(
             with engine.begin() as connection:
                 current = store.published_version(connection)
             _copy_files(settings.data_dir, partial / FILES)
+            published = current.version if current else None
+            try:
+                _check_readable(partial / FILES, published, settings)
+            except Damaged as error:
+                said = str(error).replace(str(partial / FILES), str(settings.data_dir))
+                raise Damaged(f"{said}; no backup was made") from error
             if settings.is_postgres:
                 url = admin_url_of(settings, admin_url)
                 _postgres("pg_dump", url, "-Fc", "-f", str(partial / DUMP))
@@ -101,7 +107,7 @@ def back_up(
                 release_of("scrobble-warehouse"),
                 f"{made_at:%Y-%m-%dT%H:%M:%SZ}",
                 _engine_name(settings),
-                current.version if current else None,
+                published,
                 {path: _facts(partial / path) for path in _paths(partial)},
             )
             _write_manifest(partial, manifest)
@@ -152,8 +158,15 @@ def restore(settings: Settings, backup: Path, admin_url: str | None = None) -> M
         _restore_database(admin_url_of(settings, admin_url), backup / DUMP)
     coming = data_dir.with_name(f"{data_dir.name}.restoring")
     shutil.rmtree(coming, ignore_errors=True)
-    shutil.copytree(backup / FILES, coming)
-    _check_copies(coming, manifest, settings)
+    try:
+        shutil.copytree(backup / FILES, coming)
+        _check_copies(coming, manifest, settings)
+    except BaseException as error:
+        shutil.rmtree(coming, ignore_errors=True)
+        if not isinstance(error, Damaged):
+            raise
+        said = str(error).replace(str(coming), str(backup / FILES))
+        raise Damaged(f"{said}; nothing was restored: take another backup") from error
     if data_dir.exists():
         data_dir.rmdir()
     coming.rename(data_dir)
@@ -256,17 +269,30 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 def _check_copies(folder: Path, manifest: Manifest, settings: Settings) -> None:
-    """Open what was restored: each SQLite file, and the version readers will see."""
+    """What arrived is what was written, and can be read."""
     for path in _paths(folder):
         file = folder / path
-        if f"{FILES}/{path}" not in manifest.files or (
-            _facts(file) != manifest.files[f"{FILES}/{path}"]
-        ):
+        if f"{FILES}/{path}" not in manifest.files:
+            raise Damaged(f"{file} was added to the backup after it was made")
+        if _facts(file) != manifest.files[f"{FILES}/{path}"]:
             raise Damaged(f"{file} did not arrive as it is in the backup")
+    _check_readable(folder, manifest.published, settings)
+
+
+def _check_readable(folder: Path, published: str | None, settings: Settings) -> None:
+    """The databases and the published version among these files are whole.
+
+    Raises:
+        Damaged: naming the file.
+    """
+    for path in _paths(folder):
+        file = folder / path
+        if file.suffix == ".sqlite" and file.stat().st_size and not _is_sqlite(file):
+            raise Damaged(f"{file} is damaged (it is no SQLite database)")
         if _is_sqlite(file) and (wrong := ops.sqlite_damage(file)):
             raise Damaged(f"{file} is damaged ({wrong})")
-    if manifest.published is not None and not settings.is_postgres:
-        check_whole(version_path(folder, manifest.published))
+    if published is not None and not settings.is_postgres:
+        check_whole(version_path(folder, published))
 
 
 def _restore_database(url: str, dump: Path) -> None:

@@ -223,7 +223,8 @@ def sqlite_damage(path: Path) -> str | None:
         return str(error)
     finally:
         connection.close()
-    return None if said == "ok" else str(said)
+    # One sentence: SQLite writes each finding on a line of its own.
+    return None if said == "ok" else " ".join(str(said).split())
 
 
 def database_now(connection: Connection) -> float:

@@ -21,7 +21,7 @@ from warehouse import backup as backups
 from warehouse import ops, store
 from warehouse.backup import back_up, check, restore
 from warehouse.cli import cli
-from warehouse.duckdb_store import DuckDBStore
+from warehouse.duckdb_store import DuckDBStore, version_path
 from warehouse.errors import Busy, Damaged, SettingsError, WarehouseError
 from warehouse.lease import Lease
 from warehouse.settings import Settings
@@ -147,7 +147,12 @@ def test_a_cut_changed_or_incomplete_backup_is_refused_and_nothing_is_written(
             with pytest.raises(Damaged, match=path.replace(".", r"\.")):
                 restore(other, copy)
             shutil.rmtree(copy)
-    assert not other.data_dir.exists()
+    extra = made / "data" / "extra.txt"
+    extra.write_text("?")
+    with pytest.raises(Damaged, match=f"{extra} was added.*nothing was restored"):
+        restore(other, made)
+    extra.unlink()
+    assert list(other.data_dir.parent.glob("*")) == []
     # The control: unharmed it is whole.
     assert check(made) == manifest
 
@@ -220,10 +225,21 @@ def test_a_run_at_work_is_not_copied_and_a_damaged_file_makes_no_backup(
         pytest.raises(Busy, match="run run on"),
     ):
         back_up(settings, tmp_path / "backups")
+    with engine.begin() as connection:
+        published = store.published_version(connection)
     engine.dispose()
-    overwrite(settings.data_dir / "exchange.sqlite", 4096, b"x" * 4096)
-    with pytest.raises(Damaged, match=r"exchange\.sqlite"):
-        back_up(settings, tmp_path / "backups")
+    assert published is not None
+    version = version_path(settings.data_dir, published.version)
+    for file, place, content in (
+        (settings.data_dir / "exchange.sqlite", 4096, b"x" * 4096),
+        (settings.data_dir / "exchange.sqlite", 0, b"no database at all"),
+        (version, 12, b"\xff"),
+    ):
+        before = file.read_bytes()
+        overwrite(file, place, content)
+        with pytest.raises(Damaged, match=f"{file} .*no backup was made"):
+            back_up(settings, tmp_path / "backups")
+        file.write_bytes(before)
     assert list((tmp_path / "backups").glob("*")) == []
 
 
