@@ -24,6 +24,7 @@ from warehouse import backup as backups
 from warehouse import command_help, gates, marts_file, ops, storage, store
 from warehouse.daily import STEPS, outages_said_clearly
 from warehouse.daily import daily as run_daily
+from warehouse.duckdb_store import unpublished
 from warehouse.engines import open_store
 from warehouse.errors import Damaged, WarehouseError
 from warehouse.hooks import COMMANDS
@@ -271,11 +272,12 @@ def restore(folder: Path, admin_url: str | None, **options: Any) -> None:
 @settings_options
 def status(runs: int, as_json: bool, **options: Any) -> None:
     """What is published, what the last runs did, how large everything is."""
-    seen = _status(take_settings(options), runs)
+    settings = take_settings(options)
+    seen = _status(settings, runs)
     if as_json:
         click.echo(json.dumps(seen.as_dict(), default=str, indent=2))
     else:
-        _print_status(seen)
+        _print_status(seen, settings)
 
 
 @dataclass(frozen=True)
@@ -332,9 +334,13 @@ def _status(settings: Settings, runs: int) -> _Status:
     )
 
 
-def _print_status(seen: _Status) -> None:
+def _print_status(seen: _Status, settings: Settings) -> None:
     if seen.published is None:
-        click.echo("nothing is published yet: run `make daily`")
+        click.echo(
+            "nothing is published yet: run `make daily`"
+            if settings.is_postgres
+            else unpublished(settings.data_dir)
+        )
     else:
         age = (datetime.now(UTC).date() - seen.published.as_of_date).days
         click.echo(

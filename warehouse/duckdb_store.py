@@ -320,9 +320,17 @@ def published_path(data_dir: Path) -> Path:
             " `scrobble repair` writes it again"
         ) from error
     except FileNotFoundError:
-        raise PublishFailed(
-            f"nothing is published in {data_dir}; run `make daily` first"
-        ) from None
+        raise PublishFailed(unpublished(data_dir)) from None
+
+
+def unpublished(data_dir: Path) -> str:
+    """What to say where no version is pointed to: it may be the pointer that is lost."""
+    if any((data_dir / "versions").glob("warehouse-*.duckdb")):
+        return (
+            f"{data_dir} has versions, but nothing says which of them is published;"
+            " `scrobble repair` finds out"
+        )
+    return f"nothing is published in {data_dir}; run `make daily` first"
 
 
 def _compact(path: Path, *, always: bool = False) -> bool:

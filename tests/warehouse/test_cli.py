@@ -105,6 +105,27 @@ def test_the_status_is_shown_where_the_published_version_is_damaged(
     assert "published: 20260101-000002" in said and "damaged: " in said
 
 
+@pytest.mark.parametrize(
+    ("lost", "command"), [("ops.sqlite", "status"), ("published.json", "sql")]
+)
+def test_where_the_pointer_is_lost_repair_is_named_and_finds_it(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lost: str,
+    command: str,
+) -> None:
+    arguments = [command, *(["select n from totals"] if command == "sql" else [])]
+    for path in folder.glob(f"{lost}*"):
+        path.unlink()
+    ended(monkeypatch, folder, *arguments)
+    said = "".join(capsys.readouterr())
+    assert "scrobble repair" in said and "make daily" not in said
+    assert ended(monkeypatch, folder, "repair") == 0
+    assert ended(monkeypatch, folder, *arguments) == 0
+    assert "scrobble repair" not in "".join(capsys.readouterr())
+
+
 def test_repair_says_what_it_did_and_then_that_there_is_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
