@@ -324,7 +324,7 @@ def published_path(data_dir: Path) -> Path:
 
 
 def unpublished(data_dir: Path) -> str:
-    """What to say where no version is pointed to: it may be the pointer that is lost."""
+    """What to say where no version is pointed to: the pointer may be what is lost."""
     if any((data_dir / "versions").glob("warehouse-*.duckdb")):
         return (
             f"{data_dir} has versions, but nothing says which of them is published;"
