@@ -142,10 +142,19 @@ def test_a_cancelled_import_lands_nothing_and_its_file_is_deleted(
 
 
 @pytest.mark.parametrize(
-    ("error", "files"), [(OSError(), 0), (JobLost(), 1), (KeyboardInterrupt(), 1)]
+    ("error", "state", "files"),
+    [
+        (OSError(), "failed", 0),
+        (JobLost(), "running", 1),
+        (KeyboardInterrupt(), "queued", 1),
+    ],
 )
 def test_a_file_stays_where_its_job_is_taken_up_again_and_nowhere_else(
-    service: Flask, monkeypatch: pytest.MonkeyPatch, error: BaseException, files: int
+    service: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    state: str,
+    files: int,
 ) -> None:
     browser = log_in(service, "anna")
     assert hand_in(browser) == 303
@@ -157,7 +166,7 @@ def test_a_file_stays_where_its_job_is_taken_up_again_and_nowhere_else(
     with suppress(KeyboardInterrupt):
         run_jobs(service)
     assert len(uploads.waiting(data_dir(service), "anna")) == files
-    assert newest_job(browser)["state"] == ("running" if files else "failed")
+    assert newest_job(browser)["state"] == state
 
 
 @pytest.mark.parametrize("content", [None, HISTORY], ids=["no file", "no login"])
