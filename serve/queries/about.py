@@ -66,9 +66,7 @@ def restatements(
         select
             version as published_in, subject, entity_type, entity_id, entity_name,
             restated_date,
-            case
-                when sum(plays) > 0 and count(*) >= 5 then cast(count(*) as bigint)
-            end as listeners,
+            case when sum(plays) > 0 and count(*) >= 5 then count(*) end as listeners,
             case when count(*) >= 5 then cast(sum(plays) as bigint) end as plays,
             case
                 when min(entity_type) <> 'listener' then min(old_value)
