@@ -264,8 +264,6 @@ def _copy_sqlite(source: Path, target: Path) -> None:
                 copy.execute("pragma journal_mode = delete")
         except sqlite3.DatabaseError as error:
             raise Damaged(f"{source} cannot be backed up ({error})") from error
-    if wrong := ops.sqlite_damage(target):
-        raise Damaged(f"{source} is damaged ({wrong}); no backup was made")
 
 
 def _check_copies(folder: Path, manifest: Manifest, settings: Settings) -> None:
@@ -287,10 +285,11 @@ def _check_readable(folder: Path, published: str | None, settings: Settings) -> 
     """
     for path in _paths(folder):
         file = folder / path
-        if file.suffix == ".sqlite" and file.stat().st_size and not _is_sqlite(file):
+        if _is_sqlite(file):
+            if wrong := ops.sqlite_damage(file):
+                raise Damaged(f"{file} is damaged ({wrong})")
+        elif file.suffix == ".sqlite" and file.stat().st_size:
             raise Damaged(f"{file} is damaged (it is no SQLite database)")
-        if _is_sqlite(file) and (wrong := ops.sqlite_damage(file)):
-            raise Damaged(f"{file} is damaged ({wrong})")
     if published is not None and not settings.is_postgres:
         check_whole(version_path(folder, published))
 

@@ -31,7 +31,7 @@ from warehouse.store import (
     Enter,
     Version,
     digest_of,
-    dropped_version,
+    find_version,
     forget_version,
     is_accounted_for,
     keep_again,
@@ -157,7 +157,7 @@ class DuckDBStore:
             name = path.name.removeprefix("warehouse-").split(".duckdb")[0]
             if name in kept:
                 continue
-            back = dropped_version(connection, name)
+            back = find_version(connection, name, is_dropped=True)
             if (
                 back is not None
                 and back.fence > max(kept.values(), default=0)

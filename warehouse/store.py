@@ -86,21 +86,15 @@ def published_version(connection: Connection, *, hold: bool = False) -> Version 
     return find_version(connection, name) if name is not None else None
 
 
-def find_version(connection: Connection, name: str) -> Version | None:
-    """A version that is still kept, by name."""
+def find_version(
+    connection: Connection, name: str, *, is_dropped: bool = False
+) -> Version | None:
+    """A version by name: one that is still kept, or (`is_dropped`) one that was."""
+    dropped_at = ops.versions.c.dropped_at
     row = connection.execute(
         select(ops.versions).where(
-            ops.versions.c.version == name, ops.versions.c.dropped_at.is_(None)
-        )
-    ).first()
-    return _version(row) if row is not None else None
-
-
-def dropped_version(connection: Connection, name: str) -> Version | None:
-    """A version that was published and is no longer kept, by name."""
-    row = connection.execute(
-        select(ops.versions).where(
-            ops.versions.c.version == name, ops.versions.c.dropped_at.is_not(None)
+            ops.versions.c.version == name,
+            dropped_at.is_not(None) if is_dropped else dropped_at.is_(None),
         )
     ).first()
     return _version(row) if row is not None else None

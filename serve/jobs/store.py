@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Engine, and_, func, insert, or_, select, update
 
 from serve.accounts.database import accounts, jobs, utcnow, writing
 
@@ -152,6 +152,13 @@ def claim(engine: Engine, job_id: str, worker: str) -> dict[str, Any] | None:
     return dict(row._mapping)
 
 
+def _held(job_id: str, worker: str) -> ColumnElement[bool]:
+    """Whether the job runs, and with this worker."""
+    return and_(
+        jobs.c.job_id == job_id, jobs.c.worker == worker, jobs.c.state == "running"
+    )
+
+
 def beat(
     engine: Engine,
     job_id: str,
@@ -168,11 +175,7 @@ def beat(
     if counts is not None:
         values["counts"] = json.dumps(dict(counts))
     with writing(engine).begin() as connection:
-        mine = (
-            (jobs.c.job_id == job_id)
-            & (jobs.c.worker == worker)
-            & (jobs.c.state == "running")
-        )
+        mine = _held(job_id, worker)
         if connection.execute(update(jobs).where(mine).values(values)).rowcount != 1:
             return "lost"
         is_cancelled: bool = connection.execute(
@@ -196,13 +199,7 @@ def finish(
         values["counts"] = json.dumps(dict(counts))
     with writing(engine).begin() as connection:
         ended = connection.execute(
-            update(jobs)
-            .where(
-                jobs.c.job_id == job_id,
-                jobs.c.worker == worker,
-                jobs.c.state == "running",
-            )
-            .values(values)
+            update(jobs).where(_held(job_id, worker)).values(values)
         )
         return ended.rowcount == 1
 
@@ -212,11 +209,7 @@ def give_back(engine: Engine, job_id: str, worker: str) -> None:
     with writing(engine).begin() as connection:
         connection.execute(
             update(jobs)
-            .where(
-                jobs.c.job_id == job_id,
-                jobs.c.worker == worker,
-                jobs.c.state == "running",
-            )
+            .where(_held(job_id, worker))
             .values(state="queued", attempts=jobs.c.attempts - 1)
         )
 
