@@ -399,7 +399,7 @@ def test_fills_and_dividends_are_told_on_the_page_and_in_a_private_feed(
     # The token opens nothing else, and another address ends this one.
     token = {"Authorization": f"Bearer {address[1].rpartition('/')[2]}"}
     refused = reader.get("/api/v1/exchange/portfolio", headers=token)
-    assert refused.status_code == 403
+    assert refused.status_code == 401
     assert reader.get(f"{address[1][:-1]}x").status_code == 404
     ida.post("/exchange/feed", data=csrf, headers=HTML)
     assert reader.get(address[1]).status_code == 404
