@@ -10,7 +10,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 NOT_FOUND = 6
 # The method is not there, or is there no more; for one listener or for all.
@@ -59,31 +60,58 @@ LIMITS = {
 }
 
 
+@dataclass
+class _Counted:
+    """The calls of a day by list, and by method."""
+
+    planned: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    limits: dict[str, Limit] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, states: Iterable[CallState]) -> Self:
+        counted = cls()
+        for one in states:
+            if one.state == "superseded":
+                continue
+            name = list_of(one.method, one.params)
+            limit = _limit(one.method)
+            counted.limits[name] = counted.limits[one.method] = limit
+            for group in {name, one.method}:
+                counted.planned[group] += one.calls
+            if one.state in ("failed", "pending") and not is_left_out(one):
+                counted.lost[name] += one.calls
+            elif one.state == "skipped" and _is_unknown(one):
+                counted.unknown[one.method] += one.calls
+        return counted
+
+    def is_too_unknown(self, name: str) -> bool:
+        limit = self.limits[name]
+        allowed = _allowed(limit.unknown_floor, limit.unknown_pct, self.planned[name])
+        return self.unknown[name] > allowed
+
+
 def lacking(states: Iterable[CallState]) -> list[str]:
     """The lists that lack more than they may, a few words each; sorted."""
-    planned, lost, unknown = Counter[str](), Counter[str](), Counter[str]()
-    limits: dict[str, Limit] = {}
-    for one in states:
-        if one.state == "superseded":
-            continue
-        name = list_of(one.method, one.params)
-        limits[name] = limits[one.method] = _limit(one.method)
-        for counted in {name, one.method}:
-            planned[counted] += one.calls
-        if one.state in ("failed", "pending") and not is_left_out(one):
-            lost[name] += one.calls
-        elif one.state == "skipped" and _is_unknown(one):
-            unknown[one.method] += one.calls
+    counted = _Counted.of(states)
     said = []
-    for name, calls in sorted(planned.items()):
-        limit = limits[name]
-        if lost[name] > _allowed(limit.floor, limit.lost_pct, calls):
-            said.append(f"{name} lacks {lost[name]:,} of {calls:,} answers")
-        if unknown[name] > _allowed(limit.unknown_floor, limit.unknown_pct, calls):
+    for name, calls in sorted(counted.planned.items()):
+        limit, lost = counted.limits[name], counted.lost[name]
+        if lost > _allowed(limit.floor, limit.lost_pct, calls):
+            said.append(f"{name} lacks {lost:,} of {calls:,} answers")
+        if counted.is_too_unknown(name):
             said.append(
-                f"{name}: last.fm knows nothing of {unknown[name]:,} of {calls:,}"
+                f"{name}: last.fm knows nothing of {counted.unknown[name]:,} of"
+                f" {calls:,}"
             )
     return said
+
+
+def doubted(states: Iterable[CallState]) -> list[str]:
+    """The methods that said "not found" more often than one believes; sorted."""
+    counted = _Counted.of(states)
+    return sorted(name for name in counted.planned if counted.is_too_unknown(name))
 
 
 def left_out(states: Iterable[CallState]) -> dict[str, int]:

@@ -559,6 +559,7 @@ class _Fetcher:
                 run.close()
         counts = queue.counts(as_of)
         states = queue.states(as_of)
+        queue.doubt(as_of)
         listed = [
             walk for walk in tally.walks_begun if walk not in tally.walks_complete
         ]

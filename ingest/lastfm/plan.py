@@ -449,13 +449,15 @@ def answered_lately(
 ) -> set[tuple[str, str]]:
     """Those (method, canonical params) of remembered answers that are not due again.
 
+    What was answered on the day itself counts among the calls of that day.
+
     Args:
         answered: the day each was answered last.
     """
     return {
         call
         for call, day in answered.items()
-        if (as_of - day).days < _days_remembered(plan, *call)
+        if day != as_of and (as_of - day).days < _days_remembered(plan, *call)
     }
 
 

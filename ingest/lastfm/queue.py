@@ -42,14 +42,16 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from ingest import landing
-from ingest.lastfm.completeness import CallState
+from ingest.lastfm.completeness import NOT_FOUND, CallState, doubted
 from ingest.lastfm.plan import (
+    NOTED,
     Call,
     ListenerState,
     Mode,
@@ -232,8 +234,10 @@ class Queue:
 
         Parts are cut to their recorded length; calls whose part this machine lacks
         (unless `loaded` names it or retention removed it) and calls that failed become
-        pending again.
+        pending again; so does what last.fm said not to know, where that is too much to
+        believe. A list that is asked again lets the second phase be planned again.
         """
+        self.doubt(as_of)
         with self.engine.begin() as connection:
             parts = landing.list_parts(connection, as_of)
             there, lost = landing.repair(self.root, parts)
@@ -277,16 +281,25 @@ class Queue:
                     .values(mode="full", phase=0, finished_at=None)
                 )
             else:
-                pending = connection.execute(
-                    select(func.count())
-                    .select_from(fetch_calls)
-                    .where(
-                        fetch_calls.c.as_of_date == as_of,
-                        fetch_calls.c.state == "pending",
-                    )
-                ).scalar_one()
+                pending = set(
+                    connection.execute(
+                        select(fetch_calls.c.method)
+                        .where(
+                            fetch_calls.c.as_of_date == as_of,
+                            fetch_calls.c.state == "pending",
+                        )
+                        .distinct()
+                    ).scalars()
+                )
                 finished = row.finished_at is not None and not pending
-                day = Day(as_of, row.mode, row.walk_to, row.phase, finished)
+                phase = min(row.phase, 1) if pending & NOTED else row.phase
+                if phase < row.phase:
+                    connection.execute(
+                        update(fetch_days)
+                        .where(fetch_days.c.as_of_date == as_of)
+                        .values(phase=phase)
+                    )
+                day = Day(as_of, row.mode, row.walk_to, phase, finished)
         landing.sweep(self.root, as_of, recorded)
         return day
 
@@ -303,6 +316,35 @@ class Queue:
                 .values(phase=phase, finished_at=None)
             )
         return Day(day.as_of, day.mode, day.walk_to, phase, False)
+
+    def doubt(self, as_of: date) -> None:
+        """Let a later run ask again what last.fm knew nothing of, beyond belief.
+
+        It is neither taken for this day's answer nor remembered for the days to come.
+        """
+        calls = fetch_calls.c
+        methods = doubted(self.states(as_of))
+        if not methods:
+            return
+        unknown = (
+            (calls.as_of_date == as_of)
+            & calls.method.in_(methods)
+            & (calls.state == "skipped")
+            & (calls.error_code == NOT_FOUND)
+        )
+        remembered = tuple_(fetch_known.c.method, fetch_known.c.params)
+        with self.engine.begin() as connection:
+            connection.execute(
+                delete(fetch_known).where(
+                    fetch_known.c.as_of_date == as_of,
+                    remembered.in_(select(calls.method, calls.params).where(unknown)),
+                )
+            )
+            connection.execute(
+                update(fetch_calls)
+                .where(unknown)
+                .values(state="pending", part=None, error_code=None, error=None)
+            )
 
     def finish_day(self, as_of: date, part: str | None) -> None:
         """Everything of the day is answered, or was given up."""

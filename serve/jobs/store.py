@@ -1,7 +1,7 @@
 """The table of jobs: one function a step of a job's life, one transaction each.
 
 States: queued -> running -> done | failed | cancelled; running -> queued when a worker
-died.
+died. Who is silent is told by the database's clock: those of two machines may differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, func, insert, or_, select, update
 
-from serve.accounts.database import accounts, jobs, utcnow, writing
+from serve.accounts.database import accounts, jobs, writing
+from warehouse.ops import database_time
 
 ACTIVE = ("queued", "running")
 SILENT = timedelta(seconds=20)
@@ -44,6 +45,7 @@ def create(
         QuotaUsed: there were so many.
     """
     with writing(engine).begin() as connection:
+        now = database_time(connection)
         # The owner's row is the lock that two requests at once meet at.
         connection.execute(
             select(accounts.c.account_id)
@@ -65,7 +67,7 @@ def create(
                 select(func.count()).where(
                     jobs.c.account_id == account_id,
                     jobs.c.kind == kind,
-                    jobs.c.created_at > utcnow() - timedelta(days=1),
+                    jobs.c.created_at > now - timedelta(days=1),
                 )
             ).scalar_one()
             if begun >= most_a_day:
@@ -83,7 +85,7 @@ def create(
                 done=0,
                 counts="{}",
                 is_cancel_requested=False,
-                created_at=utcnow(),
+                created_at=now,
             )
         )
         row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one()
@@ -117,11 +119,12 @@ def find(engine: Engine, account_id: int, job_id: str) -> dict[str, Any] | None:
 def cancel(engine: Engine, account_id: int, job_id: str) -> dict[str, Any] | None:
     """Cancel a job: at once when it waits, at its next report when it runs."""
     with writing(engine).begin() as connection:
+        now = database_time(connection)
         mine = (jobs.c.job_id == job_id) & (jobs.c.account_id == account_id)
         connection.execute(
             update(jobs)
             .where(mine, jobs.c.state == "queued")
-            .values(state="cancelled", is_cancel_requested=True, finished_at=utcnow())
+            .values(state="cancelled", is_cancel_requested=True, finished_at=now)
         )
         connection.execute(
             update(jobs)
@@ -133,8 +136,8 @@ def cancel(engine: Engine, account_id: int, job_id: str) -> dict[str, Any] | Non
 
 def claim(engine: Engine, job_id: str, worker: str) -> dict[str, Any] | None:
     """Take a queued job; None when another worker has it or it is over."""
-    now = utcnow()
     with writing(engine).begin() as connection:
+        now = database_time(connection)
         taken = connection.execute(
             update(jobs)
             .where(jobs.c.job_id == job_id, jobs.c.state == "queued")
@@ -169,12 +172,13 @@ def beat(
     counts: Mapping[str, int] | None = None,
 ) -> str:
     """Say that the job is alive, and how far: `go`, `cancel`, or `lost` (not ours)."""
-    values: dict[str, Any] = {"heartbeat_at": utcnow()}
+    values: dict[str, Any] = {}
     if done is not None:
         values.update(done=done, total=total)
     if counts is not None:
         values["counts"] = json.dumps(dict(counts))
     with writing(engine).begin() as connection:
+        values["heartbeat_at"] = database_time(connection)
         mine = _held(job_id, worker)
         if connection.execute(update(jobs).where(mine).values(values)).rowcount != 1:
             return "lost"
@@ -194,10 +198,11 @@ def finish(
     error: str | None = None,
 ) -> bool:
     """End a job that this worker holds."""
-    values: dict[str, Any] = {"state": state, "finished_at": utcnow(), "error": error}
+    values: dict[str, Any] = {"state": state, "error": error}
     if counts is not None:
         values["counts"] = json.dumps(dict(counts))
     with writing(engine).begin() as connection:
+        values["finished_at"] = database_time(connection)
         ended = connection.execute(
             update(jobs).where(_held(job_id, worker)).values(values)
         )
@@ -227,8 +232,8 @@ def next_queued(engine: Engine) -> str | None:
 
 def recover(engine: Engine) -> None:
     """Put jobs of silent workers back, or fail them after three attempts."""
-    now = utcnow()
     with writing(engine).begin() as connection:
+        now = database_time(connection)
         is_silent = (jobs.c.state == "running") & or_(
             jobs.c.heartbeat_at.is_(None), jobs.c.heartbeat_at < now - SILENT
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.lastfm.completeness import CallState, lacking, left_out
+from ingest.lastfm.completeness import CallState, doubted, lacking, left_out
 
 
 def calls(method: str, state: str, count: int, code: int | None = None) -> CallState:
@@ -37,6 +37,7 @@ ORDINARY = [
 )
 def test_what_a_day_may_lack(extra: CallState) -> None:
     assert lacking([*ORDINARY, extra]) == []
+    assert doubted([*ORDINARY, extra]) == []
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,8 @@ def test_what_a_day_may_lack(extra: CallState) -> None:
 def test_what_a_day_may_not_lack(extra: CallState) -> None:
     (said,) = lacking([*ORDINARY, extra])
     assert said.startswith(extra.method)
+    is_unknown = extra.state == "skipped"
+    assert doubted([*ORDINARY, extra]) == ([extra.method] if is_unknown else [])
 
 
 def test_what_is_left_out_is_counted_by_method() -> None:

@@ -182,10 +182,9 @@ def test_what_a_repeat_cannot_mend_is_asked_once(
                 fetch_calls.c.method == "track.getInfo"
             )
         ).all()
-    assert Counter(tuple(row) for row in states) == {
-        ("skipped", fault.code): TIMES,
-        ("done", None): 10,
-    }
+    # So many "not found" of one list are not believed: a later run asks again.
+    ended = ("pending", None) if fault.code == 6 else ("skipped", fault.code)
+    assert Counter(tuple(row) for row in states) == {ended: TIMES, ("done", None): 10}
     check_nothing_leaked(engine, tmp_path, "", result)
 
 

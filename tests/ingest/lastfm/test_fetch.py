@@ -440,6 +440,54 @@ def test_a_lost_list_is_named_however_complete_the_day_is(
     assert any(one.startswith(said) for one in result.lacking), result.lacking
 
 
+@pytest.mark.parametrize("method", ["artist.getInfo", "track.getInfo"])
+def test_what_nobody_can_believe_is_asked_again_and_not_remembered(
+    engine: Engine, tmp_path: Path, method: str
+) -> None:
+    broken = [True]
+
+    def spoil(asked: str, params: Mapping[str, str], number: int) -> Reply | None:
+        return error_reply(6, 404) if asked == method and broken[0] else None
+
+    with TinyLastfm(spoilt(world(), spoil)) as server:
+        first = run(engine, tmp_path, server.url)
+        assert any(one.startswith(method) for one in first.lacking)
+        with engine.connect() as connection:
+            known = connection.execute(
+                text("select count(*) from fetch_known where method = :m"),
+                {"m": method},
+            ).scalar_one()
+        assert known == 0, "the next day asks again, too"
+        still = run(engine, tmp_path, server.url, run_id="still")
+        assert still.lacking == first.lacking and still.methods[method] > 0
+        broken[0] = False
+        mended = run(engine, tmp_path, server.url, run_id="mended")
+    assert mended.lacking == () and mended.completeness == 1.0
+    # "No friends" is said in the same way, once of each listener.
+    assert mended.skipped == len(PLAN.listeners)
+
+
+def test_a_list_that_is_answered_late_lets_its_artists_be_asked_about(
+    engine: Engine, tmp_path: Path
+) -> None:
+    broken = [True]
+
+    def spoil(asked: str, params: Mapping[str, str], number: int) -> Reply | None:
+        lost = asked == "chart.getTopArtists" and broken[0]
+        return Reply(b"<html>no</html>", 403) if lost else None
+
+    with TinyLastfm(spoilt(world(), spoil)) as server:
+        first = run(engine, tmp_path, server.url)
+        assert first.lacking
+        broken[0] = False
+        mended = run(engine, tmp_path, server.url, run_id="mended")
+    elsewhere = ops.open_ops(load_settings({"data_dir": tmp_path / "whole"}))
+    with TinyLastfm(world()) as server:
+        whole = run(elsewhere, tmp_path / "whole", server.url)
+    elsewhere.dispose()
+    assert mended.lacking == () and mended.planned == whole.planned > first.planned
+
+
 # When things go wrong --------------------------------------------------------------
 
 
