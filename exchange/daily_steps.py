@@ -185,16 +185,21 @@ def open_market(run: Run) -> StepResult:
 
 
 def failed(run: Run) -> StepResult:
-    """A run that failed leaves the market to orders, on the prices there were."""
+    """A run that failed, or died, leaves the market to orders, on the prices there are.
+
+    A run that was cut off between settling and publishing has made the day's already.
+    """
     database = open_database(run.settings)
     try:
         if not market.leave_to_orders(database, utc_now, fence=run.lease.fence):
             return StepResult("", {})
+        with database.read() as connection:
+            day = market.read_state(connection).last_settled_date
     finally:
         database.dispose()
     return StepResult(
-        "the market takes orders only, on the prices before this run; the next run"
-        " opens it, or `scrobble market reopen`",
+        f"the market takes orders only, on the prices of {day}; the next run opens it,"
+        " or `scrobble market reopen --reason TEXT`",
         {},
     )
 

@@ -68,8 +68,9 @@ def require_open(market: Market) -> None:
     if takes_orders_only(market):
         raise Refusal(
             "market_closed",
-            "The day's prices could not be made: the market takes orders only, on the"
-            f" prices before {market.stale_since:%Y-%m-%d %H:%M} UTC.",
+            "The day's prices could not be made: the market takes orders only since"
+            f" {market.stale_since:%Y-%m-%d %H:%M} UTC, on the prices of"
+            f" {market.last_settled_date}.",
             stale_since=iso(market.stale_since),
         )
     if market.state != "open" or market.is_closing:
@@ -197,17 +198,18 @@ def open_market(
 
 
 def leave_to_orders(database: Database, clock: Clock, *, fence: int) -> bool:
-    """After a failed day: orders queue on the old prices; False where not closed by it.
+    """After a failed day: orders queue on the prices there are; False where they did.
 
-    A market that this run never closed, or that never had prices, stays as it is.
+    What closed the market is this run, or one before it that died. A market that a
+    person closed, or that never had prices, stays as it is.
     """
 
     def action(connection: Connection) -> bool:
         market = lock(connection)
         if (
-            market.state != "closed"
-            or market.fence != fence
+            not (market.state == "closed" and 0 < market.fence <= fence)
             or market.last_settled_date is None
+            or takes_orders_only(market)
         ):
             return False
         connection.execute(

@@ -14,7 +14,7 @@ from typing import Any
 from exchange.database import damaged
 from warehouse.duckdb_store import published_path
 from warehouse.errors import Damaged, PublishFailed
-from warehouse.ops import is_damage, journal_path
+from warehouse.ops import is_damage, journal_path, sqlite_damage
 from warehouse.run import Recovered, Recovery
 from warehouse.settings import Settings
 from warehouse.version_file import reading
@@ -51,6 +51,23 @@ def require_known(settings: Settings) -> None:
             " restore it from a backup and run again; if there is none,"
             " `scrobble market found --reason TEXT` begins a new exchange"
         )
+
+
+def look(settings: Settings) -> str:
+    """Whether the exchange's file is there and whole, in a few words.
+
+    Raises:
+        Damaged: it is not, and what to do.
+    """
+    if settings.warehouse_url is not None:
+        return "in the database"
+    require_known(settings)
+    path = settings.data_dir / "exchange.sqlite"
+    if not path.exists():
+        return "none yet: the first run founds one"
+    if said := sqlite_damage(path):
+        raise damaged(str(path), said)
+    return str(path)
 
 
 def has_market(settings: Settings) -> bool:

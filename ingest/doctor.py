@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +27,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from ingest import clocks
 from ingest.lastfm.client import ROOT_URL, Action, Client, TransportFailed, judge
 from ingest.lastfm.servers import LOOPBACK
-from warehouse import command_help, ops, storage, store
+from warehouse import command_help, hooks, ops, storage, store
 from warehouse.errors import WarehouseError
 from warehouse.plurals import plural
+from warehouse.published import query_published
 from warehouse.redact import redact
 from warehouse.settings import Settings, config_path, settings_options, take_settings
 
@@ -80,7 +82,7 @@ def answer(question: Question, settings: Settings) -> Iterator[Finding]:
         yield from question(settings)
     except WarehouseError as error:
         yield Finding("wrong", str(error))
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, sqlite3.Error) as error:
         said = str(getattr(error, "orig", error)).strip()
         yield Finding("wrong", redact(said.partition("\n")[0]))
 
@@ -210,9 +212,15 @@ def _published(settings: Settings) -> Iterator[Finding]:
     if found is None:
         yield Finding("ok", "nothing yet: `scrobble daily` publishes the first version")
         return
+    query_published(settings, "select 1")
     days = (datetime.now(UTC).date() - found.as_of_date).days
     said = f"version {found.version} of {found.as_of_date}, {plural(days, 'day')} ago"
     yield Finding("warning" if days > 2 else "ok", said)
+
+
+def _plugged(settings: Settings) -> Iterator[Finding]:
+    for look in hooks.LOOKS.all().values():
+        yield Finding("ok", look(settings))
 
 
 def _clock(settings: Settings) -> Iterator[Finding]:
@@ -282,7 +290,8 @@ QUESTIONS: dict[str, Question] = {
     "storage": _storage,
     "lock": _lock,
     "published": _published,
+    "exchange": _plugged,
     "clock": _clock,
     "last.fm": _lastfm,
 }
-OF_THE_DATABASE = ("storage", "lock", "published", "clock")
+OF_THE_DATABASE = ("storage", "lock", "published", "exchange", "clock")

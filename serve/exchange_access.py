@@ -6,6 +6,7 @@ becomes a player at its first visit.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ from serve.context import reading
 from serve.problems import Problem
 from serve.queries import listeners, recommendations
 from serve.store.contract import StoreUnavailable, VersionMoved
+from warehouse.errors import WarehouseError
+
+log = logging.getLogger(__name__)
 
 Given = ParamSpec("Given")
 Shown = TypeVar("Shown")
@@ -200,7 +204,8 @@ def leave_with_account(account: Account) -> None:
                     player_request.lock(connection, player_id), shared.clock
                 )
             )
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, WarehouseError) as error:
+        log.error("account %s was not deleted: %s", account.account_id, error)
         raise Problem(
             "warehouse_unavailable",
             "the exchange cannot be reached, so the account was not deleted",

@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from serve.cache import REPEATABLE
 from serve.store.contract import StoreUnavailable, VersionMoved
+from warehouse.errors import WarehouseError
 from warehouse.redact import without_folders
 
 log = logging.getLogger(__name__)
@@ -223,6 +224,18 @@ def install(app: Flask) -> None:
     def _store(error: StoreUnavailable) -> Response:
         log.warning("warehouse unavailable: %s", error)
         return problem_response(from_store(error))
+
+    @app.errorhandler(WarehouseError)
+    def _installation(error: WarehouseError) -> Response:
+        # Its text names files of this machine, and what its operator does.
+        log.error("at %s: %s", request.path, error)
+        return problem_response(
+            Problem(
+                "warehouse_unavailable",
+                "A part of the warehouse cannot be read; its operator finds in the log"
+                " what to do.",
+            )
+        )
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

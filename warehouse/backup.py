@@ -78,6 +78,8 @@ def back_up(
     """
     made_at = datetime.now(UTC)
     whole = into / f"scrobble-{made_at:%Y%m%dT%H%M%S}"
+    if settings.is_postgres:
+        ops.open_ops(settings).dispose()  # one that is down is no empty warehouse
     _check_places(settings.data_dir, whole)
     partial = whole.with_name(f"{whole.name}.partial")
     engine = ops.open_ops(settings)

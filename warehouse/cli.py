@@ -218,11 +218,13 @@ def rollback(to: str | None, **options: Any) -> None:
     engine = ops.open_ops(settings)
     for mended in recover(settings, engine):
         click.echo(f"mended: {mended}")
-    before, after = store.roll_back(open_store(settings, engine), engine, to)
+    found = open_store(settings, engine)
+    before, after = store.roll_back(found, engine, to)
     if trouble := marts_file.bring(settings):
         click.echo(f"warning: {trouble}", err=True)
     click.echo(f"readers now see {after.version} ({after.as_of_date})")
-    click.echo(f"back again: scrobble rollback --to {before.version}")
+    if found.broken(before) is None:
+        click.echo(f"back again: scrobble rollback --to {before.version}")
 
 
 @cli.command()
@@ -278,6 +280,8 @@ def status(runs: int, as_json: bool, **options: Any) -> None:
         click.echo(json.dumps(seen.as_dict(), default=str, indent=2))
     else:
         _print_status(seen, settings)
+    if seen.damage:
+        raise Damaged(seen.damage)
 
 
 @dataclass(frozen=True)
@@ -377,8 +381,6 @@ def _print_status(seen: _Status, settings: Settings) -> None:
     click.echo(f"storage: {seen.storage.summary()}")
     if seen.warning:
         click.echo(f"warning: {seen.warning}")
-    if seen.damage:
-        click.echo(f"damaged: {seen.damage}")
     if seen.freshness:
         click.echo(f"oldest source: {seen.freshness[0][0]}, {seen.freshness[0][1]}")
     if seen.dead_letters:

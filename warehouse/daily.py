@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from warehouse import forgetting, gates, hooks, marts_file, ops, storage, store
 from warehouse.build import at_once
@@ -35,7 +35,6 @@ from warehouse.errors import (
     BuildFailed,
     Busy,
     Damaged,
-    DatabaseLost,
     DiskFull,
     GateRefused,
     LoadFailed,
@@ -48,20 +47,16 @@ from warehouse.journal import (
     Journal,
     abandon_dead_runs,
     forget_old_runs,
-    last_runs,
 )
 from warehouse.lease import Lease
 from warehouse.plurals import plural
 from warehouse.project import project_hash
-from warehouse.recovery import recover
+from warehouse.recovery import after_dead_run, recover
 from warehouse.redact import redact
 from warehouse.report import Reporter
 from warehouse.run import Run, Step, StepResult, Target
 from warehouse.settings import Settings
 
-# What PostgreSQL's driver says of a session that is lost: no code, or that the server
-# was ended by its operator, by a crash, or is not there yet.
-SERVER_GONE = (None, "57P01", "57P02", "57P03")
 STEPS = ("fetch", "load", "build", "check", "settle", "publish")
 
 
@@ -179,9 +174,8 @@ def _already_done(
             if mended is None:
                 return None  # its file is lost: the day has to be done again
             done = mended
-            run = _run(settings, engine, lease, done.as_of_date, done, said)
-            if last_runs(engine, 1)[0]["version"] == done.version:
-                _plugged(replace(run, version=done.version), "mend")
+            if text_ := after_dead_run(settings, lease, done, said):
+                said.line(f"mend:     {text_}")
     except Busy:
         pass  # the run at work mends what it finds
     text_ = (
@@ -217,24 +211,13 @@ def _bring_marts_file(settings: Settings, said: Reporter) -> None:
 
 
 def _run(
-    settings: Settings,
-    engine: Engine,
     lease: Lease,
+    settings: Settings,
     as_of: date,
     base: store.Version | None,
     said: Reporter,
 ) -> Run:
-    return Run(
-        settings=settings,
-        engine=engine,
-        run_id=lease.run_id,
-        as_of_date=as_of,
-        lease=lease,
-        reporter=said,
-        work_dir=settings.data_dir / "work" / lease.run_id,
-        last_published=base.as_of_date if base else None,
-        version=f"{as_of:%Y%m%d}-{lease.fence:06d}",
-    )
+    return Run.under(lease, settings, as_of, base.as_of_date if base else None, said)
 
 
 def _locked(
@@ -247,7 +230,7 @@ def _locked(
     lease = _lease(settings, engine)
     base = _published(engine)
     if "fetch" in order.steps:
-        _plugged(_run(settings, engine, lease, order.as_of, base, said), "ready")
+        _plugged(_run(lease, settings, order.as_of, base, said), "ready")
     with lease, _interruptible():
         _mend(settings, engine, lease, said)
         base = _published(engine)
@@ -257,7 +240,7 @@ def _locked(
         journal = Journal(engine, lease.run_id)
         journal.open(lease.fence, order.command, order.as_of)
         warehouse = open_store(settings, engine)
-        run = _run(settings, engine, lease, order.as_of, base, said)
+        run = _run(lease, settings, order.as_of, base, said)
         if "publish" in order.steps:
             run.forgets = forgetting.asked_for(settings, engine)
         day = _Day(run, warehouse, journal, base, order.accept, order.full_refresh)
@@ -532,11 +515,8 @@ def _no_settlement(run: Run) -> StepResult:
 
 def _plugged(run: Run, name: str) -> None:
     """Call an optional side step, which must not change how the run ends."""
-    step = hooks.STEPS.find(name)
-    if step is not None:
-        result = step(run)
-        if result.text:
-            run.reporter.line(f"{name + ':':<9} {result.text}")
+    if text_ := hooks.side_step(run, name):
+        run.reporter.line(f"{name + ':':<9} {text_}")
 
 
 def _plugged_after(run: Run, name: str) -> None:
@@ -608,15 +588,8 @@ def outages_said_clearly() -> Iterator[None]:
                 f"a SQLite file of the data folder is damaged ({said}); `scrobble"
                 " repair` makes the journal again, an exchange comes from its backup"
             ) from error
-        if (
-            isinstance(error, OperationalError | InterfaceError)
-            and getattr(error.orig, "pgcode", "") in SERVER_GONE
-        ):
-            said = redact(str(error.orig).strip().partition("\n")[0])
-            raise DatabaseLost(
-                f"the database went away ({said}); readers keep a whole version and"
-                " nothing landed is lost. Run again when it answers"
-            ) from error
+        if ops.is_database_lost(error):
+            raise ops.database_lost(error) from error
         raise
 
 

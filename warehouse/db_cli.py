@@ -10,7 +10,7 @@ import click
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from warehouse import command_help
+from warehouse import command_help, ops
 from warehouse.errors import WarehouseError
 from warehouse.roles import Change, bring_about, parse_login
 from warehouse.settings import (
@@ -85,6 +85,8 @@ def _admin_transaction(
             yield connection
             connection.commit()
     except DBAPIError as error:
+        if ops.is_database_lost(error):
+            raise ops.database_lost(error, engine) from error
         reason = str(error.orig).splitlines()[0]
         raise WarehouseError(
             f"{engine.url.render_as_string()}: {reason} (nothing was changed)"

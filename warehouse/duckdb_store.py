@@ -101,12 +101,13 @@ class DuckDBStore:
                 f"{broken}, and no other version is whole: restore it from a backup, or"
                 " `scrobble repair --from-landing` begins again from landing"
             )
-        self._forget(connection, current)
+        aside = self._forget(connection, current)
         point_to(connection, version)
         self._point(version)
+        kept = f"; it is kept as {aside}" if aside else ""
         return [
             f"{broken}; going on from version {version.version} and loading the rest"
-            " again from landing"
+            f" again from landing{kept}"
         ]
 
     def _broken(self, connection: Connection, version: Version) -> str | None:
@@ -124,12 +125,11 @@ class DuckDBStore:
             return f"{path} is damaged (it is not what was published)"
         return None
 
-    def _forget(self, connection: Connection, version: Version) -> None:
-        """Take a version out of those that are kept; its file goes aside."""
+    def _forget(self, connection: Connection, version: Version) -> Path | None:
+        """Take a version out of those that are kept; where its file is set aside."""
         forget_version(connection, version)
         path = self.path_of(version.version)
-        if path.exists():
-            move_aside(self.data_dir, path)
+        return move_aside(self.data_dir, path) if path.exists() else None
 
     def begin_from_landing(self) -> list[str]:
         """Forget a published version that is broken: the next run begins with none."""
@@ -170,7 +170,8 @@ class DuckDBStore:
                 )
             elif is_accounted_for(connection, name):
                 path.unlink()
-                mended.append(f"removed {path.name}, which was never published")
+                why = "was never published" if back is None else "is kept no more"
+                mended.append(f"removed {path.name}, which {why}")
             else:
                 moved = move_aside(self.data_dir, path)
                 mended.append(
@@ -259,6 +260,11 @@ class DuckDBStore:
             raise Damaged(f"{broken}; readers stay where they are")
         check_whole(self.path_of(version.version))
         self._point(version)
+
+    def broken(self, version: Version) -> str | None:
+        """Why a version's file cannot be gone on from; None where it can."""
+        with self.engine.begin() as connection:
+            return self._broken(connection, version)
 
     def drop(self, version: Version) -> None:
         """Delete the file; readers that have it open keep it until they close it."""

@@ -71,7 +71,7 @@ class ImportRefused(WarehouseError):
 
 
 class DatabaseLost(WarehouseError):
-    """The database went away in the middle of a run (69, EX_UNAVAILABLE)."""
+    """The database cannot be reached, or went away (69, EX_UNAVAILABLE)."""
 
     exit_code = 69
 

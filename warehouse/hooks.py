@@ -142,8 +142,24 @@ class JobHook(Protocol):
     def __call__(self, job: Job, /) -> Mapping[str, int] | None: ...
 
 
+class LookHook(Protocol):
+    """Looks whether what a package keeps can be used, for `scrobble doctor`.
+
+    Returns a few words; raises a :class:`warehouse.errors.WarehouseError` that says
+    what is wrong. Changes nothing.
+    """
+
+    def __call__(self, settings: Settings, /) -> str: ...
+
+
 def _is_command(item: object) -> bool:
     return isinstance(item, click.Command)
+
+
+def side_step(run: Run, name: str) -> str:
+    """Call an optional side step; a few words of what it did, or none."""
+    step = STEPS.find(name)
+    return step(run).text if step is not None else ""
 
 
 #: Subcommands of `scrobble`, by their name on the command line.
@@ -156,4 +172,5 @@ RECOVERIES: Hook[RecoveryHook] = Hook("scrobble.recoveries")
 FINDINGS: Hook[FindingsHook] = Hook("scrobble.findings")
 TABLES: Hook[TablesHook] = Hook("scrobble.tables")
 LOGINS: Hook[LoginHook] = Hook("scrobble.logins")
+LOOKS: Hook[LookHook] = Hook("scrobble.looks")
 JOBS: Hook[JobHook] = Hook("scrobble.jobs")

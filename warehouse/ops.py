@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeGuard
 
 from sqlalchemy import (
     BigInteger,
@@ -28,20 +29,25 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
 from warehouse.errors import (
     Busy,
     Damaged,
+    DatabaseLost,
     DiskFull,
     NotWritable,
     PublishFailed,
     SettingsError,
-    WarehouseError,
 )
+from warehouse.redact import redact
 from warehouse.settings import Settings
 from warehouse.tables import add_missing
+
+# What PostgreSQL's driver says of a session that is lost: no code, or that the server
+# was ended by its operator, by a crash, or is not there yet.
+SERVER_GONE = (None, "57P01", "57P02", "57P03")
 
 metadata = MetaData()
 
@@ -119,7 +125,7 @@ def open_ops(settings: Settings) -> Engine:
     """Open (and create where missing) the ops database.
 
     Raises:
-        WarehouseError: PostgreSQL cannot be reached; the text has no password.
+        DatabaseLost: PostgreSQL cannot be reached; the text has no password.
         Damaged: the file is no journal.
     """
     if settings.warehouse_url is None:
@@ -191,10 +197,7 @@ def ensure_tables(engine: Engine, tables: MetaData) -> None:
                 f"the journal {engine.url.database} cannot be written ({said}); run as"
                 " its owner, or only read: `scrobble status`, `scrobble sql`"
             ) from error
-        raise WarehouseError(
-            f"cannot reach the ops database {engine.url.render_as_string()}:"
-            f" {error.orig}"
-        ) from error
+        raise database_lost(error, engine) from error
     except DatabaseError as error:
         if not is_damage(error.orig):
             raise
@@ -202,6 +205,28 @@ def ensure_tables(engine: Engine, tables: MetaData) -> None:
             f"the journal {engine.url.database} is damaged ({error.orig}); `scrobble"
             " repair` moves it aside and makes it again from the versions and landing"
         ) from error
+
+
+def is_database_lost(error: BaseException) -> TypeGuard[DBAPIError]:
+    """Whether PostgreSQL could not be reached, or ended the session."""
+    return (
+        isinstance(error, OperationalError | InterfaceError)
+        and getattr(error.orig, "pgcode", "") in SERVER_GONE
+    )
+
+
+def database_lost(error: DBAPIError, engine: Engine | None = None) -> DatabaseLost:
+    """The error of a database that does not answer, with what its driver says."""
+    said = redact(str(error.orig).strip().partition("\n")[0])
+    if engine is not None:
+        return DatabaseLost(
+            f"the database {engine.url.render_as_string()} cannot be reached ({said});"
+            " nothing was changed. Look at WAREHOUSE_URL, or run again when it answers"
+        )
+    return DatabaseLost(
+        f"the database went away ({said}); readers keep a whole version and"
+        " nothing landed is lost. Run again when it answers"
+    )
 
 
 def is_damage(error: object) -> bool:

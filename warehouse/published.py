@@ -9,6 +9,7 @@ import duckdb
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from warehouse import ops
 from warehouse.duckdb_store import published_path
 from warehouse.errors import Damaged, PublishFailed
 from warehouse.settings import Settings
@@ -22,6 +23,7 @@ def query_published(
 
     Raises:
         PublishFailed: nothing is published, or the database refuses the statement.
+        DatabaseLost: PostgreSQL cannot be reached.
         Damaged: the published file cannot be read.
     """
     if settings.warehouse_url is None:
@@ -43,6 +45,8 @@ def query_published(
             result = connection_.exec_driver_sql(query)
             return list(result.keys()), [tuple(row) for row in result]
     except SQLAlchemyError as error:
+        if ops.is_database_lost(error):
+            raise ops.database_lost(error, engine) from error
         raise PublishFailed(str(getattr(error, "orig", error))) from error
     finally:
         engine.dispose()

@@ -18,11 +18,12 @@ from warehouse.aside import move_aside
 from warehouse.duckdb_store import DuckDBStore, pointed_version, version_path
 from warehouse.engines import open_store
 from warehouse.errors import Busy, Damaged
-from warehouse.journal import abandon_dead_runs
+from warehouse.journal import abandon_dead_runs, last_runs
 from warehouse.lease import NAME as LEASE
 from warehouse.lease import Lease, is_alive
 from warehouse.plurals import plural
-from warehouse.run import Recovery
+from warehouse.report import Reporter
+from warehouse.run import Recovery, Run
 from warehouse.settings import Settings
 from warehouse.version_file import NAME, About, read_about, reading
 
@@ -99,9 +100,30 @@ def repair(settings: Settings, *, from_landing: bool = False) -> list[str]:
             if from_landing and isinstance(warehouse, DuckDBStore):
                 said += warehouse.begin_from_landing()
             said += warehouse.repair()
+            with engine.begin() as connection:
+                current = store.published_version(connection)
+            if current is not None:
+                reporter = Reporter(quiet=True)
+                text = after_dead_run(settings, lease, current, reporter)
+                said += [text] if text else []
     finally:
         engine.dispose()
     return said
+
+
+def after_dead_run(
+    settings: Settings, lease: Lease, published: store.Version, reporter: Reporter
+) -> str:
+    """Let the plug-ins do what a dead run left undone; a few words of what they did.
+
+    If the last run published, what came after is done now; if not, it failed.
+    """
+    day = published.as_of_date
+    run = Run.under(lease, settings, day, day, reporter)
+    last = last_runs(lease.engine, 1)
+    has_published = bool(last) and last[0]["version"] == published.version
+    run.version = published.version
+    return hooks.side_step(run, "mend" if has_published else "failed")
 
 
 def _lost_versions(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine
 
@@ -65,6 +65,28 @@ class Run:
     marts: dict[str, Mart] = field(default_factory=dict)
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
     forgets: tuple[str, ...] = ()
+
+    @classmethod
+    def under(
+        cls,
+        lease: Lease,
+        settings: Settings,
+        as_of_date: date,
+        last_published: date | None,
+        reporter: Reporter,
+    ) -> Self:
+        """The run of a day whose lease this is."""
+        return cls(
+            settings=settings,
+            engine=lease.engine,
+            run_id=lease.run_id,
+            as_of_date=as_of_date,
+            lease=lease,
+            reporter=reporter,
+            work_dir=settings.data_dir / "work" / lease.run_id,
+            last_published=last_published,
+            version=f"{as_of_date:%Y%m%d}-{lease.fence:06d}",
+        )
 
     @property
     def landing_dir(self) -> Path:

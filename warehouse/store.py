@@ -71,6 +71,9 @@ class Store(Protocol):
         Called in the transaction on the journal that moves its row.
         """
 
+    def broken(self, version: Version) -> str | None:
+        """Why a kept version cannot be read; None where it can."""
+
     def drop(self, version: Version) -> None:
         """Remove a version nobody reads any more."""
 

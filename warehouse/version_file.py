@@ -70,11 +70,17 @@ def write_about(path: Path, version: Version, steps: dict[str, Any]) -> None:
 def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A version's file, read-only.
 
+    Attached to an instance of its own: a process that has the file open may open it
+    again with the same configuration only, and the service has one of its own.
+
     Raises:
         Damaged: it is no whole DuckDB file, when it is opened or at a later read.
     """
+    quoted = str(path).replace("'", "''")
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(f"attach '{quoted}' as published (read_only)")
+            connection.execute("use published")
             yield connection
     except (duckdb.Error, OSError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]

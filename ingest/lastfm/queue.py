@@ -281,7 +281,7 @@ class Queue:
                     .values(mode="full", phase=0, finished_at=None)
                 )
             else:
-                pending = set(
+                pending = set[str](
                     connection.execute(
                         select(fetch_calls.c.method)
                         .where(

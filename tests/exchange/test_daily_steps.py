@@ -144,7 +144,7 @@ def test_missed_days_are_settled_in_order_and_rolled_where_they_have_no_values(
     assert market_of(run).last_settled_date == DAY + timedelta(days=1)
 
 
-def test_a_run_that_fails_leaves_the_market_to_orders_on_the_prices_before(
+def test_a_run_that_fails_leaves_the_market_to_orders_on_the_prices_there_are(
     run: Any,
 ) -> None:
     daily_steps.close(run)
@@ -155,10 +155,14 @@ def test_a_run_that_fails_leaves_the_market_to_orders_on_the_prices_before(
     daily_steps.close(run)
     closed_at = market_of(run).closed_at
     assert shown(run)["state"] == "closed"
-    assert "takes orders only" in daily_steps.failed(run).text
+    day = market_of(run).last_settled_date
+    text = daily_steps.failed(run).text
+    assert f"takes orders only, on the prices of {day}" in text
+    assert daily_steps.failed(run).text == "", "it is so already"
     assert shown(run)["state"] == "orders only"
     assert market_of(run).stale_since == closed_at
-    with pytest.raises(Refusal, match=f"before {closed_at:%Y-%m-%d %H:%M} UTC"):
+    said = f"since {closed_at:%Y-%m-%d %H:%M} UTC, on the prices of {day}"
+    with pytest.raises(Refusal, match=said):
         market.require_open(market_of_joined(run))
     # The next run works on it, fails as well, and it is stale since the first.
     run.lease = FakeLease(5)
@@ -169,6 +173,26 @@ def test_a_run_that_fails_leaves_the_market_to_orders_on_the_prices_before(
     assert command(run, "reopen", "--reason", "the prices are good").exit_code == 0
     assert shown(run)["state"] == "open"
     assert market_of(run).stale_since is None
+
+
+def test_a_later_run_leaves_to_orders_what_a_dead_run_closed(run: Any) -> None:
+    daily_steps.close(run)
+    daily_steps.settle(run)
+    daily_steps.open_market(run)
+    run.lease = FakeLease(4)
+    daily_steps.close(run)
+    run.lease = FakeLease(5)
+    assert "takes orders only" in daily_steps.failed(run).text
+    assert shown(run)["state"] == "orders only"
+    # What a person closed stays closed.
+    assert command(run, "close").exit_code == 0
+    run.lease = FakeLease(6)
+    daily_steps.close(run)
+    daily_steps.open_market(run)
+    assert command(run, "close").exit_code == 0
+    run.lease = FakeLease(7)
+    assert daily_steps.failed(run).text == ""
+    assert shown(run)["state"] == "closed"
 
 
 def test_a_run_that_never_closed_the_market_leaves_it_as_it_is(run: Any) -> None:

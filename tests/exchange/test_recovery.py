@@ -13,8 +13,13 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from exchange import cli, daily_steps, market, recovery
+from tests.exchange.game import Game
+from tests.warehouse.test_duckdb_store import make_run, publish
 from warehouse import ops
+from warehouse.duckdb_store import DuckDBStore, published_path
 from warehouse.errors import Damaged
+from warehouse.journal import Journal
+from warehouse.recovery import repair
 from warehouse.run import Recovery
 from warehouse.settings import Settings
 
@@ -124,6 +129,32 @@ def test_a_person_founds_a_new_exchange_past_the_sessions_of_the_lost_one(
     again = CliRunner().invoke(cli.market, command)
     assert again.exit_code == 1
     assert "there is an exchange" in again.output
+
+
+def test_repair_lets_orders_wait_where_a_dead_run_closed_the_market(
+    settings: Settings, engine: Engine
+) -> None:
+    publish(DuckDBStore(settings, engine), make_run(settings, engine, "r1"), 1)
+    database = daily_steps.found_database(settings)
+    Journal(engine, "r2").open(5, "daily", DAY)  # and it died
+    Game(database).opened().close(fence=5)
+    said = repair(settings)
+    with database.read() as connection:
+        assert market.shown_state(market.read_state(connection)) == "orders only"
+    assert any("takes orders only, on the prices of" in line for line in said)
+    assert not any("takes orders only" in line for line in repair(settings))
+    database.dispose()
+
+
+def test_the_version_is_read_where_the_service_has_it_open_with_limits(
+    settings: Settings, engine: Engine
+) -> None:
+    publish(DuckDBStore(settings, engine), make_run(settings, engine, "r1"), 1)
+    path = published_path(settings.data_dir)
+    with duckdb.connect(str(path), read_only=True, config={"threads": 1}):
+        with pytest.raises(duckdb.ConnectionException):  # the control
+            duckdb.connect(str(path), read_only=True)
+        assert recovery.last_session(settings) == 0
 
 
 def test_a_journal_made_again_gets_the_fence_of_the_market(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import insert, update
 
+from exchange.daily_steps import found_database
 from ingest import doctor
 from local_lastfm import LocalLastfm
+from tests.exchange.test_recovery import settle
 from tests.system import free_port
+from tests.warehouse.test_duckdb_store import make_run, overwrite, publish
 from warehouse import ops
+from warehouse.duckdb_store import DuckDBStore
 from warehouse.settings import Settings
 
 Ask = Callable[..., Result]
@@ -92,31 +96,12 @@ def test_a_database_is_described_and_gets_no_table(ask: Ask, postgres_url: str) 
 def test_who_is_at_work_and_an_old_version_are_warnings(
     ask: Ask, tmp_path: Path
 ) -> None:
-    engine = ops.open_ops(Settings(data_dir=tmp_path / "data"))
+    settings = Settings(data_dir=tmp_path / "data")
+    engine = ops.open_ops(settings)
     now = datetime.now(UTC)
+    files = DuckDBStore(settings, engine)
+    publish(files, make_run(settings, engine, "first"), 1)
     with engine.begin() as connection:
-        connection.execute(
-            insert(ops.published).values(
-                name="marts",
-                version="v",
-                fence=1,
-                as_of_date=now.date() - timedelta(days=9),
-                published_at=now.replace(tzinfo=None),
-            )
-        )
-        connection.execute(
-            insert(ops.versions).values(
-                version="v",
-                fence=1,
-                run_id="r",
-                as_of_date=now.date() - timedelta(days=9),
-                published_at=now.replace(tzinfo=None),
-                built_through=1,
-                project_hash="x",
-                bytes=1,
-                row_counts="{}",
-            )
-        )
         held = {"run_id": "r", "host": "here", "expires_at": now.timestamp() + 60}
         changed = connection.execute(update(ops.lease).values(**held)).rowcount
         if not changed:
@@ -126,7 +111,37 @@ def test_who_is_at_work_and_an_old_version_are_warnings(
     assert done.exit_code == 0, done.output
     found = states(done)
     assert (found["lock"], found["published"]) == ("warning", "warning")
-    assert "run r on here is at work" in done.output and "9 days ago" in done.output
+    assert "run r on here is at work" in done.output
+    assert "version 20260101-000001 of 2026-01-01, " in done.output
+    (whole,) = (settings.data_dir / "versions").iterdir()
+    overwrite(whole, 12, b"\xff")
+    damaged = ask()
+    assert states(damaged)["published"] == "wrong", damaged.output
+    assert "`scrobble repair` goes on from" in damaged.output
+
+
+def test_an_exchange_that_is_lost_or_damaged_is_named(ask: Ask, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    engine = ops.open_ops(settings)
+    settle(engine, "20260101-000001")
+    engine.dispose()
+    lost = ask()
+    assert states(lost)["exchange"] == "wrong"
+    assert "restore it from a backup" in lost.output
+    (settings.data_dir / "exchange.sqlite").write_text("garbage")
+    assert "exchange.sqlite is damaged" in ask().output
+    (settings.data_dir / "exchange.sqlite").unlink()
+    found_database(settings).dispose()
+    assert states(ask())["exchange"] == "ok"
+
+
+def test_a_journal_that_cannot_be_opened_is_an_answer_and_the_rest_is_asked(
+    ask: Ask, tmp_path: Path
+) -> None:
+    (tmp_path / "data" / "ops.sqlite").mkdir(parents=True)
+    done = ask()
+    assert isinstance(done.exception, doctor.Unfit)
+    assert states(done)["database"] == "wrong" and states(done)["last.fm"] == "ok"
 
 
 def test_a_damaged_journal_and_an_open_settings_file_are_named(

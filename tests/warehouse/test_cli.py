@@ -15,6 +15,7 @@ import click
 import duckdb
 import pytest
 
+from tests.system import free_port
 from tests.warehouse.test_duckdb_store import make_run, overwrite, publish
 from warehouse import cli, daily, ops
 from warehouse.duckdb_store import DuckDBStore
@@ -100,9 +101,58 @@ def test_the_status_is_shown_where_the_published_version_is_damaged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     overwrite(version(folder), 12, b"\xff")
-    assert ended(monkeypatch, folder, "status") == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "published: 20260101-000002" in said and "damaged: " in said
+    assert ended(monkeypatch, folder, "status") == 65
+    said, trouble = capsys.readouterr()
+    assert "published: 20260101-000002" in " ".join(said.split())
+    assert "is damaged" in trouble and "`scrobble repair`" in trouble
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_way_back_is_offered_only_where_there_is_one(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_lost: bool,
+) -> None:
+    def leave(self: DuckDBStore) -> list[str]:
+        return []
+
+    monkeypatch.setattr(DuckDBStore, "repair", leave)
+    if is_lost:
+        version(folder).unlink()
+    assert ended(monkeypatch, folder, "rollback") == 0
+    said = capsys.readouterr().out
+    assert "readers now see 20260101-000001" in said
+    assert ("back again" in said) is not is_lost
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "daily",
+        "status",
+        "rollback",
+        "sql select 1",
+        "market status",
+        "db check",
+        "repair",
+        "backup DIR",
+    ],
+)
+def test_a_database_that_is_down_is_one_sentence_and_one_exit_code(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    url = f"postgresql://ann:hidden-word@127.0.0.1:{free_port()}/x"
+    monkeypatch.setenv("WAREHOUSE_URL", url)
+    words = command.replace("DIR", str(tmp_path / "backups")).split(" ", 1)
+    words = words if words[0] == "sql" else command.split()
+    assert ended(monkeypatch, tmp_path / "data", *words) == 69
+    said = capsys.readouterr().err
+    assert "Connection refused" in said and "hidden-word" not in said
+    assert len(said.splitlines()) == 1, said
 
 
 @pytest.mark.parametrize(

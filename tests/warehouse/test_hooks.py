@@ -19,6 +19,7 @@ from warehouse.hooks import (
     JobHook,
     LandingHook,
     LoginHook,
+    LookHook,
     RecoveryHook,
     StepHook,
     TablesHook,
@@ -37,6 +38,7 @@ PROTOCOLS: dict[str, type] = {
     hooks.FINDINGS.group: FindingsHook,
     hooks.TABLES.group: TablesHook,
     hooks.LOGINS.group: LoginHook,
+    hooks.LOOKS.group: LookHook,
     hooks.JOBS.group: JobHook,
 }
 CALLED = [

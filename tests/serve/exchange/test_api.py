@@ -18,6 +18,7 @@ from exchange.database import Database
 from serve.api.exchange import Exchange, install
 from tests.exchange.game import Game, artist
 from tests.serve.conftest import bearer, csrf, log_in
+from warehouse.errors import Damaged
 
 ROOT = "/api/v1/exchange"
 
@@ -373,3 +374,18 @@ def test_leagues_and_stored_answers_have_a_quota(
     assert anna.send("POST", "/friends-leagues", body).status_code == 429
     game.wait(hours=25)
     assert anna.send("POST", "/friends-leagues", body).status_code == 422
+
+
+def test_an_account_is_kept_where_the_exchange_is_lost(service: Flask) -> None:
+    def lost() -> Database:
+        raise Damaged("the exchange /home/ann/exchange.sqlite is missing")
+
+    browser = log_in(service, "Anna")
+    settings = service.extensions["exchange"].settings
+    service.extensions["exchange"] = Exchange(settings, lost)
+    answer = browser.delete("/api/v1/account", headers=csrf(browser))
+    market = browser.get(ROOT)
+    assert (answer.status_code, market.status_code) == (503, 503)
+    assert "was not deleted" in answer.get_json()["detail"]
+    assert "/home" not in market.text
+    assert browser.get("/api/v1/account").status_code == 200
