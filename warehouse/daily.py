@@ -8,18 +8,13 @@ work and does the day again from what has been landed.
 from __future__ import annotations
 
 import errno
-import gc
 import secrets
-import signal
 import sqlite3
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from traceback import clear_frames
-from types import FrameType
 from typing import Any
 
 import duckdb
@@ -43,6 +38,7 @@ from warehouse.errors import (
     WarehouseError,
 )
 from warehouse.frozen import end_frozen_writer
+from warehouse.interruption import interruptible, let_go
 from warehouse.journal import (
     Journal,
     abandon_dead_runs,
@@ -168,7 +164,7 @@ def _already_done(
         return None
     lease = _lease(settings, engine)
     try:
-        with lease, _interruptible():
+        with lease, interruptible():
             _mend(settings, engine, lease, said)
             mended = _published_for(engine, order.as_of)
             if mended is None:
@@ -231,7 +227,7 @@ def _locked(
     base = _published(engine)
     if "fetch" in order.steps:
         _plugged(_run(lease, settings, order.as_of, base, said), "ready")
-    with lease, _interruptible():
+    with lease, interruptible():
         _mend(settings, engine, lease, said)
         base = _published(engine)
         # Two runs that started together: the second finds the day done by the first.
@@ -248,7 +244,7 @@ def _locked(
             outcome = day.walk(order.steps)
         except BaseException as error:
             said.fail()
-            _let_go(error)
+            let_go(error)
             journal.close("failed", error=f"{type(error).__name__}: {error}")
             _plugged_after(run, "failed")
             if not isinstance(error, BuildFailed):
@@ -335,7 +331,7 @@ class _Day:
         try:
             result = action(run)
         except BaseException as error:
-            _let_go(error)
+            let_go(error)
             self.journal.finish(name, {"error": str(error)[:2000]}, state="failed")
             raise
         seconds = run.reporter.finish(result.text)
@@ -610,54 +606,3 @@ def _is_read_only(error: Exception) -> bool:
     """Whether a database or file system refused a write as such."""
     said = str(error).lower()
     return "readonly database" in said or "read-only file system" in said
-
-
-def _let_go(error: BaseException) -> None:
-    """Release what the frames behind an interruption hold.
-
-    It can come between the begin of a transaction and the block that would end it; the
-    connection that is left in the traceback then locks the journal's SQLite file.
-    """
-    if isinstance(error, KeyboardInterrupt):
-        clear_frames(error.__traceback__)
-        gc.collect()  # a connection and its transaction hold each other
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end the run cleanly, with the journal closed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    stopped: list[KeyboardInterrupt] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        while frame is not None:
-            if frame.f_globals.get("__name__", "").startswith("sqlalchemy."):
-                # Half begun or half ended, a transaction would keep its locks.
-                again = threading.Timer(0.02, signal.raise_signal, [number])
-                again.daemon = True
-                again.start()
-                return
-            frame = frame.f_back
-        stopped.append(
-            KeyboardInterrupt(
-                f"stopped by signal {number}: readers keep a whole version, and the"
-                " next run goes on from what has landed"
-            )
-        )
-        raise stopped[-1]
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    except RuntimeError as error:
-        # DuckDB makes this of a signal that comes within a statement.
-        if stopped:
-            raise stopped[-1] from error
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,9 @@ import pytest
 
 from tests.system import free_port
 from tests.warehouse.test_duckdb_store import make_run, overwrite, publish
-from warehouse import cli, daily, ops
+from warehouse import cli, ops
 from warehouse.duckdb_store import DuckDBStore
+from warehouse.interruption import interruptible
 from warehouse.settings import Settings
 
 
@@ -204,15 +206,35 @@ def test_what_a_command_exits_with_is_the_exit_code(
     assert ended(monkeypatch, folder, "ends") == 3
 
 
-def test_a_signal_within_a_statement_stops_a_run_like_any_other() -> None:
-    sql = "select sum(a.range * b.range) from range(1000000) as a, range(100000) as b"
-    timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM])
-    with (
-        pytest.raises(KeyboardInterrupt, match="stopped by signal 15"),
-        daily._interruptible(),
-    ):
-        timer.start()
-        duckdb.sql(sql).fetchall()
+@pytest.mark.parametrize("is_member", [False, True])
+def test_a_signal_within_a_statement_stops_a_run_like_any_other(
+    is_member: bool,
+) -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.connection = duckdb.connect()
+
+        def ask(self) -> None:
+            self.connection.execute("set threads = 2")
+            self.connection.execute("select sum(range) from range(1000000000000)")
+
+    def ask(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("set threads = 2")
+        connection.execute("select sum(range) from range(1000000000000)")
+
+    for _ in range(6):  # every second one went on to its end
+        holder = Holder()
+        late = threading.Timer(20, holder.connection.interrupt)
+        late.start()
+        began = time.monotonic()
+        threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        with (
+            pytest.raises(KeyboardInterrupt, match="stopped by signal 15"),
+            interruptible(),
+        ):
+            holder.ask() if is_member else ask(holder.connection)
+        late.cancel()
+        assert time.monotonic() - began < 20
 
 
 def test_what_nobody_foresaw_is_one_sentence_and_the_details_are_in_a_file(

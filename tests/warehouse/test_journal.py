@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from warehouse import ops
-from warehouse.daily import _let_go
+from warehouse.interruption import let_go
 from warehouse.journal import Journal, abandon_dead_runs, last_runs
 from warehouse.settings import Settings
 
@@ -96,7 +96,7 @@ def test_a_run_stopped_inside_a_transaction_can_still_write_its_journal(
     try:
         step()
     except KeyboardInterrupt as stopped:
-        _let_go(stopped)
+        let_go(stopped)
         writing = threading.Thread(target=write, daemon=True)
         writing.start()
         writing.join(timeout=10)
