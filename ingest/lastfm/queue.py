@@ -281,27 +281,32 @@ class Queue:
                     .values(mode="full", phase=0, finished_at=None)
                 )
             else:
-                pending = set[str](
-                    connection.execute(
-                        select(fetch_calls.c.method)
-                        .where(
-                            fetch_calls.c.as_of_date == as_of,
-                            fetch_calls.c.state == "pending",
-                        )
-                        .distinct()
-                    ).scalars()
-                )
-                finished = row.finished_at is not None and not pending
-                phase = min(row.phase, 1) if pending & NOTED else row.phase
-                if phase < row.phase:
-                    connection.execute(
-                        update(fetch_days)
-                        .where(fetch_days.c.as_of_date == as_of)
-                        .values(phase=phase)
-                    )
-                day = Day(as_of, row.mode, row.walk_to, phase, finished)
+                day = self._taken_up(connection, row)
         landing.sweep(self.root, as_of, recorded)
         return day
+
+    @staticmethod
+    def _taken_up(connection: Connection, row: Any) -> Day:
+        """A day that was begun. A list that is asked again is a part of phase one."""
+        pending = set[str](
+            connection.execute(
+                select(fetch_calls.c.method)
+                .where(
+                    fetch_calls.c.as_of_date == row.as_of_date,
+                    fetch_calls.c.state == "pending",
+                )
+                .distinct()
+            ).scalars()
+        )
+        phase = min(row.phase, 1) if pending & NOTED else row.phase
+        if phase < row.phase:
+            connection.execute(
+                update(fetch_days)
+                .where(fetch_days.c.as_of_date == row.as_of_date)
+                .values(phase=phase)
+            )
+        is_finished = row.finished_at is not None and not pending
+        return Day(row.as_of_date, row.mode, row.walk_to, phase, is_finished)
 
     def plan(
         self, day: Day, phase: int, calls: Sequence[Call], artists: Iterable[str] = ()
