@@ -55,6 +55,19 @@ built as (
 
 ),
 
+published as (
+
+    select distinct
+        chart,
+        period,
+        issue_date
+
+    from {{ ref('stg_published__issues') }}
+
+    where scope = '' and period <> 'day'
+
+),
+
 -- A play changes the charts of all time from its month on; a tag changes its own chart.
 touched as (
 
@@ -108,7 +121,8 @@ touched as (
 
 ),
 
--- What was built and is touched, be it that nothing is left, and what closed since.
+-- What was built and is touched, be it that nothing is left, and what closed since: a
+-- build that was cut off may have drawn it up, and a rollback may have taken it back.
 panel_issues as (
 
     select
@@ -139,7 +153,13 @@ panel_issues as (
             and closed_issues.period = built.period
             and closed_issues.issue_date = built.issue_date
 
-    where built.chart is null
+    left join published
+        on
+            closed_issues.chart = published.chart
+            and closed_issues.period = published.period
+            and closed_issues.issue_date = published.issue_date
+
+    where built.chart is null or published.chart is null
 
 ),
 {% else %}
