@@ -26,15 +26,21 @@ def interruptible() -> Iterator[None]:
     stopped: list[KeyboardInterrupt] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        frames = []
         while frame is not None:
-            if frame.f_globals.get("__name__", "").startswith("sqlalchemy."):
-                # Half begun or half ended, a transaction would keep its locks.
-                again = threading.Timer(0.02, signal.raise_signal, [number])
-                again.daemon = True
-                again.start()
-                return
-            _interrupt_statements(frame)
+            frames.append(frame)
             frame = frame.f_back
+        if any(
+            one.f_globals.get("__name__", "").startswith("sqlalchemy.")
+            for one in frames
+        ):
+            # Half begun or half ended, a transaction would keep its locks.
+            again = threading.Timer(0.02, signal.raise_signal, [number])
+            again.daemon = True
+            again.start()
+            return
+        for one in frames:
+            _interrupt_statements(one)
         stopped.append(
             KeyboardInterrupt(
                 f"stopped by signal {number}: readers keep a whole version, and the"
