@@ -53,7 +53,7 @@ def interruptible() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, duckdb.InterruptException) as error:
         # DuckDB makes this of a signal that comes within a statement.
         if stopped:
             raise stopped[-1] from error
