@@ -67,7 +67,7 @@ def _interrupt_statements(frame: FrameType) -> None:
     """Stop what DuckDB works on for a function.
 
     It leaves the statement as the handler raises, but waits for its threads, and they
-    see nothing of the signal: without this every second statement goes on to its end.
+    see nothing of the signal: without this, most statements go on to their end.
     """
     held = frame.f_locals
     for value in (*held.values(), *getattr(held.get("self"), "__dict__", {}).values()):
