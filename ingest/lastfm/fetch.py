@@ -559,7 +559,7 @@ class _Fetcher:
                 run.close()
         counts = queue.counts(as_of)
         states = queue.states(as_of)
-        queue.doubt(as_of)
+        queue.doubt(as_of, states)
         listed = [
             walk for walk in tally.walks_begun if walk not in tally.walks_complete
         ]

@@ -237,7 +237,7 @@ class Queue:
         pending again; so does what last.fm said not to know, where that is too much to
         believe. A list that is asked again lets the second phase be planned again.
         """
-        self.doubt(as_of)
+        self.doubt(as_of, self.states(as_of))
         with self.engine.begin() as connection:
             parts = landing.list_parts(connection, as_of)
             there, lost = landing.repair(self.root, parts)
@@ -322,13 +322,13 @@ class Queue:
             )
         return Day(day.as_of, day.mode, day.walk_to, phase, False)
 
-    def doubt(self, as_of: date) -> None:
+    def doubt(self, as_of: date, states: Iterable[CallState]) -> None:
         """Let a later run ask again what last.fm knew nothing of, beyond belief.
 
         It is neither taken for this day's answer nor remembered for the days to come.
         """
         calls = fetch_calls.c
-        methods = doubted(self.states(as_of))
+        methods = doubted(states)
         if not methods:
             return
         unknown = (
