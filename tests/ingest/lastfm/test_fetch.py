@@ -381,14 +381,28 @@ def test_an_unknown_artist_is_skipped_with_all_that_is_left_of_it(
 ) -> None:
     monkeypatch.setattr("ingest.lastfm.fetch.FLUSH_SECONDS", 0.01)
 
+    refused = threading.Event()
+
     def spoil(method: str, params: Mapping[str, str], number: int) -> Reply | None:
-        unknown = params.get("artist") == "Artist 3" and method == "artist.getInfo"
-        return error_reply(6, 404) if unknown else None
+        if params.get("artist") == "Artist 3" and method == "artist.getInfo":
+            refused.set()
+            return error_reply(6, 404)
+        deadline = time.monotonic() + 3
+        while refused.is_set() and time.monotonic() < deadline and not is_recorded():
+            time.sleep(0.01)
+        return None
+
+    def is_recorded() -> bool:
+        states = Queue(engine, tmp_path).states(DAY)
+        return any(
+            one.method == "artist.getInfo" and one.state == "skipped" for one in states
+        )
 
     with TinyLastfm(spoilt(world(), spoil)) as server:
-        result = run(engine, tmp_path, server.url, rate=150.0)
+        # One worker, whose next request waits until the refusal is recorded.
+        result = run(engine, tmp_path, server.url, max_workers=1)
     asked = [f["method"] for f in server.forms if f.get("artist") == "Artist 3"]
-    assert "artist.getTopAlbums" not in asked
+    assert asked == ["artist.getInfo"]
     assert any("Artist 3" in note for note in result.notes)
     assert result.completeness == 1.0
 
