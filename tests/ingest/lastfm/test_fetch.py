@@ -382,6 +382,7 @@ def test_an_unknown_artist_is_skipped_with_all_that_is_left_of_it(
     monkeypatch.setattr("ingest.lastfm.fetch.FLUSH_SECONDS", 0.01)
 
     refused = threading.Event()
+    queue = Queue(engine, tmp_path)
 
     def spoil(method: str, params: Mapping[str, str], number: int) -> Reply | None:
         if params.get("artist") == "Artist 3" and method == "artist.getInfo":
@@ -393,9 +394,9 @@ def test_an_unknown_artist_is_skipped_with_all_that_is_left_of_it(
         return None
 
     def is_recorded() -> bool:
-        states = Queue(engine, tmp_path).states(DAY)
         return any(
-            one.method == "artist.getInfo" and one.state == "skipped" for one in states
+            one.method == "artist.getInfo" and one.state == "skipped"
+            for one in queue.states(DAY)
         )
 
     with TinyLastfm(spoilt(world(), spoil)) as server:
