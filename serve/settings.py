@@ -100,7 +100,10 @@ class ServeSettings(SettingsGroup):
         description="artists that nobody has listed an account may ask for in 24 hours",
     )
     pointer_seconds: Annotated[float, Unit("s")] = Field(
-        1.0, ge=0, le=60, description="PostgreSQL: how often the pointer is read"
+        1.0,
+        ge=0,
+        le=60,
+        description="how often the pointer is read; of a file 0.01 at most",
     )
     statement_seconds: Annotated[float, Unit("s")] = Field(
         10.0, gt=0, le=600, description="longest query"

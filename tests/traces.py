@@ -8,7 +8,6 @@ as well, because a database does not overwrite what it deletes.
 from __future__ import annotations
 
 import gzip
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -97,14 +96,22 @@ def _of_duckdb(path: Path, name: str, word: str) -> Iterable[tuple[str, int]]:
         tempfile.TemporaryDirectory() as folder,
         duckdb.connect(str(shutil.copy(path, folder)), read_only=True) as connection,
     ):
+        # A view holds nothing itself, and a number or a time no name.
         tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables() union all"
-            " select schema_name, view_name from duckdb_views() where not internal"
+            """
+            select schema_name, table_name, list(
+                'contains(lower("' || column_name || '"::varchar), word)'
+            )
+            from duckdb_columns()
+            semi join duckdb_tables() using (schema_name, table_name)
+            where data_type similar to '.*(VARCHAR|JSON|BLOB).*'
+            group by all
+            """
         ).fetchall()
-        for schema, table in tables:
+        for schema, table, conditions in tables:
             ((count,),) = connection.execute(
-                f'select count(*) from "{schema}"."{table}" as found'
-                " where contains(lower(found::varchar), lower(?))",
+                f'select count(*) from "{schema}"."{table}", (select lower(?) as word)'
+                f" where {' or '.join(conditions)}",
                 [word],
             ).fetchall()
             if count:
@@ -118,7 +125,7 @@ def _counted(place: str, rows: Iterable[str], word: str) -> Iterable[tuple[str, 
 
 
 def _occurrences(content: bytes, word: str) -> int:
-    return len(re.findall(re.escape(word.encode()), content, re.IGNORECASE))
+    return content.lower().count(word.lower().encode())
 
 
 def _unpacked(content: bytes) -> bytes:

@@ -7,6 +7,7 @@ waits for last.fm. What is built, and what is said of it, is `warehouse.build`'s
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import shutil
@@ -116,6 +117,9 @@ def _serve(connection: Connection) -> None:
                 target=_listen, args=(connection, jobs, folder), daemon=True
             ).start()
             project = parsed_project(target, cache_dir, Path(folder))
+            # The project stays: looking through it again and again is a twentieth too.
+            gc.collect()
+            gc.freeze()
             what = jobs.get()
         # dbt's threads all wait for the one interpreter: to change between them less
         # often takes a twentieth off a build.
@@ -125,6 +129,7 @@ def _serve(connection: Connection) -> None:
         )
     except Exception as error:
         answer = error
+    gc.unfreeze()
     connection.send(answer)
 
 

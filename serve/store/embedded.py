@@ -29,6 +29,10 @@ from serve.store.contract import (
     translate,
 )
 
+#: Seconds for which a look at the pointer holds: it costs a ready answer as much as
+#: all the rest, and lets other threads run in between.
+_LOOK_SECONDS = 0.01
+
 _KINDS = {
     "BIGINT": "integer",
     "INTEGER": "integer",
@@ -128,7 +132,9 @@ class EmbeddedStore:
         self._folder = settings.data_dir
         self._pointer = settings.data_dir / "published.json"
         self._pointer_name = str(self._pointer)
+        self._every = min(settings.pointer_seconds, _LOOK_SECONDS)
         self._seen_state: tuple[tuple[int, int], tuple[str, str]] | None = None
+        self._look_again_at = 0.0
         self._memory = settings.duckdb_memory
         self._seconds = settings.statement_seconds
         self._lock = threading.Lock()
@@ -143,23 +149,28 @@ class EmbeddedStore:
         return self._read_pointer()[0]
 
     def state(self) -> tuple[str, str]:
+        known = self._seen_state
+        now = time.monotonic()
+        if known is not None and now < self._look_again_at:
+            return known[1]
         try:
-            # os.stat, at every request: Path.stat costs three times as much.
+            # Path.stat costs three times as much.
             pointer = os.stat(self._pointer_name)  # noqa: PTH116
         except OSError:
             return self._read_pointer()[0].version, ""
         seen = (pointer.st_ino, pointer.st_mtime_ns)
-        known = self._seen_state
         if known is None or known[0] != seen:
             version = self._read_pointer()[0].version
             known = self._seen_state = (seen, (version, "{}.{}".format(*seen)))
+        self._look_again_at = now + self._every
         return known[1]
 
     def invalidate(self) -> None:
         self._read_pointer()
-        # Every process looks at this time at every request.
+        # Every process looks at this time before it answers, or a moment ago.
         now = time.time_ns()
         os.utime(self._pointer_name, ns=(now, now))
+        self._look_again_at = 0.0
 
     def _read_pointer(self) -> tuple[Published, Path]:
         try:

@@ -67,6 +67,9 @@ def make_settings(data_dir: Path, **given: Any) -> ServeSettings:
         # Nobody listens there: no test asks another host for a picture.
         "covers_url": "http://127.0.0.1:9/{id}.png",
     }
+    if not warehouse.get("warehouse_url"):
+        # A test that publishes may ask within the moment for which a look holds.
+        defaults["pointer_seconds"] = 0
     return ServeSettings(
         warehouse=Settings(data_dir=data_dir, **warehouse), **{**defaults, **given}
     )

@@ -267,12 +267,18 @@ def test_every_transaction_of_an_older_run_is_refused_or_ended(
 
 
 def test_dbt_guards_its_models_with_the_same_statement() -> None:
-    macro = (ROOT / "dbt_project" / "macros" / "fence_guard.sql").read_text()
+    folder = ROOT / "dbt_project" / "macros" / "materializations"
+    macro = (folder / "fence_guard.sql").read_text()
     body = macro[macro.index("do $guard$") :]
     body = body[: body.index("$guard$", 10) + len("$guard$")]
     assert body.replace("{{ fence }}", "7").split() == fence.guard_sql(7).split()
-    project = (ROOT / "dbt_project" / "dbt_project.yml").read_text()
-    assert '+pre-hook: ["{{ fence_guard() }}", ' in project
+    assert "fence_guard()" in (folder / "begin_model.sql").read_text()
+    for path in folder.glob("*.sql"):
+        text = path.read_text()
+        if (at := text.find("call statement('main')")) >= 0:
+            # Before anything of the model, what hooks change included.
+            begun = text.index("begin_model()")
+            assert begun < text.index("pre_hooks, inside_transaction=True") < at, path
 
 
 @pytest.mark.chaos

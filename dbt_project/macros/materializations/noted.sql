@@ -11,6 +11,7 @@
     {%- set columns = model.columns.values() | list -%}
     {%- set names = columns[1:] | map(attribute='name') | join(', ') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {%- do begin_model() -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- call statement('main') -%}
         {%- if existing is none or (is_full and not is_log) %}
@@ -40,7 +41,7 @@
         {%- endif %}
     {%- endcall -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {%- do adapter.commit() -%}
+    {%- do end_model() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [this.incorporate(type='table')]}) }}
 {% endmaterialization %}

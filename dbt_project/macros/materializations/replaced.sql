@@ -12,6 +12,7 @@
         and existing is not none and existing.is_table
         and not should_full_refresh() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {%- do begin_model() -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- call statement('main') -%}
         {%- if is_filled_again %}
@@ -36,7 +37,7 @@
     {%- do apply_grants(made, config.get('grants'), should_revoke(existing)) -%}
     {%- do persist_docs(made, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {%- do adapter.commit() -%}
+    {%- do end_model() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [made]}) }}
 {%- endmacro %}

@@ -196,3 +196,4 @@ final as (
 )
 
 select * from final
+{{ stored_by(["chart", "scope", "period", "issue_date", "position"]) }}
