@@ -391,10 +391,13 @@ def plays(
     Of `text` each name is compared as everywhere in the service, in any case and width.
     """
     search = Search(text)
-    having = ""
+    source, having = "plays", ""
     if text:
         keys = ("artist_id", "track_id", "album_id")
         written = ", ".join(f"'{key}'" for key in listening.rules.names_with(text))
+        # Looked for by itself (offset 0): PostgreSQL keeps plays in a table for each
+        # month, and would gather the keys of the names again for each.
+        source = "(select * from plays offset 0) as plays"
         having = "where " + " or ".join(
             f"plays.{key} in (select {key} from marts.dim_{key[:-3]}s"
             f" where {search.within('name_key')})"
@@ -409,7 +412,7 @@ def plays(
 
         paged as (
 
-            select * from plays
+            select * from {source}
             {having}
             order by scrobbled_at desc, scrobble_id
             limit :limit offset :offset

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -91,21 +91,27 @@ class Question:
     def artists_sql(self) -> str:
         """SQL: each artist with plays and local first and last day to the window's end.
 
-        From the mart where nothing was played after it: a tenth of the time.
+        From the mart but for artists that were played after it: a tenth of the time.
         """
-        if self.is_newest:
+        artists = f"""
+            select artist_id, scrobbles, first_scrobbled_at, last_scrobbled_at
+            from {self.listening.artists_mart}
+            where listener_id = :listener_id
+        """
+        if not self.is_newest:
             artists = f"""
-                select artist_id, scrobbles, first_scrobbled_at, last_scrobbled_at
-                from {self.listening.artists_mart}
-                where listener_id = :listener_id
-            """
-        else:
-            artists = """
+                select * from ({artists}) as before_the_end
+                where last_scrobbled_at < :end_at
+                union all
                 select
                     artist_id, cast(count(*) as bigint) as scrobbles,
                     min(scrobbled_at) as first_scrobbled_at,
                     max(scrobbled_at) as last_scrobbled_at
                 from plays
+                where artist_id in (
+                    select artist_id from ({artists}) as after_the_end
+                    where last_scrobbled_at >= :end_at
+                )
                 group by artist_id
             """
         local = self.listening.whole.local_sql
@@ -246,11 +252,7 @@ def pace(question: Question) -> Result:
     counts, end = question.days, question.end
     if not counts:
         return _result(_PACE, _PACE_KINDS, [])
-    begun, library = question.ask(
-        "select min(scrobbled_at) as begun_at, cast(count(*) as bigint) as scrobbles"
-        " from plays",
-        question.listening.until,
-    ).rows[0]
+    begun, library = _until(question)
     zone = question.listening.zone
     first = max(question.listening.first, zone.local(begun).date())
     days = (end - first).days + 1
@@ -271,6 +273,39 @@ def pace(question: Question) -> Result:
         )
     ]
     return _result(_PACE, _PACE_KINDS, rows)
+
+
+def _until(question: Question) -> tuple[datetime, int]:
+    """The first play, and how many there were by the window's end."""
+    until = question.listening.until
+    if until.entity is not None:
+        row = question.ask(
+            "select min(scrobbled_at) as begun_at, cast(count(*) as bigint) as plays"
+            " from plays",
+            until,
+        ).rows[0]
+        return row[0], row[1]
+    # The mart's days are UTC's: of the last one the plays before the end.
+    found = question.ask(
+        f"""
+        select
+            (
+                select min(first_scrobbled_at)
+                from {until.artists_mart}
+                where listener_id = :listener_id
+            ) as begun_at,
+            (
+                select cast(coalesce(sum(scrobbles), 0) as bigint)
+                from {until.days_mart}
+                where listener_id = :listener_id and scrobbled_date < :last_utc_day
+            ) + (
+                select count(*) from plays where scrobbled_date >= :last_utc_day
+            ) as plays
+        """,
+        until,
+        last_utc_day=until.binds["end_at"].date(),
+    ).rows[0]
+    return found[0], int(found[1])
 
 
 _PACE = "first_day last_day days scrobbles scrobbles_per_day library_scrobbles"
