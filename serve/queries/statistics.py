@@ -996,22 +996,40 @@ def variety(question: Question) -> Result:
 
 def anniversaries(question: Question) -> Result:
     """Artists first heard years ago on a day of the year that comes next."""
-    end = question.end
+    end, listening = question.end, question.listening
+    # Plays until the end are all but those after it: the fewer ones as a rule.
+    following = listening.last + timedelta(days=1)
+    last = max(following, listening.as_of + timedelta(days=1))
     found = question.ask(
         f"""
-        , artists as (
+        , later as (
 
-            select * from ({question.artists_sql}) as own
-            where scrobbles >= :least
+            select artist_id, cast(count(*) as bigint) as scrobbles
+            from plays
+            group by artist_id
+
+        ),
+
+        artists as (
+
+            select
+                own.artist_id, own.first_scrobbled_at,
+                own.scrobbles - coalesce(later.scrobbles, 0) as scrobbles
+            from (select * from {listening.artists_mart}) as own
+            left join later on later.artist_id = own.artist_id
+            where own.listener_id = :listener_id and own.first_scrobbled_at < :begin_at
 
         )
 
         select
-            artists.artist_id, names.artist_name, artists.scrobbles, artists.first_day
+            artists.artist_id, names.artist_name, artists.scrobbles,
+            cast({listening.whole.local_sql("artists.first_scrobbled_at")} as date)
+                as first_day
         from artists
         left join marts.dim_artists as names on names.artist_id = artists.artist_id
+        where artists.scrobbles >= :least
         """,
-        question.listening.until,
+        listening.over(Range(following, last)),
         least=FAVOURITE_PLAYS,
     )
     rows = []
