@@ -1,26 +1,32 @@
 {# Materializes the model of the context as a `kind` ('table' or 'view') by dropping
    what bears its name and making it anew, in one statement of one transaction; where
-   that would take the views along that read a table, by emptying and filling it.
+   that would take the views along that read a table, by emptying and filling it. Of an
+   incremental model that is there, the rows that its strategy names are replaced.
 
    dbt's own materializations make the new one aside, rename twice and drop the old one,
-   for readers who are never without it. Nobody reads the database that a run builds in,
-   and on a day of small data these steps took a fifth of a node's time. #}
+   for readers who are never without it, and ask four times for the columns of tables
+   that the first build of the same project has made alike. Nobody reads the database
+   that a run builds in, and on a day of small data these steps took a third of a node's
+   time. #}
 {% macro replaced(kind) -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set made = this.incorporate(type=kind) -%}
-    {%- set is_filled_again = kind == 'table' and drops_readers()
-        and existing is not none and existing.is_table
+    {%- set stays = kind == 'table' and existing is not none and existing.is_table
         and not should_full_refresh() -%}
+    {%- set is_partial = stays and config.get('materialized') == 'incremental' -%}
+    {%- set is_filled_again = stays and not is_partial and drops_readers() -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {%- do begin_model() -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- call statement('main') -%}
-        {%- if is_filled_again %}
+    {%- set statements -%}
+        {%- if is_partial -%}
+            {{ replaced_rows(existing) }}
+        {%- elif is_filled_again -%}
             truncate table {{ existing }};
             insert into {{ existing }}
             {{ get_select_subquery(sql)
                 if config.get('contract').enforced else sql }}
-        {%- else %}
+        {%- else -%}
             {%- if existing is not none %}
             drop {{ existing.type }} if exists {{ existing }} cascade;
             {%- endif %}
@@ -30,8 +36,11 @@
             {{ create_table_as(False, made, sql) }}
             {%- endif %}
         {%- endif %}
+    {%- endset -%}
+    {%- call statement('main') -%}
+        {{ statements }}
     {%- endcall -%}
-    {%- if kind == 'table' and not is_filled_again -%}
+    {%- if kind == 'table' and not is_partial and not is_filled_again -%}
         {%- do create_indexes(made) -%}
     {%- endif -%}
     {%- do apply_grants(made, config.get('grants'), should_revoke(existing)) -%}
@@ -42,6 +51,33 @@
     {{ return({'relations': [made]}) }}
 {%- endmacro %}
 
+{# Returns the statements that put an incremental model's rows into a temporary table
+   and replace with them what the model's strategy names. #}
+{% macro replaced_rows(existing) -%}
+    {%- set built = make_temp_relation(existing)
+        .include(database=false, schema=false) -%}
+    {%- set strategy = adapter.get_incremental_strategy_macro(
+        context, config.require('incremental_strategy')
+    ) -%}
+    {{ create_table_as(True, built, sql) }}
+    {{ strategy({
+        'target_relation': existing,
+        'temp_relation': built,
+        'unique_key': config.get('unique_key'),
+        'dest_columns': adapter.get_columns_in_relation(existing),
+        'incremental_predicates': none,
+    }) }};
+    drop table {{ built }}
+{%- endmacro %}
+
+{# dbt would plan a model's statement a second time to compare its columns with the
+   contract; a partial build runs the statements of which a full one has done so. #}
+{% macro default__get_assert_columns_equivalent(sql) -%}
+    {%- if not is_partial_build() -%}
+        {{ return(assert_columns_equivalent(sql)) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {% materialization view, default %}
     {{ return(replaced('view')) }}
 {% endmaterialization %}
@@ -50,7 +86,15 @@
     {{ return(replaced('table')) }}
 {% endmaterialization %}
 
-{# dbt-duckdb has one of its own, which would go before the default. #}
+{% materialization incremental, default %}
+    {{ return(replaced('table')) }}
+{% endmaterialization %}
+
+{# dbt-duckdb has its own of these, which would go before the default. #}
 {% materialization table, adapter='duckdb' %}
+    {{ return(replaced('table')) }}
+{% endmaterialization %}
+
+{% materialization incremental, adapter='duckdb' %}
     {{ return(replaced('table')) }}
 {% endmaterialization %}
