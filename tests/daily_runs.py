@@ -35,6 +35,8 @@ SMALL = {
     "LASTFM_TAGS": "ambient",
     "BACKFILL_DAYS": "3",
     "LEASE_SECONDS": "3",
+    # Tests run beside each other: two threads of one dbt mostly wait for one another.
+    "THREADS": "1",
     # A copy for tools, which few tests look at.
     "MARTS_FILE": "0",
 }

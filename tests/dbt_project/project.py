@@ -204,7 +204,12 @@ def run_dbt(
         arguments.append("--full-refresh")
     elif has_views:
         arguments += ["--exclude", "config.materialized:view"]
-    day = {"SCROBBLE_BUILT_THROUGH": str(built_through), "SCROBBLE_VERSION": version}
+    day = {
+        "SCROBBLE_BUILT_THROUGH": str(built_through),
+        "SCROBBLE_VERSION": version,
+        # Tests run beside each other.
+        "SCROBBLE_THREADS": "1",
+    }
     outcome = invoke_dbt(target, arguments, folder, day, project=project)
     failed = [
         f"{node.node.name}: {node.message}"
