@@ -126,7 +126,7 @@ def test_a_bad_server_ends_the_fetch_after_few_requests_with_the_cause(
     bad.set_faults([replace(fault, after=30) for fault in faults])
     started = time.monotonic()
     with pytest.raises(FetchStopped, match=said) as stopped:
-        run(engine, tmp_path, bad.url, read=0.3 if case == "hanging" else 5.0)
+        run(engine, tmp_path, bad.url, read=1.0 if case == "hanging" else 5.0)
     assert stopped.value.exit_code == 3
     assert time.monotonic() - started < 30
     assert len(bad.requests) < 30 + FEW
