@@ -1,6 +1,6 @@
 """What a further day costs on the demo world, on both engines.
 
-    python -m bench days [--history 60] [--days 5] [--engine duckdb] [--tables]
+    python -m bench.days [--history 60] [--days 5] [--engine duckdb] [--tables]
 
 The first run brings in the history, each further run the day after, whole runs of the
 command `daily`, each in a process of its own. Printed of every day: the touched
