@@ -73,7 +73,8 @@ def run(folder: Path) -> None:
     arguments = [word for path in paths for word in (path, str(folder))]
     arguments += ["--target-path", str(folder / "target"), "--log-level-file", "none"]
     result = dbtRunner().invoke(["--quiet", "run", *arguments])
-    assert result.success, result
+    said = (str(node.message) for node in result.result or ())
+    assert result.success, "\n".join(said) or result.exception
 
 
 @pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -154,3 +155,24 @@ def test_grants_are_given_where_the_project_asks_for_them(
         run(small_project)
         assert ask(may_read) == [(True, True)]
     ask("drop owned by small_reader; drop role small_reader")
+
+
+def test_a_model_with_another_column_than_its_table_is_refused(
+    small_project: Path, database: Any
+) -> None:
+    profile, ask = database
+    for macro in ("built_through.sql", "listening/is_partial_build.sql"):
+        shutil.copy(PROJECT / "macros" / macro, small_project / "macros")
+    config = "config(materialized='incremental', incremental_strategy='append',"
+    config = f"{{{{ {config} on_schema_change='fail') }}}}\n"
+    model = small_project / "models" / "grows.sql"
+    model.write_text(config + MODEL)
+    write(small_project, profile)
+    table = "grows" if profile["type"] == "postgres" else "main.grows"
+    for rows in (1, 2):  # made, and once more by hand over what is there: the control
+        run(small_project)
+        assert ask(f"select count(*) from {table}") == [(rows,)]
+    model.write_text(config + f"{MODEL}, 2 as m")
+    with pytest.raises(AssertionError, match="out of sync"):
+        run(small_project)
+    assert ask(f"select count(*) from {table}") == [(2,)]

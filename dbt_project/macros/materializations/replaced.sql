@@ -59,7 +59,15 @@
     {%- set strategy = adapter.get_incremental_strategy_macro(
         context, config.require('incremental_strategy')
     ) -%}
-    {{ create_table_as(True, built, sql) }}
+    {%- if is_partial_build() -%}
+        {{ create_table_as(True, built, sql) }}
+    {%- else -%}
+        {#- By hand: the model may be another one than the table was made by. -#}
+        {%- do run_query(create_table_as(True, built, sql)) -%}
+        {%- do process_schema_changes(
+            config.get('on_schema_change', 'ignore'), built, existing
+        ) -%}
+    {%- endif -%}
     {{ strategy({
         'target_relation': existing,
         'temp_relation': built,
