@@ -6,8 +6,9 @@
     {%- set size = 'cast(cardinality(' ~ flows ~ ') as integer)' -%}
     case
         when flow_state is not null or {{ flow }} is null then {{ flows }}
-        else (array_append({{ flows }}, {{ flow }}))[
-            greatest({{ size }} - {{ kept }}, 1):{{ size }} + 1
-        ]
+        else {{ array_from(
+            'array_append(' ~ flows ~ ', ' ~ flow ~ ')',
+            'greatest(' ~ size ~ ' - ' ~ kept ~ ', 1)',
+        ) }}
     end
 {%- endmacro %}

@@ -8,10 +8,12 @@
         max(next_base_date) filter (where recency = 1) as next_base_date,
         max(pending_state) filter (where recency = 1) as pending_state,
         max(last_ratio) filter (where recency = 1) as last_ratio,
-        array_agg(new_listeners_per_day order by snapshot_date)
-            filter (where plays_per_day is not null) as listener_flows,
-        array_agg(plays_per_day order by snapshot_date)
-            filter (where plays_per_day is not null) as play_flows
+        {%- for name, flow in [
+            ('listener_flows', 'new_listeners_per_day'), ('play_flows', 'plays_per_day')
+        ] %}
+        {{ ordered_array(flow, 'snapshot_date', 'plays_per_day is not null') }}
+            as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from (
         select
             artist_id,

@@ -8,6 +8,7 @@
     {%- set day = add_days('walk.snapshot_date', 1) -%}
     {%- set is_back = 'today.listeners >= base.listeners'
         ~ ' and today.playcount >= base.playcount' -%}
+    {%- set is_gone, is_loser = 'sized.is_gone', 'sized.playcount_change < 0' -%}
     {%- set is_lower = 'walk.pending_state = 1 and not (' ~ is_back ~ ')' -%}
     select
         steps.*,
@@ -15,18 +16,17 @@
     from (
         select
             sized.*,
-            array_agg(sized.previous_playcount) filter (where sized.is_gone) over ()
-                as gone_playcounts,
-            array_agg(sized.previous_listeners) filter (where sized.is_gone) over ()
-                as gone_listeners,
-            array_agg(sized.excess_plays) filter (where sized.playcount_change < 0)
-                over () as play_losses,
-            array_agg(sized.usual_plays) filter (where sized.playcount_change < 0)
-                over () as loser_plays,
-            array_agg(sized.excess_listeners) filter (where sized.playcount_change < 0)
-                over () as listener_losses,
-            array_agg(sized.listener_tolerance)
-                filter (where sized.playcount_change < 0) over () as loss_tolerances
+            {%- for name, item, condition in [
+                ('gone_playcounts', 'previous_playcount', is_gone),
+                ('gone_listeners', 'previous_listeners', is_gone),
+                ('play_losses', 'excess_plays', is_loser),
+                ('loser_plays', 'usual_plays', is_loser),
+                ('listener_losses', 'excess_listeners', is_loser),
+                ('loss_tolerances', 'listener_tolerance', is_loser),
+            ] %}
+            {{ array_where('sized.' ~ item, condition) }} as {{ name }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
         from (
             select
                 flows.*,

@@ -4,30 +4,33 @@
    Exists so that an artist's tags, tracks, albums and similar artists follow one rule;
    longer than other macros because the rule is all of it. #}
 {% macro last_artist_answers(answered, item_id, columns) -%}
-    select distinct on (answered.artist_id, answered.{{ item_id }})
-        answered.artist_id,
-        answered.{{ ([item_id] + columns) | join(',\n        answered.') }},
-        answered.position,
-        answered.as_of_date
+    select
+        artist_id,
+        {{ ([item_id] + columns) | join(',\n        ') }},
+        position,
+        as_of_date
 
-    from {{ answered }} as answered
+    from (
+        select
+            last_answers.*,
+            row_number() over (
+                partition by artist_id, {{ item_id }} order by position, item_index
+            ) as mention
 
-    inner join (
-        select distinct on (artist_id)
-            artist_id,
-            call_id
+        from (
+            select
+                answered.*,
+                -- One place for all rows of an answer.
+                rank() over (
+                    partition by artist_id
+                    order by as_of_date desc, fetched_at desc, call_id desc
+                ) as recency
 
-        from {{ answered }}
+            from {{ answered }} as answered
+        ) as last_answers
 
-        order by artist_id, as_of_date desc, fetched_at desc, call_id desc
-    ) as last_calls
-        on
-            answered.artist_id = last_calls.artist_id
-            and answered.call_id = last_calls.call_id
+        where recency = 1
+    ) as mentions
 
-    order by
-        answered.artist_id,
-        answered.{{ item_id }},
-        answered.position,
-        answered.item_index
+    where mention = 1
 {%- endmacro %}

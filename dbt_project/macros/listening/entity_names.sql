@@ -2,7 +2,7 @@
    name to print; artist_id and artist_name are null for tags and listeners. #}
 {% macro entity_names() -%}
     select
-        cast('artist' as text) as entity_type,
+        cast('artist' as {{ type_string() }}) as entity_type,
         artist_id as entity_id,
         artist_name as entity_name,
         artist_id,
@@ -29,15 +29,15 @@
         'tag',
         tag_id,
         tag_name,
-        cast(null as text),
-        cast(null as text)
+        cast(null as {{ type_string() }}),
+        cast(null as {{ type_string() }})
     from {{ ref('int_tags') }}
     union all
     select
         'listener',
         listener_id,
         listener_name,
-        cast(null as text),
-        cast(null as text)
+        cast(null as {{ type_string() }}),
+        cast(null as {{ type_string() }})
     from {{ ref('int_listeners') }}
 {%- endmacro %}

@@ -2,30 +2,34 @@
    before. Rows are known by the columns of the config `grain`. A full build compares
    nothing: the SQL does not run, and the table is made empty, with the columns of the
    model's yml. A partial build adds its rows to what an interrupted build of the same
-   loads has found; rows of earlier builds go, unless `is_log`: a log is never emptied.
-   The first column, built_through, is filled in here. #}
+   loads has found; rows of earlier builds go. The first column, built_through, is
+   filled in here. #}
 {% materialization noted, default %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set is_full = built_through() | int == 0 or should_full_refresh() -%}
-    {%- set is_log = config.get('is_log', false) -%}
     {%- set columns = model.columns.values() | list -%}
     {%- set names = columns[1:] | map(attribute='name') | join(', ') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {%- do begin_model() -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- call statement('main') -%}
-        {%- if existing is none or (is_full and not is_log) %}
-            drop table if exists {{ this }};
-            create table {{ this }} (
-                {%- for column in columns %}
-                {{ column.name }} {{ column.data_type }} {{- ',' if not loop.last }}
-                {%- endfor %}
-            )
-        {%- else %}
-            delete from {{ this }}
-            where {{ 'false' if is_log else 'built_through <> ' ~ built_through() }}
-        {%- endif %}
-        {%- if not is_full %};
+    {%- set statements = [] -%}
+    {%- if existing is none or is_full -%}
+        {%- do statements.append('drop table if exists ' ~ this) -%}
+        {%- set described = [] -%}
+        {%- for column in columns -%}
+            {%- set type = column_type(column.data_type) -%}
+            {%- do described.append(column.name ~ ' ' ~ type) -%}
+        {%- endfor -%}
+        {%- do statements.append(
+            'create table ' ~ this ~ ' (' ~ described | join(', ') ~ ')'
+        ) -%}
+    {%- else -%}
+        {%- do statements.append(
+            'delete from ' ~ this ~ ' where built_through <> ' ~ built_through()
+        ) -%}
+    {%- endif -%}
+    {%- if not is_full -%}
+        {%- set insertion %}
             insert into {{ this }} (built_through, {{ names }})
             select {{ built_through() }}, {{ names }} from (
                 {{ sql }}
@@ -38,8 +42,10 @@
                     and known.{{ column }} = found.{{ column }}
                     {%- endfor %}
             )
-        {%- endif %}
-    {%- endcall -%}
+        {%- endset -%}
+        {%- do statements.append(insertion) -%}
+    {%- endif -%}
+    {%- do run_in_turn(statements) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do end_model() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

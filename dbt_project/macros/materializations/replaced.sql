@@ -18,28 +18,24 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {%- do begin_model() -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- set statements -%}
-        {%- if is_partial -%}
-            {{ replaced_rows(existing) }}
-        {%- elif is_filled_again -%}
-            truncate table {{ existing }};
-            insert into {{ existing }}
-            {{ get_select_subquery(sql)
-                if config.get('contract').enforced else sql }}
-        {%- else -%}
-            {%- if existing is not none %}
-            drop {{ existing.type }} if exists {{ existing }} cascade;
-            {%- endif %}
-            {%- if kind == 'view' %}
-            {{ create_view_as(made, sql) }}
-            {%- else %}
-            {{ create_table_as(False, made, sql) }}
-            {%- endif %}
-        {%- endif %}
-    {%- endset -%}
-    {%- call statement('main') -%}
-        {{ statements }}
-    {%- endcall -%}
+    {%- set statements = [] -%}
+    {%- if is_partial -%}
+        {%- do statements.append(replaced_rows(existing)) -%}
+    {%- elif is_filled_again -%}
+        {%- do statements.append('truncate table ' ~ existing) -%}
+        {%- set rows = get_select_subquery(sql)
+            if config.get('contract').enforced else sql -%}
+        {%- do statements.append('insert into ' ~ existing ~ ' ' ~ rows) -%}
+    {%- else -%}
+        {%- if existing is not none -%}
+            {%- do statements.append(drop_statement(existing)) -%}
+        {%- endif -%}
+        {%- do statements.append(
+            create_view_as(made, sql) if kind == 'view'
+            else create_table_as(False, made, sql)
+        ) -%}
+    {%- endif -%}
+    {%- do run_in_turn(statements) -%}
     {%- if kind == 'table' and not is_partial and not is_filled_again -%}
         {%- do create_indexes(made) -%}
     {%- endif -%}
@@ -98,11 +94,24 @@
     {{ return(replaced('table')) }}
 {% endmaterialization %}
 
-{# dbt-duckdb has its own of these, which would go before the default. #}
+{# dbt-duckdb and dbt-spark have their own of these, which would go before the
+   default. #}
 {% materialization table, adapter='duckdb' %}
     {{ return(replaced('table')) }}
 {% endmaterialization %}
 
 {% materialization incremental, adapter='duckdb' %}
+    {{ return(replaced('table')) }}
+{% endmaterialization %}
+
+{% materialization view, adapter='spark' %}
+    {{ return(replaced('view')) }}
+{% endmaterialization %}
+
+{% materialization table, adapter='spark' %}
+    {{ return(replaced('table')) }}
+{% endmaterialization %}
+
+{% materialization incremental, adapter='spark' %}
     {{ return(replaced('table')) }}
 {% endmaterialization %}

@@ -15,3 +15,7 @@
 {% macro duckdb__array_median(items) -%}
     list_aggregate({{ items }}, 'median')
 {%- endmacro %}
+
+{% macro spark__array_median(items) -%}
+    {{ spark__array_percentile(items, 0.5) }}
+{%- endmacro %}

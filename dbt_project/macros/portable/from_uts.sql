@@ -15,3 +15,7 @@
 {% macro duckdb__from_real_uts(uts) -%}
     make_timestamp({{ uts }} * 1000000)
 {%- endmacro %}
+
+{% macro spark__from_real_uts(uts) -%}
+    (cast('1970-01-01' as timestamp) + make_dt_interval(0, 0, 0, {{ uts }}))
+{%- endmacro %}

@@ -26,3 +26,19 @@
         ) }}
     )) > 0, false)
 {%- endmacro %}
+
+{% macro spark__is_any(arrays, condition) -%}
+    coalesce(
+        size({{ arrays[0] }}) > 0
+        and exists(
+            sequence(0, greatest(size({{ arrays[0] }}) - 1, 0)),
+            place -> {{ condition.format(
+                'get(' ~ arrays[0] ~ ', place)',
+                'get(' ~ arrays[1 % arrays | length] ~ ', place)',
+                'get(' ~ arrays[2 % arrays | length] ~ ', place)',
+                'get(' ~ arrays[3 % arrays | length] ~ ', place)'
+            ) }}
+        ),
+        false
+    )
+{%- endmacro %}

@@ -23,3 +23,12 @@
 {% macro duckdb__median_deviation(items) -%}
     list_aggregate({{ items }}, 'mad')
 {%- endmacro %}
+
+{% macro spark__median_deviation(items) -%}
+    transform(
+        array({{ array_median(items) }}),
+        middle -> {{ array_median(
+            'transform(' ~ items ~ ', deviating -> abs(deviating - middle))'
+        ) }}
+    )[0]
+{%- endmacro %}

@@ -2,7 +2,7 @@
    Exists because 7 / 2 is 3 on PostgreSQL and 3.5 on DuckDB. #}
 {% macro ratio(numerator, denominator) -%}
     (
-        cast({{ numerator }} as double precision)
-        / nullif(cast({{ denominator }} as double precision), 0)
+        cast({{ numerator }} as {{ type_double() }})
+        / nullif(cast({{ denominator }} as {{ type_double() }}), 0)
     )
 {%- endmacro %}

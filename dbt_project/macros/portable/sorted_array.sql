@@ -15,3 +15,7 @@
 {% macro duckdb__sorted_array(items) -%}
     list_sort(list_filter({{ items }}, lambda item: item is not null))
 {%- endmacro %}
+
+{% macro spark__sorted_array(items) -%}
+    filter(sort_array({{ items }}), item -> item is not null)
+{%- endmacro %}

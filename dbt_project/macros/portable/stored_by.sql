@@ -12,3 +12,6 @@
 
 {% macro postgres__stored_by(columns) -%}
 {%- endmacro %}
+
+{% macro spark__stored_by(columns) -%}
+{%- endmacro %}

@@ -43,3 +43,21 @@
     ) as slid
     where slid.{{ day }} >= {{ first_day }}
 {% endmacro %}
+
+{% macro spark__trailing_median(relation, key, day, value, days, first_day) %}
+    select
+        slid.{{ key }},
+        slid.{{ day }},
+        {{ array_median('slid.items') }} as trailing_median
+    from (
+        select
+            {{ key }},
+            {{ day }},
+            collect_list({{ value }}) over (
+                partition by {{ key }} order by {{ day }}
+                rows between {{ days - 1 }} preceding and current row
+            ) as items
+        from {{ relation }}
+    ) as slid
+    where slid.{{ day }} >= {{ first_day }}
+{% endmacro %}

@@ -20,3 +20,10 @@
         // nullif(cast({{ denominator }} as hugeint), 0) as bigint
     )
 {%- endmacro %}
+
+{% macro spark__whole_ratio(numerator, denominator, factor) -%}
+    cast(
+        (cast({{ numerator }} as decimal(38, 0)) * {{ factor }})
+        div nullif(cast({{ denominator }} as decimal(38, 0)), 0) as bigint
+    )
+{%- endmacro %}

@@ -8,6 +8,7 @@
     )
 }}
 {%- set value = value_constants() %}
+{%- set exact_value = 'cast(states.log_value as numeric(38, 20))' %}
 {%- set all_days = value.growth_days + value.growth_base_days %}
 with
 
@@ -43,12 +44,12 @@ windows as (
         states.artist_id,
         states.value_date,
         states.unobserved_days,
-        sum(cast(states.log_value as numeric(38, 20)))
-            filter (where states.is_observed) over late as late_sum,
-        count(*) filter (where states.is_observed) over late as late_days,
-        sum(cast(states.log_value as numeric(38, 20)))
-            filter (where states.is_observed) over base as base_sum,
-        count(*) filter (where states.is_observed) over base as base_days
+        sum(case when states.is_observed then {{ exact_value }} end) over late
+            as late_sum,
+        count(case when states.is_observed then 1 end) over late as late_days,
+        sum(case when states.is_observed then {{ exact_value }} end) over base
+            as base_sum,
+        count(case when states.is_observed then 1 end) over base as base_days
 
     from states
 

@@ -156,11 +156,7 @@ widths as (
             when count(*) >= {{ value.outlook_least_forecasts }}
                 then
                     greatest(
-                        cast(
-                            percentile_cont(0.95) within group (
-                                order by known_misses.outlook_miss
-                            ) as double precision
-                        ),
+                        {{ percentile('known_misses.outlook_miss', 0.95) }},
                         {{ value.outlook_least_width }}
                     )
             else {{ value.outlook_first_width }}

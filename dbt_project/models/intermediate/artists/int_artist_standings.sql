@@ -125,12 +125,7 @@ places as (
         row_number() over (
             partition by value_date order by trailing_median desc, artist_id
         ) as place,
-        count(*) over (
-            partition by value_date
-            order by value
-            range between unbounded preceding and current row
-            exclude group
-        ) as outdone,
+        rank() over (partition by value_date order by value) - 1 as outdone,
         count(*) over (partition by value_date) as artists
 
     from listings

@@ -39,33 +39,35 @@ flows as (
 -- A new artist starts at the first log attention, without a transient.
 starts as (
 
-    (
-        select distinct on (artist_id)
-            artist_id,
-            flow_date as value_date,
-            is_observed,
-            log_attention,
-            cast(0 as double precision) as forecast_error,
-            cast(log_attention as double precision) as level,
-            cast(0 as double precision) as transient,
-            cast({{ value.first_variance }} as double precision) as error_variance,
-            1 as history_days,
-            0 as unobserved_days
+    select
+        artist_id,
+        flow_date as value_date,
+        is_observed,
+        log_attention,
+        cast(0 as {{ type_double() }}) as forecast_error,
+        cast(log_attention as {{ type_double() }}) as level,
+        cast(0 as {{ type_double() }}) as transient,
+        cast({{ value.first_variance }} as {{ type_double() }}) as error_variance,
+        1 as history_days,
+        0 as unobserved_days
 
+    from (
+        select
+            *,
+            row_number() over (partition by artist_id order by flow_date) as place
         from flows
+        where is_observed
+    ) as observed
 
-        where
-            is_observed
-            {% if is_incremental() %}
-            and artist_id not in (
-                select known.artist_id
-                from {{ this }} as known, due
-                where known.value_date = {{ add_days('due.first_date', -1) }}
-            )
-            {% endif %}
-
-        order by artist_id, flow_date
-    )
+    where
+        place = 1
+        {% if is_incremental() %}
+        and artist_id not in (
+            select known.artist_id
+            from {{ this }} as known, due
+            where known.value_date = {{ add_days('due.first_date', -1) }}
+        )
+        {% endif %}
     {% if is_incremental() %}
     union all
 
@@ -151,7 +153,7 @@ states as (
                 when flows.is_observed then 0 else states.unobserved_days + 1
             end as unobserved_days,
             least(
-                cast({{ value.variance_memory }} as double precision),
+                cast({{ value.variance_memory }} as {{ type_double() }}),
                 1 - {{ ratio(1, 'states.history_days + 1') }}
             ) as memory
 

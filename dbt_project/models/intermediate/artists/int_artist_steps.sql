@@ -95,28 +95,27 @@ walk as (
         known.artist_id,
         touched.eve as snapshot_date,
         cast(null as date) as previous_date,
-        cast(null as double precision) as seconds_since_previous,
+        cast(null as {{ type_double() }}) as seconds_since_previous,
         cast(null as bigint) as listeners_change,
         cast(null as bigint) as playcount_change,
-        cast(null as double precision) as usual_plays,
-        cast(null as double precision) as new_listeners_per_day,
-        cast(null as double precision) as plays_per_day,
+        cast(null as {{ type_double() }}) as usual_plays,
+        cast(null as {{ type_double() }}) as new_listeners_per_day,
+        cast(null as {{ type_double() }}) as plays_per_day,
         cast(null as integer) as flow_state,
-        cast(null as text) as flow_reason,
+        cast(null as {{ type_string() }}) as flow_reason,
         known.last_date,
         {%- if is_incremental() %}
         carried.next_base_date,
         carried.pending_state,
         carried.last_ratio,
-        coalesce(carried.listener_flows, cast(array[] as double precision[]))
-            as listener_flows,
-        coalesce(carried.play_flows, cast(array[] as double precision[])) as play_flows
+        coalesce(carried.listener_flows, {{ array_of_doubles() }}) as listener_flows,
+        coalesce(carried.play_flows, {{ array_of_doubles() }}) as play_flows
         {%- else %}
         cast(null as date) as next_base_date,
         cast(null as integer) as pending_state,
-        cast(null as double precision) as last_ratio,
-        cast(array[] as double precision[]) as listener_flows,
-        cast(array[] as double precision[]) as play_flows
+        cast(null as {{ type_double() }}) as last_ratio,
+        {{ array_of_doubles() }} as listener_flows,
+        {{ array_of_doubles() }} as play_flows
         {%- endif %}
 
     from known

@@ -69,7 +69,7 @@ windows as (
         )
         {%- endfor %} as slopes,
         sum(
-            cast(same_weekdays * (same_weekdays - 1) as double precision)
+            cast(same_weekdays * (same_weekdays - 1) as {{ type_double() }})
             * (2 * same_weekdays + 5) / 18
         ) over (
             partition by artist_id
@@ -126,16 +126,16 @@ intervals as (
         artist_id,
         value_date,
         (
-            slopes[cast(floor((pairs + 1) * 0.5) as integer)]
-            + slopes[cast(floor((pairs + 2) * 0.5) as integer)]
+            {{ array_item('slopes', 'floor((pairs + 1) * 0.5)') }}
+            + {{ array_item('slopes', 'floor((pairs + 2) * 0.5)') }}
         ) / 2 as trend_slope,
         case
             when (pairs - slope_spread) / 2 >= 1
-                then slopes[cast(floor((pairs - slope_spread) / 2) as integer)]
+                then {{ array_item('slopes', 'floor((pairs - slope_spread) / 2)') }}
         end as trend_slope_low,
         case
             when (pairs - slope_spread) / 2 >= 1
-                then slopes[cast(ceil((pairs + slope_spread) / 2 + 1) as integer)]
+                then {{ array_item('slopes', 'ceil((pairs + slope_spread) / 2 + 1)') }}
         end as trend_slope_high
 
     from counted

@@ -57,7 +57,7 @@ listed as (
         {{ weight }} as weight,
         position,
         item_index,
-        cast({{ score }} as double precision) as score,
+        cast({{ score }} as {{ type_double() }}) as score,
         as_of_date,
         fetched_at,
         call_id
@@ -70,50 +70,53 @@ listed as (
 
 last_calls as (
 
-    select distinct on (history, subject_id, as_of_date)
+    select
         history,
         subject_id,
         as_of_date,
         call_id
 
-    from listed
+    from (
+        select
+            *,
+            row_number() over (
+                partition by history, subject_id, as_of_date
+                order by fetched_at desc, call_id desc
+            ) as recency
+        from listed
+    ) as calls
 
-    order by history, subject_id, as_of_date, fetched_at desc, call_id desc
+    where recency = 1
 
 ),
 
 -- What an answer lists twice counts once, at its better place.
 listed_once as (
 
-    select distinct on (
-        listed.history, listed.subject_id, listed.as_of_date, listed.item_id
-    )
-        listed.history,
-        listed.subject_id,
-        listed.item_id,
-        listed.weight,
-        listed.position,
-        listed.score,
-        listed.as_of_date
+    select *
 
-    from listed
+    from (
+        select
+            listed.*,
+            row_number() over (
+                partition by
+                    listed.history,
+                    listed.subject_id,
+                    listed.as_of_date,
+                    listed.item_id
+                order by listed.position, listed.item_index
+            ) as mention
+        from listed
+        inner join last_calls
+            on
+                listed.history = last_calls.history
+                and listed.subject_id = last_calls.subject_id
+                and listed.as_of_date = last_calls.as_of_date
+                and listed.call_id = last_calls.call_id
+        where listed.history <> 'similar' or listed.item_id <> listed.subject_id
+    ) as mentions
 
-    inner join last_calls
-        on
-            listed.history = last_calls.history
-            and listed.subject_id = last_calls.subject_id
-            and listed.as_of_date = last_calls.as_of_date
-            and listed.call_id = last_calls.call_id
-
-    where listed.history <> 'similar' or listed.item_id <> listed.subject_id
-
-    order by
-        listed.history,
-        listed.subject_id,
-        listed.as_of_date,
-        listed.item_id,
-        listed.position,
-        listed.item_index
+    where mention = 1
 
 ),
 
@@ -144,24 +147,28 @@ named as (
 
 chosen as (
 
-    select distinct on (history, subject_id, as_of_date)
+    select
         history,
         subject_id,
         item_id,
         as_of_date
 
-    from named
+    from (
+        select
+            *,
+            row_number() over (
+                partition by history, subject_id, as_of_date
+                order by
+                    choice,
+                    playcount desc nulls last,
+                    fetched_at desc,
+                    md5(item_id)
+            ) as place
+        from named
+        where item_id is not null
+    ) as choices
 
-    where item_id is not null
-
-    order by
-        history,
-        subject_id,
-        as_of_date,
-        choice,
-        playcount desc nulls last,
-        fetched_at desc,
-        md5(item_id)
+    where place = 1
 
 ),
 
@@ -190,7 +197,7 @@ final as (
         item_id,
         as_of_date,
         1 as rank,
-        cast(null as double precision) as score
+        cast(null as {{ type_double() }}) as score
 
     from chosen
 

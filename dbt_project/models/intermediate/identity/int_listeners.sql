@@ -104,11 +104,8 @@ walked as (
     from walks
 
     where
-        walk_from_uts <= cast(
-            extract(
-                epoch from cast('{{ var("first_scrobble_date") }}' as timestamp)
-            ) as bigint
-        )
+        walk_from_uts
+        <= {{ to_uts("cast('" ~ var('first_scrobble_date') ~ "' as timestamp)") }}
 
 ),
 

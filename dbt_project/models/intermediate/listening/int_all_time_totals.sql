@@ -76,7 +76,7 @@ entities as (
 
     select
         played.listener_id,
-        cast('tag' as text) as entity_type,
+        cast('tag' as {{ type_string() }}) as entity_type,
         main_tags.tag_id as entity_id,
         played.month_start,
     {%- for measure in measures %}

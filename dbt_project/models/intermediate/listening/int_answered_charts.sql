@@ -58,14 +58,17 @@ answered as (
     ('tag_tracks', 'tag_top_tracks', 'tag_name', 'track', 'null'),
 ] %}
     select
-        cast('{{ chart }}' as text) as chart,
-        cast({{ scope }} as text) as scope,
+        cast('{{ chart }}' as {{ type_string() }}) as chart,
+        cast({{ scope }} as {{ type_string() }}) as scope,
         as_of_date as issue_date,
         position,
         {{ kind }}_id as entity_id,
         {{ kind }}_name as entity_name,
-        {{ 'cast(null as text)' if kind == 'tag' else 'artist_id' }} as artist_id,
-        {{ 'cast(null as text)' if kind == 'tag' else 'artist_name' }} as artist_name,
+        {%- for column in ['artist_id', 'artist_name'] %}
+        cast(
+            {{ 'null' if kind == 'tag' else column }} as {{ type_string() }}
+        ) as {{ column }},
+        {%- endfor %}
         cast({{ listeners }} as bigint) as listeners
 
     from {{ answers }}

@@ -108,7 +108,7 @@ voices as (
     select
         from_neighbours.listener_id,
         from_neighbours.artist_id,
-        cast('neighbours' as text) as kind,
+        cast('neighbours' as {{ type_string() }}) as kind,
         from_neighbours.points,
         case
             when from_neighbours.voices = 1
@@ -125,7 +125,7 @@ voices as (
     select
         from_similar.listener_id,
         from_similar.artist_id,
-        cast('similar_artist' as text) as kind,
+        cast('similar_artist' as {{ type_string() }}) as kind,
         from_similar.points,
         'Similar to ' || artists.artist_name || ', which you have played '
         || case
@@ -142,7 +142,7 @@ voices as (
     select
         from_tags.listener_id,
         from_tags.artist_id,
-        cast('tag' as text) as kind,
+        cast('tag' as {{ type_string() }}) as kind,
         from_tags.points,
         'Tagged "' || tags.tag_name || '", which '
         || case

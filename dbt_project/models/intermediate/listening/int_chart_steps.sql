@@ -140,17 +140,17 @@ steps as (
         cast(null as integer) as position,
         rank,
         entity_id,
-        cast(null as text) as entity_name,
-        cast(null as text) as artist_id,
-        cast(null as text) as artist_name,
+        cast(null as {{ type_string() }}) as entity_name,
+        cast(null as {{ type_string() }}) as artist_id,
+        cast(null as {{ type_string() }}) as artist_name,
         {%- for column in [
             'scrobbles', 'scrobbles_flagged', 'scrobbles_counted',
             'listeners', 'listeners_counted', 'minutes', 'minutes_counted',
         ] %}
         cast(null as bigint) as {{ column }},
         {%- endfor %}
-        cast(null as double precision) as share_pct,
-        cast(null as double precision) as lead_over_2_pct,
+        cast(null as {{ type_double() }}) as share_pct,
+        cast(null as {{ type_double() }}) as lead_over_2_pct,
         is_bubbling_under,
         peak_rank as best_rank,
         peak_first_date as best_date,

@@ -20,8 +20,8 @@ periods as (
 charts as (
 
     select
-        cast('panel_' || kind || 's' as text) as chart,
-        cast(kind as text) as entity_type
+        cast('panel_' || kind || 's' as {{ type_string() }}) as chart,
+        cast(kind as {{ type_string() }}) as entity_type
 
     from (values ('artist'), ('track'), ('album'), ('tag')) as kinds (kind)
 
@@ -45,7 +45,7 @@ closed_issues as (
     union all
 
     select
-        cast('all_time' as text) as period,
+        cast('all_time' as {{ type_string() }}) as period,
         listening.period_start as issue_date
 
     from listening

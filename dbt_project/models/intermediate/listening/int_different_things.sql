@@ -94,7 +94,7 @@ counted as (
 
     select
         listener_id,
-        cast('day' as text) as period,
+        cast('day' as {{ type_string() }}) as period,
         scrobbled_date as period_start,
         tracks,
         cast(null as bigint) as tracks_clean,
@@ -108,8 +108,8 @@ counted as (
     union all
 
     select
-        cast('' as text) as listener_id,
-        cast('day' as text) as period,
+        cast('' as {{ type_string() }}) as listener_id,
+        cast('day' as {{ type_string() }}) as period,
         scrobbles.scrobbled_date as period_start,
         {%- for kind in ['track', 'artist', 'album'] %}
         cast(count(distinct scrobbles.{{ kind }}_id) as bigint) as {{ kind }}s,

@@ -36,7 +36,7 @@ drawn as (
     select
         chart,
         scope,
-        cast('day' as text) as period,
+        cast('day' as {{ type_string() }}) as period,
         issue_date,
         position,
         position as rank,
@@ -51,7 +51,7 @@ drawn as (
         cast(null as bigint) as listeners_counted,
         cast(null as bigint) as listening_seconds,
         cast(null as bigint) as listening_seconds_counted,
-        cast(null as double precision) as share_pct
+        cast(null as {{ type_double() }}) as share_pct
 
     from answered_charts
 
@@ -93,8 +93,8 @@ drawn as (
 
     select
         all_time_charts.chart,
-        cast('' as text) as scope,
-        cast('all_time' as text) as period,
+        cast('' as {{ type_string() }}) as scope,
+        cast('all_time' as {{ type_string() }}) as period,
         all_time_charts.issue_date,
         all_time_charts.place as position,
         all_time_charts.rank,

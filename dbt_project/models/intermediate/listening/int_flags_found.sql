@@ -61,45 +61,54 @@ found as (
         findings.flag,
         findings.most,
         cast(
-            windows.hour_at - cast(findings.hours || ' hours' as interval) as date
+            windows.hour_at - findings.hours * interval '1 hour' as date
         ) as first_date,
         cast(windows.hour_at as date) as last_date
 
     from windows
 
     cross join lateral (
-        values
-        ('many_plays', windows.plays >= {{ rules.many_plays }}, windows.plays, 23),
-        (
-            'long_hours',
-            windows.long_hours >= {{ rules.long_hours }},
-            windows.long_hours,
-            {{ rules.long_hours_of - 1 }}
-        ),
-        (
-            'round_the_clock',
-            windows.active_hours >= {{ rules.round_the_clock_hours }}
-            and windows.plays >= {{ rules.round_the_clock_plays }}
-            and windows.quiet_seconds < {{ rules.quiet_minutes }} * 60,
-            windows.plays,
-            23
-        ),
-        (
-            'bursts',
-            windows.timed >= {{ rules.burst_plays }}
-            and windows.cut_short * 100 >= windows.timed * {{ rules.burst_pct }},
-            windows.cut_short,
-            23
-        ),
-        (
-            'repetition',
-            windows.plays >= {{ rules.repetition_plays }}
-            and windows.active_hours >= {{ rules.repetition_hours }}
-            and windows.repeats * 100 >= windows.plays * {{ rules.repetition_pct }},
-            windows.repeats,
-            23
-        )
-    ) as findings (flag, is_found, most, hours)
+        {%- for flag, is_found, most, hours in [
+            ('many_plays', 'windows.plays >= ' ~ rules.many_plays, 'plays', 23),
+            (
+                'long_hours',
+                'windows.long_hours >= ' ~ rules.long_hours,
+                'long_hours',
+                rules.long_hours_of - 1,
+            ),
+            (
+                'round_the_clock',
+                'windows.active_hours >= ' ~ rules.round_the_clock_hours
+                ~ ' and windows.plays >= ' ~ rules.round_the_clock_plays
+                ~ ' and windows.quiet_seconds < ' ~ rules.quiet_minutes * 60,
+                'plays',
+                23,
+            ),
+            (
+                'bursts',
+                'windows.timed >= ' ~ rules.burst_plays
+                ~ ' and windows.cut_short * 100 >= windows.timed * ' ~ rules.burst_pct,
+                'cut_short',
+                23,
+            ),
+            (
+                'repetition',
+                'windows.plays >= ' ~ rules.repetition_plays
+                ~ ' and windows.active_hours >= ' ~ rules.repetition_hours
+                ~ ' and windows.repeats * 100 >= windows.plays * '
+                ~ rules.repetition_pct,
+                'repeats',
+                23,
+            ),
+        ] %}
+        select
+            '{{ flag }}' as flag,
+            {{ is_found }} as is_found,
+            windows.{{ most }} as most,
+            {{ hours }} as hours
+        {{ 'union all' if not loop.last }}
+        {%- endfor %}
+    ) as findings
 
     where findings.is_found
 
@@ -129,7 +138,7 @@ span_days as (
 
     select
         listener_id,
-        cast({{ each_day('first_date', 'last_date') }} as date) as scrobbled_date,
+        {{ each_day('first_date', 'last_date') }} as scrobbled_date,
         flag,
         most
 

@@ -72,9 +72,9 @@ final as (
                 'listener_id',
                 'match_key',
                 'stamp',
-                'cast(stamped_uts as text)',
-                'cast(copy as text)',
-                'cast(coalesce(played_ms, 0) as text)',
+                'cast(stamped_uts as ' ~ type_string() ~ ')',
+                'cast(copy as ' ~ type_string() ~ ')',
+                'cast(coalesce(played_ms, 0) as ' ~ type_string() ~ ')',
             ])
         }} as import_id,
         scrobble_id,

@@ -85,57 +85,49 @@ pairs as (
    as a track can be in a row within one window. -#}
 {% set rounds = range(6) %}
 {% for round in rounds %}
-{%- set before = 'pairs' if loop.first else 'free_' ~ (round - 1) %}
 
-free_{{ round }} as (
-
-    select * from {{ before }}
-    {%- if not loop.first %}
-
-    where
-        not exists (
-            select 1 from matched_{{ round - 1 }} as matched
-            where matched.import_id = {{ before }}.import_id
-        )
-        and not exists (
-            select 1 from matched_{{ round - 1 }} as matched
-            where matched.point = {{ before }}.point
-        )
-    {%- endif %}
-
-),
-
-matched_{{ round }} as (
+round_{{ round }} as (
 
     select
         import_id,
-        point
+        started_uts,
+        point,
+        from_uts,
+        seconds_apart,
+        is_matched
 
     from (
         select
-            import_id,
-            point,
-            row_number() over (
-                partition by import_id order by seconds_apart, from_uts, point
-            ) as of_import,
-            row_number() over (
-                partition by point order by seconds_apart, started_uts, import_id
-            ) as of_point
+            *,
+            bool_or(is_matched) over (partition by import_id) as is_import_taken,
+            bool_or(is_matched) over (partition by point) as is_point_taken
+        from (
+            select
+                import_id,
+                started_uts,
+                point,
+                from_uts,
+                seconds_apart,
+                row_number() over (
+                    partition by import_id order by seconds_apart, from_uts, point
+                ) = 1
+                and row_number() over (
+                    partition by point order by seconds_apart, started_uts, import_id
+                ) = 1 as is_matched
+            from {{ 'pairs' if loop.first else 'round_' ~ (round - 1) }}
+        ) as nearest
+    ) as judged
 
-        from free_{{ round }}
-    ) as nearest
-
-    where of_import = 1 and of_point = 1
+    where is_matched or not (is_import_taken or is_point_taken)
 
 ),
 {%- endfor %}
 
 matched as (
-    {%- for round in rounds %}
 
-    select import_id from matched_{{ round }}
-    {{- '\n\n    union all' if not loop.last }}
-    {%- endfor %}
+    select import_id from round_{{ rounds | last }}
+
+    where is_matched
 
 ),
 

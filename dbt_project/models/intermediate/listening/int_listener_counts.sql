@@ -75,9 +75,6 @@ summed as (
             (listener_id, month_start, album_id)
         )
 
-    -- A play without an album stands in no album's count.
-    having coalesce(artist_id, track_id, album_id) is not null
-
 ),
 
 -- A listener counts for one entity at most so often a week or month.
@@ -103,6 +100,9 @@ capped as (
         listening_seconds_clean
 
     from summed
+
+    -- A play without an album stands in no album's count.
+    where entity_id is not null
 
 ),
 

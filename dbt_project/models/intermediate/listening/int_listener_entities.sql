@@ -106,7 +106,7 @@ tagged as (
         played.listener_id,
         played.period,
         played.period_start,
-        cast('tag' as text) as entity_type,
+        cast('tag' as {{ type_string() }}) as entity_type,
         main_tags.tag_id as entity_id,
         cast(sum(played.scrobbles) as bigint) as scrobbles,
         cast(sum(played.scrobbles_flagged) as bigint) as scrobbles_flagged,

@@ -112,7 +112,7 @@ weighted as (
         plays.plays,
         cast(
             floor(
-                1000000 * ln(1 + cast(plays.plays as double precision))
+                1000000 * ln(1 + cast(plays.plays as {{ type_double() }}))
                 * ln(1 + {{ ratio('panel.listeners', 'rarities.listeners') }})
                 + 0.5
             ) as bigint
@@ -147,7 +147,7 @@ lengths as (
         listener_id,
         sqrt(
             cast(
-                sum(cast(weight as numeric(38, 0)) * weight) as double precision
+                sum(cast(weight as numeric(38, 0)) * weight) as {{ type_double() }}
             )
         ) as length
 

@@ -16,7 +16,7 @@ final as (
 
     select
         listener_id,
-        cast('year' as text) as period,
+        cast('year' as {{ type_string() }}) as period,
         {{ period_start('year', 'period_start') }} as period_start,
         entity_type,
         entity_id,

@@ -120,7 +120,7 @@ sums as (
     union all
 
     select
-        cast('' as text) as listener_id,
+        cast('' as {{ type_string() }}) as listener_id,
         period,
         period_start,
         cast(sum(scrobbles) as bigint) as scrobbles,

@@ -52,7 +52,7 @@ summed as (
     select
         period,
         period_start,
-        cast('listener' as text) as entity_type,
+        cast('listener' as {{ type_string() }}) as entity_type,
         listener_id as entity_id,
         cast(sum(scrobbles) as bigint) as scrobbles,
         cast(sum(scrobbles_flagged) as bigint) as scrobbles_flagged,
@@ -94,7 +94,7 @@ placed as (
 final as (
 
     select
-        cast('' as text) as listener_id,
+        cast('' as {{ type_string() }}) as listener_id,
         placed.entity_type,
         placed.period,
         placed.period_start,

@@ -7,20 +7,18 @@ with
 days as (
 
     select
-        cast(
-            {{ each_day(
-                "cast('" ~ var('first_scrobble_date') ~ "' as date)",
-                year_end(add_days(as_of_date(), 366))
-            ) }} as date
-        ) as day
+        {{ each_day(
+            "cast('" ~ var('first_scrobble_date') ~ "' as date)",
+            year_end(add_days(as_of_date(), 366))
+        ) }} as day
 
 ),
 
 kinds as (
 
     select
-        cast(part as text) as part,
-        cast(period as text) as period
+        cast(part as {{ type_string() }}) as part,
+        cast(period as {{ type_string() }}) as period
 
     from (
         values

@@ -33,7 +33,7 @@ built_tag_names as (
 
     select
         built_main_tags.artist_id,
-        string_agg(tags.entity_name, ', ' order by tags.entity_id) as tag_names
+        {{ joined_text('tags.entity_name', ', ', 'tags.entity_id') }} as tag_names
 
     from built_main_tags
 
@@ -47,7 +47,7 @@ built_tag_names as (
 renamed as (
 
     select
-        cast('name' as text) as change,
+        cast('name' as {{ type_string() }}) as change,
         built_names.entity_type,
         built_names.entity_id,
         built_names.entity_name as old_value
@@ -84,8 +84,8 @@ retagged_artists as (
 retagged as (
 
     select
-        cast('main_tags' as text) as change,
-        cast('artist' as text) as entity_type,
+        cast('main_tags' as {{ type_string() }}) as change,
+        cast('artist' as {{ type_string() }}) as entity_type,
         retagged_artists.artist_id as entity_id,
         built_tag_names.tag_names as old_value
 
@@ -98,7 +98,7 @@ retagged as (
 merged as (
 
     select
-        cast('merged' as text) as change,
+        cast('merged' as {{ type_string() }}) as change,
         built_names.entity_type,
         built_names.entity_id,
         built_names.entity_name as old_value

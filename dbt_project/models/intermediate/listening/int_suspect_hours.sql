@@ -70,7 +70,7 @@ summed_over as (
 
     select distinct
         listener_id,
-        cast({{ each_day('first_date', 'scrobbled_date') }} as date) as scrobbled_date
+        {{ each_day('first_date', 'scrobbled_date') }} as scrobbled_date
 
     from starting
 

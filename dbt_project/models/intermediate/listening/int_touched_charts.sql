@@ -98,7 +98,7 @@ with_panel as (
     union
 
     select
-        cast('' as text) as listener_id,
+        cast('' as {{ type_string() }}) as listener_id,
         period,
         period_start
 

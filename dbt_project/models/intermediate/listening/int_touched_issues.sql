@@ -180,7 +180,7 @@ final as (
     select distinct
         chart,
         scope,
-        cast('day' as text) as period,
+        cast('day' as {{ type_string() }}) as period,
         issue_date
 
     from answered_charts
@@ -189,7 +189,7 @@ final as (
 
     select
         chart,
-        cast('' as text) as scope,
+        cast('' as {{ type_string() }}) as scope,
         period,
         issue_date
 

@@ -32,12 +32,10 @@ final as (
         walk_from_uts,
         walk_to_uts,
         first_fetched_at,
-        cast(
-            {{ each_day(
-                'cast(' ~ from_uts('walk_from_uts') ~ ' as date)',
-                'cast(' ~ from_uts('walk_to_uts') ~ ' as date)'
-            ) }} as date
-        ) as walked_date
+        {{ each_day(
+            'cast(' ~ from_uts('walk_from_uts') ~ ' as date)',
+            'cast(' ~ from_uts('walk_to_uts') ~ ' as date)'
+        ) }} as walked_date
 
     from walks
 

@@ -3,6 +3,7 @@
 -- A step of int_new_restatements. What was logged last about the same thing is not said
 -- again, as after a rollback.
 {{ config(materialized='ephemeral') }}
+{%- set chart_name = "chart || ' ' || period" %}
 with
 
 restated as (
@@ -27,7 +28,7 @@ tag_names as (
 
     select
         main_tags.artist_id,
-        string_agg(tags.tag_name, ', ' order by tags.tag_id) as value
+        {{ joined_text('tags.tag_name', ', ', 'tags.tag_id') }} as value
 
     from {{ ref('int_artist_main_tags') }} as main_tags
 
@@ -46,7 +47,7 @@ tag_names as (
 tag_charts as (
 
     select
-        string_agg(distinct chart || ' ' || period, ', ') as charts_changed,
+        {{ joined_text(chart_name, ', ', chart_name, 'distinct') }} as charts_changed,
         cast(count(*) as bigint) as issues_changed
 
     from {{ ref('int_new_chart_issues') }}

@@ -50,16 +50,22 @@ of_plays as (
         restated_plays.plays,
         case
             when restated_plays.subject = 'edited' then restated_plays.first_old_title
-            else cast(restated_plays.published_plays as text) || ' plays'
+            else cast(restated_plays.published_plays as {{ type_string() }}) || ' plays'
         end as old_value,
         case restated_plays.subject
             when 'edited' then restated_plays.first_new_title
             when 'went'
                 then
-                    cast(restated_plays.published_plays - restated_plays.plays as text)
+                    cast(
+                        restated_plays.published_plays - restated_plays.plays
+                        as {{ type_string() }}
+                    )
                     || ' plays'
             else
-                cast(restated_plays.published_plays + restated_plays.plays as text)
+                cast(
+                    restated_plays.published_plays + restated_plays.plays
+                    as {{ type_string() }}
+                )
                 || ' plays'
         end as new_value,
         case restated_plays.subject
@@ -83,10 +89,12 @@ of_counters as (
         artists.artist_name as entity_name,
         late_answers.restated_date,
         cast(null as bigint) as plays,
-        cast(late_answers.old_listeners as text) || ' listeners, '
-        || cast(late_answers.old_playcount as text) || ' plays' as old_value,
-        cast(late_answers.new_listeners as text) || ' listeners, '
-        || cast(late_answers.new_playcount as text) || ' plays' as new_value,
+        cast(late_answers.old_listeners as {{ type_string() }}) || ' listeners, '
+        || cast(late_answers.old_playcount as {{ type_string() }}) || ' plays'
+            as old_value,
+        cast(late_answers.new_listeners as {{ type_string() }}) || ' listeners, '
+        || cast(late_answers.new_playcount as {{ type_string() }}) || ' plays'
+            as new_value,
         case
             when late_answers.old_listeners is null
                 then 'the day was answered after a later one'
@@ -127,7 +135,7 @@ summed as (
 
     select
         restated_date,
-        string_agg(chart, ', ' order by chart) as charts_changed,
+        {{ joined_text('chart', ', ', 'chart') }} as charts_changed,
         cast(sum(issues) as bigint) as issues_changed
 
     from charts_of_days
@@ -151,7 +159,7 @@ together as (
 
     select
         of_counters.*,
-        cast(null as text) as charts_changed,
+        cast(null as {{ type_string() }}) as charts_changed,
         cast(0 as bigint) as issues_changed
 
     from of_counters

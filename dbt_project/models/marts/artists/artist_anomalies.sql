@@ -41,7 +41,7 @@ compared as (
         and lag(flow_state) over (partition by artist_id order by snapshot_date) = 0
             as is_catch_up,
         count(*) over (partition by snapshot_date) as answered,
-        count(*) filter (where flow_state = 0) over (partition by snapshot_date)
+        count(case when flow_state = 0 then 1 end) over (partition by snapshot_date)
             as stalled
 
     from steps
@@ -157,19 +157,22 @@ others as (
 
 nearest as (
 
-    select distinct on (artist_id, snapshot_date)
-        artist_id,
-        snapshot_date,
-        other_name,
-        other_plays
+    select *
 
-    from others
+    from (
+        select
+            artist_id,
+            snapshot_date,
+            other_name,
+            other_plays,
+            row_number() over (
+                partition by artist_id, snapshot_date
+                order by abs(other_plays - playcount_change), md5(other_name)
+            ) as place
+        from others
+    ) as compared
 
-    order by
-        artist_id,
-        snapshot_date,
-        abs(other_plays - playcount_change),
-        md5(other_name)
+    where place = 1
 
 ),
 

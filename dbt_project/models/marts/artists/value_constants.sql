@@ -25,10 +25,10 @@ constants as (
         '{{ words[0] }}' as symbol,
         '{{ words[2] }}' as meaning,
         '{{ words[1] }}' as unit,
-        cast({{ default }} as double precision) as default_value,
+        cast({{ default }} as {{ type_double() }}) as default_value,
         cast(
             {% if name in chosen %}used.{{ name }}{% else %}{{ default }}{% endif %}
-            as double precision
+            as {{ type_double() }}
         ) as value
 
     from used

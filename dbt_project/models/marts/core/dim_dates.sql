@@ -19,7 +19,11 @@ final as (
         {{ period_start('quarter', 'period_start') }} as quarter_start,
         {{ period_start('year', 'period_start') }} as year_start,
         cast(extract(week from period_start) as integer) as iso_week,
-        cast(extract(isoyear from period_start) as integer) as iso_year,
+        cast(
+            extract(
+                year from {{ add_days(period_start("week", "period_start"), 3) }}
+            ) as integer
+        ) as iso_year,
         cast(extract(day from period_start) as integer) as month_day,
         cast(extract(month from period_start) as integer) as month,
         cast(extract(quarter from period_start) as integer) as quarter,

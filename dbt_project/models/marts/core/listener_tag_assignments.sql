@@ -70,7 +70,7 @@ judged as (
             and (
                 tagged_at is null
                 or tagged_at < cast('{{ var("first_scrobble_date") }}' as timestamp)
-                or tagged_uts > cast(extract(epoch from fetched_at) as bigint)
+                or tagged_uts > {{ to_uts('fetched_at') }}
                 + {{ var('clock_skew_seconds') }}
             ),
             false

@@ -37,7 +37,7 @@ flags as (
 
     select
         listener_id,
-        string_agg(flag, ', ' order by md5(flag)) as flags
+        {{ joined_text('flag', ', ', 'md5(flag)') }} as flags
 
     from listener_flags
 

@@ -13,7 +13,7 @@ flags as (
     select
         listener_id,
         scrobbled_date,
-        string_agg(flag, ', ' order by md5(flag)) as flags
+        {{ joined_text('flag', ', ', 'md5(flag)') }} as flags
 
     from {{ ref('int_flagged_days') }}
 

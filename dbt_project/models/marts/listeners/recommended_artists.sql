@@ -41,7 +41,7 @@ parts as (
         {{ ratio('unheard.points', 'loudest.points') }}
         * case unheard.kind
         {% for kind, share in kinds.items() %}
-            when '{{ kind }}' then cast({{ share }} as double precision)
+            when '{{ kind }}' then cast({{ share }} as {{ type_double() }})
         {% endfor %}
         end as part
 

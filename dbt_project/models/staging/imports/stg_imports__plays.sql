@@ -29,7 +29,7 @@ final as (
         {{
             hashed_key([
                 'listener_names.name_key',
-                'cast(source.started_uts as text)',
+                'cast(source.started_uts as ' ~ type_string() ~ ')',
                 'artist_names.name_key',
                 'track_names.name_key',
             ])

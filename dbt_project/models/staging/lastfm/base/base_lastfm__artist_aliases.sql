@@ -42,24 +42,9 @@ links as (
 
 ),
 
--- `union`, not `union all`: a circle of corrections ends by itself.
 reached as (
 
-    select
-        alias_key,
-        target_key
-
-    from links
-
-    union
-
-    select
-        reached.alias_key,
-        links.target_key
-
-    from reached
-
-    inner join links on reached.target_key = links.alias_key
+    {{ transitive_pairs('links') }}
 
 ),
 

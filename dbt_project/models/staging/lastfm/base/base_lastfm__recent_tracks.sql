@@ -40,16 +40,13 @@ judged as (
             when is_now_playing then 'now playing'
             when coalesce(scrobbled_uts, 0) = 0 then 'no time'
             when
-                scrobbled_uts < cast(
-                    extract(
-                        epoch from cast(
-                            '{{ var("first_scrobble_date") }}' as timestamp
-                        )
-                    ) as bigint
-                )
+                scrobbled_uts
+                < {{ to_uts(
+                    "cast('" ~ var('first_scrobble_date') ~ "' as timestamp)"
+                ) }}
                 then 'before last.fm'
             when
-                scrobbled_uts > cast(extract(epoch from fetched_at) as bigint)
+                scrobbled_uts > {{ to_uts('fetched_at') }}
                 + {{ var('clock_skew_seconds') }}
                 then 'in the future'
         end as rejection
@@ -71,7 +68,7 @@ final as (
                     {{
                         hashed_key([
                             'listener_names.name_key',
-                            'cast(judged.scrobbled_uts as text)',
+                            'cast(judged.scrobbled_uts as ' ~ type_string() ~ ')',
                             'artist_names.name_key',
                             'track_names.name_key',
                         ])

@@ -1,0 +1,31 @@
+-- One row per chart issue and revision: which version published it, and what changed.
+  -- the rows of int_chart_issues, not a second copy
+with
+
+issues as (
+
+    select * from "new"."intermediate"."int_chart_issues"
+
+),
+
+final as (
+
+    select
+        chart,
+        scope,
+        period,
+        issue_date,
+        revision,
+        version,
+        edition,
+        finality,
+        places,
+        changed_places,
+        first_before,
+        first_now
+
+    from issues
+
+)
+
+select * from final

@@ -1,0 +1,37 @@
+drop view if exists "new"."staging"."stg_exchange__trades" cascade;
+
+  
+  create view "new"."staging"."stg_exchange__trades" as (
+    -- One row per trade on the exchange.
+with
+
+source as (
+
+    select * from "new"."raw"."exchange__trades"
+
+),
+
+final as (
+
+    select
+        load_id,
+        trade_id,
+        player_id,
+        artist_id,
+        order_id,
+        side,
+        shares,
+        value_units,
+        fee_units,
+        price_units,
+        kind,
+        version,
+        session,
+        traded_at
+
+    from source
+
+)
+
+select * from final
+  );

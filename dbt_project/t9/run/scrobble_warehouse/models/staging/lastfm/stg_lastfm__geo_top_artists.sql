@@ -1,0 +1,75 @@
+drop view if exists "new"."staging"."stg_lastfm__geo_top_artists" cascade;
+
+  
+  create view "new"."staging"."stg_lastfm__geo_top_artists" as (
+    -- One row per day, country and position of a country's artist chart.
+with
+
+source as (
+
+    select * from "new"."raw"."lastfm__geo_top_artists"
+
+),
+
+names as (
+
+    select * from "new"."staging"."base_lastfm__names"
+
+),
+
+-- The last answer of a day wins; a call is asked again after a crash.
+ranked as (
+
+    select
+        load_id,
+        call_id,
+        item_index,
+        row_number() over (
+            partition by as_of_date, country, position
+            order by fetched_at desc, load_id desc, call_id desc, item_index desc
+        ) as recency
+
+    from source
+
+),
+
+latest as (
+
+    select
+        call_id,
+        item_index
+
+    from ranked
+
+    where recency = 1
+
+),
+
+final as (
+
+    select
+        source.load_id,
+        source.call_id,
+        source.item_index,
+        artist_names.artist_id as artist_id,
+        source.country,
+        source.position,
+        case when artist_names.name_key like '(blank name U+%' then artist_names.name_key else source.artist_name end as artist_name,
+        nullif(source.artist_mbid, '') as artist_mbid,
+        source.listeners,
+        source.as_of_date,
+        source.fetched_at
+
+    from source
+
+    inner join latest
+        on
+            source.call_id = latest.call_id
+            and source.item_index = latest.item_index
+
+    left join names as artist_names on source.artist_name = artist_names.name
+
+)
+
+select * from final
+  );

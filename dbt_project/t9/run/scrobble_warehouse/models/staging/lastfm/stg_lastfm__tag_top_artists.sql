@@ -1,0 +1,77 @@
+drop view if exists "new"."staging"."stg_lastfm__tag_top_artists" cascade;
+
+  
+  create view "new"."staging"."stg_lastfm__tag_top_artists" as (
+    -- One row per day, tag and position of a tag's artist chart.
+with
+
+source as (
+
+    select * from "new"."raw"."lastfm__tag_top_artists"
+
+),
+
+names as (
+
+    select * from "new"."staging"."base_lastfm__names"
+
+),
+
+-- The last answer of a day wins; a call is asked again after a crash.
+ranked as (
+
+    select
+        load_id,
+        call_id,
+        item_index,
+        row_number() over (
+            partition by as_of_date, tag_name, position
+            order by fetched_at desc, load_id desc, call_id desc, item_index desc
+        ) as recency
+
+    from source
+
+),
+
+latest as (
+
+    select
+        call_id,
+        item_index
+
+    from ranked
+
+    where recency = 1
+
+),
+
+final as (
+
+    select
+        source.load_id,
+        source.call_id,
+        source.item_index,
+        md5(tag_names.name_key) as tag_id,
+        artist_names.artist_id as artist_id,
+        case when tag_names.name_key like '(blank name U+%' then tag_names.name_key else source.tag_name end as tag_name,
+        source.position,
+        case when artist_names.name_key like '(blank name U+%' then artist_names.name_key else source.artist_name end as artist_name,
+        nullif(source.artist_mbid, '') as artist_mbid,
+        source.as_of_date,
+        source.fetched_at
+
+    from source
+
+    inner join latest
+        on
+            source.call_id = latest.call_id
+            and source.item_index = latest.item_index
+
+    left join names as tag_names on source.tag_name = tag_names.name
+
+    left join names as artist_names on source.artist_name = artist_names.name
+
+)
+
+select * from final
+  );

@@ -1,0 +1,28 @@
+drop view if exists "new"."staging"."stg_ledger__dead_letter_decisions" cascade;
+
+  
+  create view "new"."staging"."stg_ledger__dead_letter_decisions" as (
+    -- One row per dead letter that was replayed or waived.
+with
+
+source as (
+
+    select * from "new"."raw"."dead_letter_decisions"
+
+),
+
+final as (
+
+    select
+        dead_letter_id,
+        load_id,
+        decision,
+        reason,
+        decided_at
+
+    from source
+
+)
+
+select * from final
+  );
