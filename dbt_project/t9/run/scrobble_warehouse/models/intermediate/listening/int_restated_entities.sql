@@ -1,2 +1,0 @@
-drop table if exists "new"."intermediate"."int_restated_entities";
-create table "new"."intermediate"."int_restated_entities" (built_through bigint, change text, entity_type text, entity_id text, old_value text)

@@ -1,2 +1,0 @@
-drop table if exists "new"."intermediate"."int_touched_charts";
-create table "new"."intermediate"."int_touched_charts" (built_through bigint, listener_id text, period text, period_start date, next_period_start date)

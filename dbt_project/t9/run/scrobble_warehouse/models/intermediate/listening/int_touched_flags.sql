@@ -1,2 +1,0 @@
-drop table if exists "new"."intermediate"."int_touched_flags";
-create table "new"."intermediate"."int_touched_flags" (built_through bigint, listener_id text, scrobbled_date date, is_count_changed boolean)
