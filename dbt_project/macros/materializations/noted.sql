@@ -15,14 +15,15 @@
     {%- set statements = [] -%}
     {%- if existing is none or is_full -%}
         {%- do statements.append('drop table if exists ' ~ this) -%}
-        {%- set described = [] -%}
-        {%- for column in columns -%}
-            {%- set type = column_type(column.data_type) -%}
-            {%- do described.append(column.name ~ ' ' ~ type) -%}
-        {%- endfor -%}
-        {%- do statements.append(
-            'create table ' ~ this ~ ' (' ~ described | join(', ') ~ ')'
-        ) -%}
+        {%- set creation %}
+            create table {{ this }} (
+                {%- for column in columns %}
+                {{ column.name }} {{ column_type(column.data_type) }}
+                {{- ',' if not loop.last }}
+                {%- endfor %}
+            )
+        {%- endset -%}
+        {%- do statements.append(creation) -%}
     {%- else -%}
         {%- do statements.append(
             'delete from ' ~ this ~ ' where built_through <> ' ~ built_through()

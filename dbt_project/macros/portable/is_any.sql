@@ -28,16 +28,15 @@
 {%- endmacro %}
 
 {% macro spark__is_any(arrays, condition) -%}
+    {%- set items = [] -%}
+    {%- for array in arrays -%}
+        {%- do items.append('get(' ~ array ~ ', place)') -%}
+    {%- endfor -%}
     coalesce(
         size({{ arrays[0] }}) > 0
         and exists(
-            sequence(0, greatest(size({{ arrays[0] }}) - 1, 0)),
-            place -> {{ condition.format(
-                'get(' ~ arrays[0] ~ ', place)',
-                'get(' ~ arrays[1 % arrays | length] ~ ', place)',
-                'get(' ~ arrays[2 % arrays | length] ~ ', place)',
-                'get(' ~ arrays[3 % arrays | length] ~ ', place)'
-            ) }}
+            sequence(0, size({{ arrays[0] }}) - 1),
+            place -> {{ condition.format(*items) }}
         ),
         false
     )

@@ -6,8 +6,7 @@
 
 {% macro default__run_in_turn(statements) -%}
     {%- call statement('main') -%}
-        {{ statements | join(';
-') }}
+        {{ statements | join(';\n') }}
     {%- endcall -%}
 {%- endmacro %}
 

@@ -12,10 +12,7 @@
     select
         windowed.{{ key }},
         windowed.{{ day }},
-        (
-            select percentile_cont(0.5) within group (order by listed.item)
-            from unnest(windowed.items) as listed (item)
-        ) as trailing_median
+        {{ array_median('windowed.items') }} as trailing_median
     from (
         select
             {{ key }},
@@ -39,24 +36,6 @@
                 partition by {{ key }} order by {{ day }}
                 rows between {{ days - 1 }} preceding and current row
             ) as trailing_median
-        from {{ relation }}
-    ) as slid
-    where slid.{{ day }} >= {{ first_day }}
-{% endmacro %}
-
-{% macro spark__trailing_median(relation, key, day, value, days, first_day) %}
-    select
-        slid.{{ key }},
-        slid.{{ day }},
-        {{ array_median('slid.items') }} as trailing_median
-    from (
-        select
-            {{ key }},
-            {{ day }},
-            collect_list({{ value }}) over (
-                partition by {{ key }} order by {{ day }}
-                rows between {{ days - 1 }} preceding and current row
-            ) as items
         from {{ relation }}
     ) as slid
     where slid.{{ day }} >= {{ first_day }}

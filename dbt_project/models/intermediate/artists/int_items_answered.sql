@@ -68,23 +68,20 @@ listed as (
 
 ),
 
-last_calls as (
+-- The place is the same for all rows of an answer.
+last_answers as (
 
-    select
-        history,
-        subject_id,
-        as_of_date,
-        call_id
+    select *
 
     from (
         select
             *,
-            row_number() over (
+            rank() over (
                 partition by history, subject_id, as_of_date
                 order by fetched_at desc, call_id desc
             ) as recency
         from listed
-    ) as calls
+    ) as answers
 
     where recency = 1
 
@@ -97,23 +94,13 @@ listed_once as (
 
     from (
         select
-            listed.*,
+            *,
             row_number() over (
-                partition by
-                    listed.history,
-                    listed.subject_id,
-                    listed.as_of_date,
-                    listed.item_id
-                order by listed.position, listed.item_index
+                partition by history, subject_id, as_of_date, item_id
+                order by position, item_index
             ) as mention
-        from listed
-        inner join last_calls
-            on
-                listed.history = last_calls.history
-                and listed.subject_id = last_calls.subject_id
-                and listed.as_of_date = last_calls.as_of_date
-                and listed.call_id = last_calls.call_id
-        where listed.history <> 'similar' or listed.item_id <> listed.subject_id
+        from last_answers
+        where history <> 'similar' or item_id <> subject_id
     ) as mentions
 
     where mention = 1

@@ -47,7 +47,7 @@ tag_names as (
 tag_charts as (
 
     select
-        {{ joined_text(chart_name, ', ', chart_name, 'distinct') }} as charts_changed,
+        {{ joined_text(chart_name, ', ', chart_name, true) }} as charts_changed,
         cast(count(*) as bigint) as issues_changed
 
     from {{ ref('int_new_chart_issues') }}

@@ -50,23 +50,13 @@ of_plays as (
         restated_plays.plays,
         case
             when restated_plays.subject = 'edited' then restated_plays.first_old_title
-            else cast(restated_plays.published_plays as {{ type_string() }}) || ' plays'
+            else restated_plays.published_plays || ' plays'
         end as old_value,
         case restated_plays.subject
             when 'edited' then restated_plays.first_new_title
             when 'went'
-                then
-                    cast(
-                        restated_plays.published_plays - restated_plays.plays
-                        as {{ type_string() }}
-                    )
-                    || ' plays'
-            else
-                cast(
-                    restated_plays.published_plays + restated_plays.plays
-                    as {{ type_string() }}
-                )
-                || ' plays'
+                then (restated_plays.published_plays - restated_plays.plays) || ' plays'
+            else (restated_plays.published_plays + restated_plays.plays) || ' plays'
         end as new_value,
         case restated_plays.subject
             when 'came_late' then 'last.fm sent them after the day was final'
@@ -89,12 +79,10 @@ of_counters as (
         artists.artist_name as entity_name,
         late_answers.restated_date,
         cast(null as bigint) as plays,
-        cast(late_answers.old_listeners as {{ type_string() }}) || ' listeners, '
-        || cast(late_answers.old_playcount as {{ type_string() }}) || ' plays'
-            as old_value,
-        cast(late_answers.new_listeners as {{ type_string() }}) || ' listeners, '
-        || cast(late_answers.new_playcount as {{ type_string() }}) || ' plays'
-            as new_value,
+        late_answers.old_listeners || ' listeners, '
+        || late_answers.old_playcount || ' plays' as old_value,
+        late_answers.new_listeners || ' listeners, '
+        || late_answers.new_playcount || ' plays' as new_value,
         case
             when late_answers.old_listeners is null
                 then 'the day was answered after a later one'

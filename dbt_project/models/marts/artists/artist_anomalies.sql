@@ -161,10 +161,7 @@ nearest as (
 
     from (
         select
-            artist_id,
-            snapshot_date,
-            other_name,
-            other_plays,
+            *,
             row_number() over (
                 partition by artist_id, snapshot_date
                 order by abs(other_plays - playcount_change), md5(other_name)
